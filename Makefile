@@ -1,0 +1,41 @@
+# runc's libcontainer/seccomp is built by this tag; it needs libseccomp's headers.
+GOFLAGS_ALL := -tags seccomp
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+BUILD_NEEDS := gcc libc6-dev libseccomp-dev pkg-config
+DEMO_NEEDS := runc busybox-static jq
+TEST_NEEDS := gcc-multilib runc crun podman netcat-openbsd procps python3-minimal nginx-light redis-server postgresql openssh-server openssh-client
+
+.PHONY: build demo test lint race clean
+.DEFAULT_GOAL := build
+
+build: bin/port-restricter ## bin/port-restricter
+
+bin/port-restricter: needs-build FORCE
+	go build $(GOFLAGS_ALL) -ldflags '-X main.version=$(VERSION)' -o $@ ./cmd/port-restricter
+
+demo: needs-demo build ## a real runc container held to its port, then the CLI
+	test/demo/demo.sh
+
+test: needs-demo needs-test build ## every test, none skipped; as root
+	go test $(GOFLAGS_ALL) -count=1 ./...
+
+lint: needs-build ## gofmt, vet, staticcheck
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "run gofmt -w on: $$unformatted"; exit 1; }
+	go vet $(GOFLAGS_ALL) ./...
+	go run $(STATICCHECK) $(GOFLAGS_ALL) ./...
+
+race: needs-build ## the tests that re-execute nothing, under the race detector
+	go test $(GOFLAGS_ALL) -count=1 -race ./agent ./config
+
+clean:
+	rm -rf bin
+
+needs-build: NEEDS = $(BUILD_NEEDS)
+needs-demo: NEEDS = $(BUILD_NEEDS) $(DEMO_NEEDS)
+needs-test: NEEDS = $(BUILD_NEEDS) $(DEMO_NEEDS) $(TEST_NEEDS)
+needs-%: FORCE
+	@test/install.sh $(NEEDS)
+
+FORCE:

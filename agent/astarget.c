@@ -1,0 +1,183 @@
+#define _GNU_SOURCE
+#include "astarget.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/fsuid.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/*
+ * The helper is a fork of a process with many threads: until it ends it may use
+ * raw system calls only, no lock, no allocation. glibc's set*id wrappers would
+ * signal threads that aren't there.
+ */
+
+static int set_caps(uint64_t permitted, uint64_t effective)
+{
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct data[2] = {
+		{effective, permitted, 0},
+		{effective >> 32, permitted >> 32, 0},
+	};
+	return syscall(SYS_capset, &header, data);
+}
+
+static uint64_t permitted_caps(void)
+{
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct data[2] = {{0}};
+	if (syscall(SYS_capget, &header, data) < 0)
+		return 0;
+	return data[0].permitted | (uint64_t)data[1].permitted << 32;
+}
+
+static void raise_permitted(void)
+{
+	uint64_t permitted = permitted_caps();
+	set_caps(permitted, permitted);
+}
+
+static int take_ids(const struct as_target *t)
+{
+	/* The capabilities outlive the change of ids until they are set below. */
+	syscall(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
+	if (syscall(SYS_setgroups, t->ngroups, t->groups) < 0 ||
+	    syscall(SYS_setresgid, t->rgid, t->egid, t->sgid) < 0 ||
+	    syscall(SYS_setresuid, t->ruid, t->euid, t->suid) < 0)
+		return -1;
+	syscall(SYS_setfsgid, t->fsgid);
+	syscall(SYS_setfsuid, t->fsuid);
+	raise_permitted();
+	return 0;
+}
+
+static int take_root(const struct as_target *t)
+{
+	if (t->root < 0)
+		return 0;
+	if (syscall(SYS_fchdir, t->root) < 0)
+		return -1;
+	return syscall(SYS_chroot, ".");
+}
+
+/*
+ * The copy of our file table holds sockets of other containers, which would
+ * stay bound for as long as this call hangs.
+ */
+static void close_others(const struct as_target *t, int pipe_write)
+{
+	int keep[] = {t->sock, t->userns, t->root, t->cwd, pipe_write};
+	int n = sizeof keep / sizeof *keep;
+	for (int from = 0;;) {
+		int next = -1;
+		for (int i = 0; i < n; i++)
+			if (keep[i] >= from && (next < 0 || keep[i] < next))
+				next = keep[i];
+		if (next < 0) {
+			syscall(SYS_close_range, from, ~0U, 0);
+			return;
+		}
+		if (next > from)
+			syscall(SYS_close_range, from, next - 1, 0);
+		from = next + 1;
+	}
+}
+
+/*
+ * As the target's user the helper could be traced by the target, and it holds
+ * a copy of our memory. Every change of credentials resets both settings.
+ */
+static void guard(void)
+{
+	syscall(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+}
+
+static void act(const struct as_target *t, struct as_target_result *r)
+{
+	guard();
+	raise_permitted();
+
+	r->stage = STAGE_IDS;
+	if (t->ids && take_ids(t) < 0)
+		goto failed;
+	guard();
+
+	/*
+	 * chroot(2) needs CAP_SYS_CHROOT: here as root, else only once the
+	 * target's user namespace is entered, in which its owner has it.
+	 */
+	int rooted = take_root(t) == 0;
+	r->stage = STAGE_USERNS;
+	if (t->userns >= 0 && syscall(SYS_setns, t->userns, CLONE_NEWUSER) < 0)
+		goto failed;
+	r->stage = STAGE_ROOT;
+	if (!rooted && take_root(t) < 0)
+		goto failed;
+	r->stage = STAGE_CWD;
+	if (syscall(SYS_fchdir, t->cwd) < 0)
+		goto failed;
+	syscall(SYS_umask, t->umask);
+
+	r->stage = STAGE_CAPS;
+	uint64_t caps = t->caps & permitted_caps();
+	if (set_caps(caps, caps) < 0)
+		goto failed;
+	guard();
+
+	r->stage = STAGE_CALL;
+	long result;
+	switch (t->call) {
+	case ACT_BIND:
+		result = bind(t->sock, (const struct sockaddr *)t->data, t->len);
+		break;
+	case ACT_LISTEN:
+		result = listen(t->sock, t->backlog);
+		break;
+	default:
+		result = setsockopt(t->sock, t->level, t->option, t->data, t->len);
+	}
+	if (result == 0) {
+		r->error = 0;
+		return;
+	}
+failed:
+	r->error = errno;
+}
+
+int start_as_target(const struct as_target *t, int pipe_write)
+{
+	sigset_t all, before;
+	int pidfd = -1;
+
+	/* No handler of ours may run in the copy. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	/*
+	 * No exit signal: a supervisor that waits for its children with wait4(-1)
+	 * must not reap this one. No CLONE_VM: credentials must not change the
+	 * dumpable flag of our own memory.
+	 */
+#if defined(__s390x__)
+	long pid = syscall(SYS_clone, 0, CLONE_PIDFD, &pidfd, 0, 0);
+#else
+	long pid = syscall(SYS_clone, CLONE_PIDFD, 0, &pidfd, 0, 0);
+#endif
+	if (pid == 0) {
+		struct as_target_result r = {0, 0};
+		close_others(t, pipe_write);
+		act(t, &r);
+		syscall(SYS_write, pipe_write, &r, sizeof r);
+		syscall(SYS_exit_group, 0);
+	}
+	int error = errno;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return pid < 0 ? -error : pidfd;
+}

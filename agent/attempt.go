@@ -1,0 +1,168 @@
+package agent
+
+import (
+	"errors"
+	"net/netip"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/config"
+)
+
+// maxSockaddr is sizeof(struct sockaddr_storage): bind(2) takes no more.
+const maxSockaddr = 128
+
+// An attempt is one notified call on its way through: what the target asked
+// for, copied once, and the socket it asked it for.
+type attempt struct {
+	session *session
+	id      uint64
+	earlier <-chan struct{} // a withdrawn call of the same thread, still in flight
+	neutral bool
+
+	call   call
+	target target
+	buffer [maxSockaddr]byte
+	asked  []byte // the sockaddr, or the option's value
+	socket int
+	kind   socketKind
+
+	duplicated bool // forking is read-locked
+	bound      bool // a bind was done; cookie names its socket
+	cookie     uint64
+	record     record
+}
+
+// forking keeps duplicates of sockets out of helper processes: a fork would
+// copy them, and another container's port stay bound for as long as the helper
+// lives. Whoever holds it for reading does nothing that a target can delay.
+var forking sync.RWMutex
+
+func (a *attempt) run(n *notification) error {
+	err := a.look(n)
+	if err != nil {
+		return a.refusedUnless(err)
+	}
+	transport, internet := a.kind.transport()
+	switch {
+	case a.call.kind == callSetsockopt:
+		err = a.setsockopt()
+	case a.kind.domain == familyRxRPC:
+		err = errors.New("AF_RXRPC sockets bind a UDP port in the kernel, which no rule can bound")
+	case !internet:
+		err = a.inTargetsContext()
+	case a.call.kind == callBind:
+		err = a.bind(transport)
+	default:
+		err = a.listen(transport)
+	}
+	return a.refusedUnless(err)
+}
+
+// refusedUnless lets errnos of the kernel through and records any other error
+// as the reason of a refusal.
+func (a *attempt) refusedUnless(err error) error {
+	var errno unix.Errno
+	if err == nil || errors.Is(err, errNative) || errors.Is(err, errWithdrawn) || errors.As(err, &errno) && !errors.Is(err, errNotActed) {
+		return err
+	}
+	if a.record.decision != "deny" {
+		a.record.decision, a.record.reason = "deny", err.Error()
+	}
+	if a.record.operation == "" {
+		a.record.operation = map[callKind]config.Operation{callBind: config.Bind, callListen: config.Listen, callSetsockopt: "setsockopt"}[a.call.kind]
+	}
+	return err
+}
+
+// look takes hold of the target, copies what it asked for and duplicates its
+// socket, and reports errors in the order in which bind(2) finds them: the fd,
+// the length, the memory.
+func (a *attempt) look(n *notification) (err error) {
+	if a.target, err = a.session.open(n.PID); err != nil {
+		return err
+	}
+	if a.call, err = decodeCall(n, a.target); err != nil {
+		return err
+	}
+	var readErr error
+	if a.call.kind != callListen {
+		if a.call.addrlen < 0 || a.call.addrlen > maxSockaddr {
+			readErr = unix.EINVAL
+		} else {
+			// The one step that may block for ever comes before the
+			// duplicate is made, so that nothing is held meanwhile.
+			a.asked = a.buffer[:a.call.addrlen]
+			readErr = a.target.read(a.call.addr, a.asked)
+		}
+	}
+	forking.RLock()
+	a.duplicated = true
+	var socketErr error
+	if a.socket, socketErr = a.target.socket(a.call.fd); socketErr == nil {
+		a.kind, socketErr = kindOf(a.socket)
+	}
+	// From its receipt to here the notification's thread was the same one:
+	// it waits still. So memory and socket are its, and not those of another
+	// thread to which its id was given.
+	if !a.valid() {
+		return errWithdrawn
+	}
+	if socketErr != nil {
+		return socketErr
+	}
+	return readErr
+}
+
+func (a *attempt) valid() bool { return a.session.kernel.valid(a.id) }
+
+// unlock leaves the section in which no helper may be forked, before anything
+// that can take long.
+func (a *attempt) unlock() {
+	if a.duplicated {
+		forking.RUnlock()
+		a.duplicated = false
+	}
+}
+
+func (a *attempt) release() {
+	if a.socket >= 0 {
+		unix.Close(a.socket)
+	}
+	a.unlock()
+	if a.target != nil {
+		a.target.close()
+	}
+}
+
+// decide asks the policy and records what it said.
+func (a *attempt) decide(operation config.Operation, transport config.Protocol, at netip.AddrPort) config.Decision {
+	d := a.session.policy.Decide(config.Request{Operation: operation, Protocol: transport, Addr: at.Addr(), Port: at.Port()})
+	decision := "allow"
+	switch {
+	case d.Verdict == config.Deny:
+		decision = "deny"
+	case d.Audited:
+		decision = "audit"
+	case d.Verdict == config.Rewrite:
+		decision = "rewrite"
+	}
+	a.record = record{operation: operation, protocol: transport, at: at, decision: decision, reason: d.Reason}
+	return d
+}
+
+// errDenied is the policy's no; the record has the reason.
+var errDenied = errors.New("refused by policy")
+
+// inTargetsContext serves what is not about internet ports: the kernel runs the
+// call itself where nobody can swap the fd meanwhile, else a helper does as the
+// target would.
+func (a *attempt) inTargetsContext() error {
+	a.unlock()
+	if a.target.exclusive() {
+		return errNative
+	}
+	err := a.target.actAsTarget(&a.call, a.socket, a.asked, a.valid)
+	return a.settle(err, a.asked)
+}

@@ -1,0 +1,81 @@
+package agent
+
+import (
+	"errors"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/config"
+)
+
+// firstUnprivilegedPort is the kernel's default of ip_unprivileged_port_start.
+const firstUnprivilegedPort = 1024
+
+// bind does bind(2) on the duplicate, with the address that was checked.
+func (a *attempt) bind(transport config.Protocol) error {
+	at, short := a.kind.parseAddress(a.asked)
+	if short {
+		return unix.EINVAL
+	}
+	d := a.decide(config.Bind, transport, at)
+	if d.Verdict == config.Deny {
+		return errDenied
+	}
+	var buffer [maxSockaddr]byte
+	sockaddr := buffer[:copy(buffer[:], a.asked)]
+	if d.Verdict == config.Rewrite {
+		setPort(sockaddr, d.Port)
+	}
+
+	// A thread that owns the target's user namespace has every capability
+	// there: it would bind a low port for a target that may not.
+	if at.Port() < firstUnprivilegedPort && !a.neutral && a.target.foreign() {
+		a.unlock()
+		return a.settle(a.target.actAsTarget(&a.call, a.socket, sockaddr, a.valid), a.asked)
+	}
+	err := rawBind(a.socket, sockaddr)
+	if errors.Is(err, unix.EACCES) {
+		// We have no capability; the target may. Its own kernel answer counts.
+		a.unlock()
+		asTarget := a.target.actAsTarget(&a.call, a.socket, sockaddr, a.valid)
+		if !errors.Is(asTarget, errNotActed) {
+			err = asTarget
+		}
+	}
+	return a.settle(err, a.asked)
+}
+
+// settle notes a bind that was done, and answers one that was done before for a
+// caller whom a signal called away.
+func (a *attempt) settle(err error, asked []byte) error {
+	a.record.errno = err
+	if a.call.kind != callBind || err != nil && !errors.Is(err, unix.EINVAL) {
+		return err
+	}
+	cookie, cookieErr := unix.GetsockoptUint64(a.socket, unix.SOL_SOCKET, unix.SO_COOKIE)
+	if cookieErr != nil {
+		return err
+	}
+	if err == nil {
+		a.bound, a.cookie = true, cookie
+		return nil
+	}
+	if a.earlier != nil {
+		a.unlock()
+		<-a.earlier
+	}
+	if a.session.orphans.claim(cookie, asked) {
+		a.record.errno, a.bound, a.cookie = nil, true, cookie
+		return nil
+	}
+	return err
+}
+
+func rawBind(socket int, sockaddr []byte) error {
+	_, _, errno := unix.Syscall(unix.SYS_BIND, uintptr(socket), uintptr(unsafe.Pointer(unsafe.SliceData(sockaddr))), uintptr(len(sockaddr)))
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}

@@ -1,0 +1,109 @@
+package agent
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// A call is what a notification asks for, whatever the architecture's way of
+// asking: int fields are C ints, of which the kernel uses the lower half of
+// the register only.
+type call struct {
+	kind    callKind
+	fd      int
+	addr    uint64 // bind: sockaddr; setsockopt: option value; in the target's memory
+	addrlen int
+	backlog int
+	level   int // setsockopt
+	option  int // setsockopt
+}
+
+type callKind int
+
+const (
+	callBind callKind = iota + 1
+	callListen
+	callSetsockopt // reaches us through socketcall(2) only
+)
+
+// An abi is how one architecture numbers the calls of the filter.
+type abi struct {
+	bind, listen, socketcall int32 // 0: has none
+	word                     int   // bytes of a long, in socketcall's argument block
+}
+
+// abis are keyed by AUDIT_ARCH_*, linux/audit.h; the numbers are those of each
+// architecture's syscall table.
+var abis = map[uint32]abi{
+	unix.AUDIT_ARCH_X86_64:      {bind: 49, listen: 50, word: 8},
+	unix.AUDIT_ARCH_I386:        {bind: 361, listen: 363, socketcall: 102, word: 4},
+	unix.AUDIT_ARCH_AARCH64:     {bind: 200, listen: 201, word: 8},
+	unix.AUDIT_ARCH_ARM:         {bind: 282, listen: 284, word: 4},
+	unix.AUDIT_ARCH_RISCV64:     {bind: 200, listen: 201, word: 8},
+	unix.AUDIT_ARCH_LOONGARCH64: {bind: 200, listen: 201, word: 8},
+	unix.AUDIT_ARCH_PPC64LE:     {bind: 327, listen: 329, socketcall: 102, word: 8},
+	unix.AUDIT_ARCH_S390X:       {bind: 361, listen: 363, socketcall: 102, word: 8},
+	unix.AUDIT_ARCH_S390:        {bind: 361, listen: 363, socketcall: 102, word: 4},
+}
+
+// x32Bit marks a syscall number of the x32 ABI, which shares AUDIT_ARCH_X86_64.
+const x32Bit = 0x40000000
+
+// socketcall(2)'s call numbers, linux/net.h.
+const (
+	socketcallBind       = 2
+	socketcallListen     = 4
+	socketcallSetsockopt = 14
+)
+
+// decodeCall says what n asks for. The arguments of socketcall(2) stand in the
+// target's memory and are copied from there once.
+func decodeCall(n *notification, t target) (call, error) {
+	a, ok := abis[n.Arch]
+	if !ok {
+		return call{}, fmt.Errorf("syscall %d of architecture %#x is not one the filter asks about", n.NR, n.Arch)
+	}
+	nr := n.NR
+	if n.Arch == unix.AUDIT_ARCH_X86_64 {
+		nr &^= x32Bit
+	}
+	switch {
+	case nr == a.bind:
+		return call{kind: callBind, fd: cint(n.Args[0]), addr: n.Args[1], addrlen: cint(n.Args[2])}, nil
+	case nr == a.listen:
+		return call{kind: callListen, fd: cint(n.Args[0]), backlog: cint(n.Args[1])}, nil
+	case nr == a.socketcall && a.socketcall != 0:
+		return decodeSocketcall(n, a, t)
+	}
+	return call{}, fmt.Errorf("syscall %d of architecture %#x is not one the filter asks about", n.NR, n.Arch)
+}
+
+func decodeSocketcall(n *notification, a abi, t target) (call, error) {
+	words := map[int]int{socketcallBind: 3, socketcallListen: 2, socketcallSetsockopt: 5}[cint(n.Args[0])]
+	if words == 0 {
+		return call{}, fmt.Errorf("socketcall %d is not one the filter asks about", cint(n.Args[0]))
+	}
+	block := make([]byte, words*a.word)
+	if err := t.read(n.Args[1], block); err != nil {
+		return call{}, err
+	}
+	arg := func(i int) uint64 {
+		if a.word == 4 {
+			return uint64(binary.NativeEndian.Uint32(block[i*4:]))
+		}
+		return binary.NativeEndian.Uint64(block[i*8:])
+	}
+	switch cint(n.Args[0]) {
+	case socketcallBind:
+		return call{kind: callBind, fd: cint(arg(0)), addr: arg(1), addrlen: cint(arg(2))}, nil
+	case socketcallListen:
+		return call{kind: callListen, fd: cint(arg(0)), backlog: cint(arg(1))}, nil
+	default:
+		return call{kind: callSetsockopt, fd: cint(arg(0)), level: cint(arg(1)), option: cint(arg(2)),
+			addr: arg(3), addrlen: cint(arg(4))}, nil
+	}
+}
+
+func cint(register uint64) int { return int(int32(uint32(register))) }

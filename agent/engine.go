@@ -1,0 +1,241 @@
+// Package agent is the engine: it takes seccomp notify fds, with the state of
+// the container each belongs to, and binds on behalf of their processes what
+// the policy allows.
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/config"
+)
+
+const (
+	// workerLimit bounds the OS threads: with inFlightLimit it takes 512
+	// containers that all block every call they can to reach it.
+	workerLimit = 512 * inFlightLimit
+
+	// closeGrace is how long Close waits for calls in flight. A target can
+	// block its own for ever.
+	closeGrace = 5 * time.Second
+)
+
+// A PolicyFunc finds what a container may bind.
+type PolicyFunc func(*specs.ContainerProcessState) (config.Policy, error)
+
+// An Engine serves any number of sessions with few OS threads: all idle
+// sessions stand in one epoll set, on which a few worker threads wait. One that
+// takes a notification leaves the wait to another, so a call that blocks holds
+// up nobody else.
+type Engine struct {
+	log    *logrus.Logger
+	policy PolicyFunc
+	epoll  int
+	stop   int // eventfd, readable once the engine closes
+
+	workers, waiting atomic.Int32
+	running          sync.WaitGroup
+
+	mu       sync.Mutex
+	sessions map[int32]*session // by notify fd
+	closed   bool
+}
+
+// NewEngine starts an engine. It fails on a kernel that can't do what it needs,
+// naming what is missing and the version that has it.
+func NewEngine(log *logrus.Logger, policy PolicyFunc) (*Engine, error) {
+	if err := CheckKernel(); err != nil {
+		return nil, err
+	}
+	// Its memory decides what may be bound: no process of the same user may
+	// trace it, not even one that it serves.
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("protect the engine's memory from other processes of its user: %w", err)
+	}
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("create an epoll set: %w", err)
+	}
+	stop, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err != nil {
+		unix.Close(epoll)
+		return nil, fmt.Errorf("create an eventfd: %w", err)
+	}
+	e := &Engine{log: log, policy: policy, epoll: epoll, stop: stop, sessions: make(map[int32]*session)}
+	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, stop, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(stop)}); err != nil {
+		return nil, fmt.Errorf("watch for the end: %w", err)
+	}
+	started := make(chan error)
+	e.startWorker(started)
+	return e, <-started
+}
+
+// Attach begins to serve a container's notify fd, which it owns from here on,
+// also when it fails. A container without a valid policy is served all the
+// same: no internet bind of its succeeds, and the log says why.
+func (e *Engine) Attach(state *specs.ContainerProcessState, fd int) error {
+	policy, err := e.policy(state)
+	log := e.log.WithField("container", state.State.ID)
+	if err != nil {
+		log.WithField("reason", err.Error()).Warn("every bind will be refused")
+		policy = config.Denied(err.Error())
+	}
+	s, err := newSession(fd, state.State.ID, policy, e.log)
+	if err != nil {
+		unix.Close(fd)
+		return fmt.Errorf("container %q: %w", state.State.ID, err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		unix.Close(fd)
+		return errors.New("the agent is shutting down")
+	}
+	e.sessions[int32(fd)] = s
+	if err := e.arm(s, unix.EPOLL_CTL_ADD); err != nil {
+		delete(e.sessions, int32(fd))
+		unix.Close(fd)
+		return fmt.Errorf("container %q: watch the seccomp fd: %w", state.State.ID, err)
+	}
+	log.WithFields(logrus.Fields{"pid": state.Pid, "policy": policy.String()}).Info("attached")
+	return nil
+}
+
+// arm lets one worker receive one notification: RECV blocks when another was
+// faster, so there must be one receiver at a time.
+func (e *Engine) arm(s *session, op int) error {
+	return unix.EpollCtl(e.epoll, op, s.fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: int32(s.fd)})
+}
+
+// startWorker reports to started, if there is one, whether the thread could be
+// made ready.
+func (e *Engine) startWorker(started chan<- error) {
+	if e.workers.Add(1) > workerLimit {
+		e.workers.Add(-1)
+		return
+	}
+	e.waiting.Add(1)
+	e.running.Add(1)
+	go func() {
+		defer e.running.Done()
+		defer e.workers.Add(-1)
+		neutral, err := becomeNeutral()
+		if started != nil {
+			started <- err
+		}
+		if err != nil {
+			e.waiting.Add(-1)
+			e.log.WithError(err).Error("a worker thread can't be used")
+			return
+		}
+		e.work(neutral)
+	}()
+}
+
+// work serves one event after the other until the engine closes, or enough
+// others wait. It counts as waiting when it begins.
+func (e *Engine) work(neutral bool) {
+	idleLimit := int32(runtime.GOMAXPROCS(0) + 2)
+	var event [1]unix.EpollEvent
+	for {
+		n, err := unix.EpollWait(e.epoll, event[:], -1)
+		if n < 1 {
+			if errors.Is(err, unix.EINTR) {
+				continue
+			}
+			e.waiting.Add(-1)
+			e.log.WithError(err).Error("a worker can't wait for notifications")
+			return
+		}
+		waiting := e.waiting.Add(-1)
+		if event[0].Fd == int32(e.stop) {
+			return
+		}
+		if waiting == 0 {
+			e.startWorker(nil)
+		}
+		e.serve(event[0], neutral)
+		if e.waiting.Add(1) > idleLimit {
+			e.waiting.Add(-1)
+			return
+		}
+	}
+}
+
+func (e *Engine) serve(event unix.EpollEvent, neutral bool) {
+	e.mu.Lock()
+	s := e.sessions[event.Fd]
+	e.mu.Unlock()
+	if s == nil {
+		return
+	}
+	if event.Events&unix.EPOLLIN == 0 {
+		e.detach(s, nil)
+		return
+	}
+	var n notification
+	more := s.enter()
+	err := s.kernel.receive(&n)
+	if err != nil && !errors.Is(err, unix.ENOENT) {
+		e.detach(s, err)
+	} else if more {
+		// Before the call is looked at: that may block, and the container's
+		// other processes must not wait for it.
+		e.rearm(s)
+	}
+	if err == nil {
+		s.handle(&n, neutral)
+	}
+	if s.leave() {
+		e.rearm(s)
+	}
+}
+
+func (e *Engine) rearm(s *session) {
+	if err := e.arm(s, unix.EPOLL_CTL_MOD); err != nil {
+		e.detach(s, err)
+	}
+}
+
+// detach ends a session; err is nil when its last process is gone.
+func (e *Engine) detach(s *session, err error) {
+	e.mu.Lock()
+	delete(e.sessions, int32(s.fd))
+	e.mu.Unlock()
+	log := e.log.WithField("container", s.container)
+	if err != nil {
+		log.WithError(err).Error("the session broke: every bind of its processes fails from now on")
+	} else {
+		log.Info("detached: its last process ended")
+	}
+	s.hangUp()
+}
+
+// Close takes no more notifications, finishes those in flight, and closes every
+// notify fd: from then on the kernel answers binds with ENOSYS.
+func (e *Engine) Close() {
+	e.mu.Lock()
+	e.closed = true
+	e.mu.Unlock()
+	_, _ = unix.Write(e.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	finished := make(chan struct{})
+	go func() { e.running.Wait(); close(finished) }()
+	select {
+	case <-finished:
+	case <-time.After(closeGrace):
+		e.log.Warn("closing with calls in flight, which their processes block")
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.sessions {
+		s.hangUp()
+	}
+}

@@ -1,0 +1,130 @@
+package agent
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// exclusiveFiles proves that no other task shares the file table of thread tid,
+// which waits in a notification. While that thread waits nobody can begin to
+// share the table either, so the fd it named stays the socket that we looked
+// at, and the call may run in the target's own context: whatever happens to
+// its memory, a socket of another family never becomes an internet port.
+//
+// Every task of the system is compared by kcmp(2). A sharer could hop from
+// process to process ahead of the scan, so a scan counts only when the kernel
+// created no task from its beginning to its end. false is not a proof of the
+// contrary: the caller then acts for the target.
+func exclusiveFiles(tid int) bool {
+	for range 3 {
+		before, err := tasksCreated()
+		if err != nil {
+			return false
+		}
+		if shared, err := anyTaskShares(tid); err != nil || shared {
+			return false
+		}
+		if after, err := tasksCreated(); err == nil && after == before {
+			return true
+		}
+	}
+	return false
+}
+
+func anyTaskShares(tid int) (bool, error) {
+	// The thread's own group first: the usual sharers are there.
+	if shared, err := groupShares(tid, tid); err != nil || shared {
+		return shared, err
+	}
+	processes, err := numericNames("/proc")
+	if err != nil {
+		return false, err
+	}
+	for _, process := range processes {
+		shared, err := groupShares(tid, process)
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+			continue // it ended
+		}
+		if err != nil || shared {
+			return shared, err
+		}
+	}
+	return false, nil
+}
+
+func groupShares(tid, process int) (bool, error) {
+	threads, err := numericNames(fmt.Sprintf("/proc/%d/task", process))
+	if err != nil {
+		return false, err
+	}
+	for _, other := range threads {
+		if other == tid {
+			continue
+		}
+		same, err := sameFiles(tid, other)
+		if errors.Is(err, unix.EPERM) {
+			// Not ours to look into. Whoever shares the table was cloned
+			// under the filter, so a task without one does not.
+			mode, statusErr := statusField(other, "Seccomp")
+			if errors.Is(statusErr, os.ErrNotExist) || errors.Is(statusErr, unix.ESRCH) || statusErr == nil && mode != "2" {
+				continue
+			}
+		}
+		if errors.Is(err, unix.ESRCH) {
+			continue
+		}
+		if err != nil || same {
+			return same, err
+		}
+	}
+	return false, nil
+}
+
+// sameFiles compares two file tables, KCMP_FILES of kcmp(2).
+func sameFiles(tid1, tid2 int) (bool, error) {
+	const kcmpFiles = 2
+	order, _, errno := unix.Syscall6(unix.SYS_KCMP, uintptr(tid1), uintptr(tid2), kcmpFiles, 0, 0, 0)
+	if errno != 0 {
+		return false, fmt.Errorf("compare the file tables of threads %d and %d: %w", tid1, tid2, errno)
+	}
+	return order == 0, nil
+}
+
+// tasksCreated is the kernel's count of forks and clones since boot, which it
+// keeps under the lock that makes a new task visible: proc_stat(5).
+func tasksCreated() (string, error) {
+	stat, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return "", err
+	}
+	for line := range bytes.Lines(stat) {
+		if bytes.HasPrefix(line, []byte("processes ")) {
+			return string(line), nil
+		}
+	}
+	return "", errors.New("/proc/stat has no line processes")
+}
+
+func numericNames(dir string) ([]int, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	names, err := f.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	numbers := make([]int, 0, len(names))
+	for _, name := range names {
+		if number, err := strconv.Atoi(name); err == nil {
+			numbers = append(numbers, number)
+		}
+	}
+	return numbers, nil
+}

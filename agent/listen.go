@@ -1,0 +1,39 @@
+package agent
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/config"
+)
+
+// listen does listen(2) on the duplicate. listen is a way to a port as well: the
+// kernel binds an unbound socket to a port of its choice, and a port that
+// connect(2) picked can outlive the connection.
+func (a *attempt) listen(transport config.Protocol) error {
+	if transport == config.UDP {
+		return unix.Listen(a.socket, a.call.backlog) // EOPNOTSUPP, from the kernel itself
+	}
+	at, err := localAddress(a.socket)
+	if err != nil {
+		return err
+	}
+	if a.decide(config.Listen, transport, at).Verdict == config.Deny {
+		return errDenied
+	}
+	err = unix.Listen(a.socket, a.call.backlog)
+	a.record.errno = err
+	if err != nil || at.Port() == 0 {
+		return err
+	}
+	// Another thread may have dissolved a port that connect(2) had picked, just
+	// before listen: then the kernel has picked another one by now.
+	now, err := localAddress(a.socket)
+	if err == nil && now.Port() == at.Port() {
+		return nil
+	}
+	if err == nil && a.decide(config.Listen, transport, now).Verdict != config.Deny {
+		return nil
+	}
+	_ = unix.Shutdown(a.socket, unix.SHUT_RDWR)
+	return errDenied
+}

@@ -1,0 +1,134 @@
+package agent
+
+import (
+	"context"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/sirupsen/logrus"
+	logtest "github.com/sirupsen/logrus/hooks/test"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/config"
+)
+
+func quietLog() *logrus.Logger {
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	return log
+}
+
+func TestListenMakesASocketForItsOwnerOnly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "new", "agent.sock")
+	l, err := Listen(path, quietLog())
+	require.NoError(t, err)
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	require.NoError(t, l.Close())
+	require.NoFileExists(t, path)
+}
+
+func TestListenRefusesALiveSocketAndKeepsIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "agent.sock")
+	first, err := Listen(path, quietLog())
+	require.NoError(t, err)
+	defer first.Close()
+	_, err = Listen(path, quietLog())
+	require.ErrorContains(t, err, "another agent listens on it")
+	conn, err := net.Dial("unix", path)
+	require.NoError(t, err)
+	conn.Close()
+}
+
+func TestListenReplacesADeadSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "agent.sock")
+	dead, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
+	require.NoError(t, err)
+	dead.SetUnlinkOnClose(false)
+	require.NoError(t, dead.Close())
+	l, err := Listen(path, quietLog())
+	require.NoError(t, err)
+	l.Close()
+}
+
+func TestListenLeavesAloneWhatIsNoSocket(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "agent.sock")
+	require.NoError(t, os.MkdirAll(filepath.Join(path, "precious"), 0o755))
+	_, err := Listen(path, quietLog())
+	require.ErrorContains(t, err, "no socket is there")
+	require.DirExists(t, filepath.Join(path, "precious"))
+}
+
+// startAgent serves a socket whose containers may bind 5000.
+func startAgent(t *testing.T) (path string, engine *Engine, logs *logtest.Hook, stop func()) {
+	t.Helper()
+	log := quietLog()
+	logs = logtest.NewLocal(log)
+	engine, err := NewEngine(log, func(s *specs.ContainerProcessState) (config.Policy, error) {
+		return config.FromState(s.State.Annotations, s.Metadata)
+	})
+	require.NoError(t, err)
+	path = filepath.Join(t.TempDir(), "agent.sock")
+	l, err := Listen(path, log)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- l.Serve(ctx, engine) }()
+	stopped := false
+	stop = func() {
+		if !stopped {
+			stopped = true
+			cancel()
+			require.NoError(t, <-served)
+			engine.Close()
+		}
+	}
+	t.Cleanup(stop)
+	return path, engine, logs, stop
+}
+
+func dial(t *testing.T, path string) *net.UnixConn {
+	t.Helper()
+	conn, err := net.Dial("unix", path)
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	return conn.(*net.UnixConn)
+}
+
+func TestAnFDOfAnotherKindIsRefusedAndClosed(t *testing.T) {
+	path, _, logs, _ := startAgent(t)
+	fds := pipes(t, 1)
+	epoll, err := unix.EpollCreate1(0)
+	require.NoError(t, err)
+	defer unix.Close(epoll)
+	before := openFDs(t)
+	for _, fd := range []int{fds[0], epoll} {
+		logs.Reset()
+		conn := dial(t, path)
+		require.NoError(t, Send(conn, &specs.ContainerProcessState{State: specs.State{ID: "odd"}}, fd))
+		_, err := conn.Read(make([]byte, 1)) // the agent closes the connection when it is done
+		require.ErrorIs(t, err, io.EOF)
+		require.Contains(t, logs.LastEntry().Data[logrus.ErrorKey].(error).Error(), "not a seccomp notify fd")
+		conn.Close()
+	}
+	require.Equal(t, before, openFDs(t))
+}
+
+func TestASilentClientDelaysNobody(t *testing.T) {
+	path, _, logs, _ := startAgent(t)
+	for range 20 {
+		dial(t, path) // says nothing
+	}
+	conn := dial(t, path)
+	require.NoError(t, Send(conn, &specs.ContainerProcessState{State: specs.State{ID: "loud"}}, pipes(t, 1)[0]))
+	_, err := conn.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
+	require.Contains(t, logs.LastEntry().Data[logrus.ErrorKey].(error).Error(), `container "loud"`)
+}

@@ -1,0 +1,208 @@
+package agent
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// maxState bounds the JSON of a state: annotations of a pod may have
+	// 256 KiB, and others nest them once more.
+	maxState = 16 << 20
+	// maxFDs is SCM_MAX_FD: the kernel passes no more in a message, unix(7).
+	maxFDs = 253
+)
+
+// ErrNothingSent says that the peer closed the connection without a byte, as
+// crun does when it fails later.
+var ErrNothingSent = errors.New("the connection was closed before anything was sent")
+
+// Receive reads one ContainerProcessState and its seccomp fd, as the runtime
+// spec has it (config-linux.md, "The Container Process State"): JSON that may
+// come in several messages, fds with the first. It returns as soon as the JSON
+// is whole, since runc may keep the connection open, and closes every fd but
+// the seccomp fd. The connection's read deadline bounds it.
+func Receive(conn *net.UnixConn) (*specs.ContainerProcessState, int, error) {
+	r := &messageReader{conn: conn}
+	defer func() { closeAll(r.fds) }()
+	var raw json.RawMessage
+	if err := json.NewDecoder(io.LimitReader(r, maxState)).Decode(&raw); err != nil {
+		switch {
+		case r.err != nil:
+			return nil, -1, r.err
+		case r.read == 0 && errors.Is(err, io.EOF):
+			return nil, -1, ErrNothingSent
+		case r.read >= maxState:
+			return nil, -1, fmt.Errorf("the container process state is larger than %d MiB", maxState>>20)
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return nil, -1, fmt.Errorf("the container process state is cut off after %d bytes", r.read)
+		}
+		return nil, -1, fmt.Errorf("read the container process state: %w", err)
+	}
+	if key, err := repeatedKey(raw); err != nil {
+		return nil, -1, fmt.Errorf("read the container process state: %w", err)
+	} else if key != "" {
+		return nil, -1, fmt.Errorf("the container process state has the key %q twice in one object: which one holds is anybody's guess", key)
+	}
+	state := new(specs.ContainerProcessState)
+	if err := json.Unmarshal(raw, state); err != nil {
+		return nil, -1, fmt.Errorf("read the container process state: %w", err)
+	}
+	at, err := seccompIndex(state.Fds, len(r.fds))
+	if err != nil {
+		return nil, -1, fmt.Errorf("container %q: %w", state.State.ID, err)
+	}
+	fd := r.fds[at]
+	r.fds[at] = -1
+	return state, fd, nil
+}
+
+// seccompIndex finds the seccomp fd among the names of those that came.
+func seccompIndex(names []string, came int) (int, error) {
+	if len(names) > came {
+		return -1, fmt.Errorf("fds names %d file descriptors %q, but %d came", len(names), names, came)
+	}
+	at := -1
+	for i, name := range names {
+		if name != specs.SeccompFdName {
+			continue
+		}
+		if at >= 0 {
+			return -1, fmt.Errorf("fds names %q twice: %q", specs.SeccompFdName, names)
+		}
+		at = i
+	}
+	if at < 0 {
+		return -1, fmt.Errorf("fds has no %q: %q", specs.SeccompFdName, names)
+	}
+	return at, nil
+}
+
+// A messageReader reads a stream of messages, and keeps the fds of the first.
+type messageReader struct {
+	conn *net.UnixConn
+	fds  []int
+	read int
+	err  error
+}
+
+func (r *messageReader) Read(p []byte) (int, error) {
+	oob := make([]byte, unix.CmsgSpace(maxFDs*4))
+	n, oobn, flags, _, err := r.conn.ReadMsgUnix(p, oob) // sets MSG_CMSG_CLOEXEC
+	fds, parseErr := parseRights(oob[:oobn])
+	first := r.read == 0
+	r.read += n
+	switch {
+	case first:
+		r.fds = fds
+	case len(fds) > 0:
+		closeAll(fds)
+		r.err = fmt.Errorf("%d file descriptors came with a later message: the runtime spec has them in the first", len(fds))
+		return 0, r.err
+	}
+	switch {
+	case parseErr != nil:
+		r.err = fmt.Errorf("read the file descriptors: %w", parseErr)
+		return 0, r.err
+	case flags&unix.MSG_CTRUNC != 0:
+		r.err = errors.New("file descriptors were lost on the way (MSG_CTRUNC): raise the agent's limit of open files, RLIMIT_NOFILE")
+		return 0, r.err
+	case errors.Is(err, io.EOF):
+		return n, io.EOF // unwrapped, as io.Reader has it
+	case err != nil:
+		r.err = fmt.Errorf("read the container process state: %w", err)
+		return 0, r.err
+	}
+	return n, nil
+}
+
+func parseRights(oob []byte) (fds []int, err error) {
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range messages {
+		rights, err := unix.ParseUnixRights(&m)
+		if err != nil {
+			continue // credentials, say
+		}
+		fds = append(fds, rights...)
+	}
+	return fds, nil
+}
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+}
+
+// repeatedKey finds a key that an object of the JSON has twice: encoding/json
+// silently takes the last, another reader the first.
+func repeatedKey(raw []byte) (string, error) {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	type level struct {
+		keys    map[string]bool // nil in an array
+		wantKey bool
+	}
+	var levels []level
+	for {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			return "", nil
+		}
+		if err != nil {
+			return "", err
+		}
+		if delim, ok := token.(json.Delim); ok {
+			switch delim {
+			case '{':
+				levels = append(levels, level{keys: map[string]bool{}, wantKey: true})
+				continue
+			case '[':
+				levels = append(levels, level{})
+				continue
+			default:
+				levels = levels[:len(levels)-1]
+			}
+		} else if n := len(levels); n > 0 && levels[n-1].wantKey {
+			key := token.(string)
+			if levels[n-1].keys[key] {
+				return key, nil
+			}
+			levels[n-1].keys[key], levels[n-1].wantKey = true, false
+			continue
+		}
+		if n := len(levels); n > 0 { // a value is over
+			levels[n-1].wantKey = levels[n-1].keys != nil
+		}
+	}
+}
+
+// Send writes one ContainerProcessState with its seccomp fd: the other side of
+// Receive, for those who load the filter themselves.
+func Send(conn *net.UnixConn, state *specs.ContainerProcessState, fd int) error {
+	state.Fds = []string{specs.SeccompFdName}
+	message, err := json.Marshal(state)
+	if err != nil {
+		return fmt.Errorf("write the container process state: %w", err)
+	}
+	n, _, err := conn.WriteMsgUnix(message, unix.UnixRights(fd), nil)
+	if err == nil && n < len(message) {
+		_, err = conn.Write(message[n:])
+	}
+	if err != nil {
+		return fmt.Errorf("send the seccomp fd: %w", err)
+	}
+	return nil
+}

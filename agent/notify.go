@@ -1,0 +1,104 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The ioctls of a seccomp notify fd, seccomp_unotify(2). The numbers hold the
+// sizes of the structs below, which have not changed since Linux 5.0.
+const (
+	ioctlRecv     = 0xc0502100
+	ioctlSend     = 0xc0182101
+	ioctlIDValid  = 0x40082102
+	ioctlSetFlags = 0x40082104
+
+	// fdSyncWakeUp makes the kernel wake the waiting side on the CPU of the
+	// one that wakes it (SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6): a
+	// synchronous call needs no second CPU, and a cross-CPU wake-up costs
+	// more than all the rest of a bind.
+	fdSyncWakeUp = 1
+
+	// respondContinue lets the kernel run the call as the target made it
+	// (SECCOMP_USER_NOTIF_FLAG_CONTINUE, Linux 5.5).
+	respondContinue = 1
+)
+
+// notification is struct seccomp_notif. PID is a thread id, in the pid
+// namespace of whoever receives it; 0 when it can't be seen from there.
+type notification struct {
+	ID    uint64
+	PID   uint32
+	Flags uint32
+	NR    int32
+	Arch  uint32
+	IP    uint64
+	Args  [6]uint64
+}
+
+// response is struct seccomp_notif_resp.
+type response struct {
+	ID    uint64
+	Val   int64
+	Error int32
+	Flags uint32
+}
+
+// A notifier is the kernel's side of one session: the first of the two seams
+// at which tests put something else.
+type notifier interface {
+	// receive fills n. ENOENT: the notification was withdrawn (its thread
+	// got a signal or died) before it was read.
+	receive(n *notification) error
+	// valid says whether the thread behind id still waits for its answer.
+	valid(id uint64) bool
+	// respond answers. ENOENT: nobody waits for it any more.
+	respond(r *response) error
+}
+
+// A notifyFD is a seccomp notify fd.
+type notifyFD int
+
+// newNotifyFD takes fd over once it is known to be a seccomp notify fd.
+func newNotifyFD(fd int) (notifyFD, error) {
+	kind, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
+	if err != nil {
+		return -1, fmt.Errorf("find out what the seccomp fd is: %w", err)
+	}
+	if kind != "anon_inode:seccomp notify" {
+		return -1, fmt.Errorf("the seccomp fd is %q, not a seccomp notify fd: the runtime sent the wrong fd", kind)
+	}
+	// Kernels before 6.6 don't have it (EINVAL): only slower there.
+	_ = ioctl(fd, ioctlSetFlags, fdSyncWakeUp)
+	return notifyFD(fd), nil
+}
+
+func (fd notifyFD) receive(n *notification) error {
+	*n = notification{} // the kernel takes a zeroed struct only
+	return ioctl(int(fd), ioctlRecv, uintptr(unsafe.Pointer(n)))
+}
+
+func (fd notifyFD) valid(id uint64) bool {
+	return ioctl(int(fd), ioctlIDValid, uintptr(unsafe.Pointer(&id))) == nil
+}
+
+func (fd notifyFD) respond(r *response) error {
+	return ioctl(int(fd), ioctlSend, uintptr(unsafe.Pointer(r)))
+}
+
+// ioctl retries on EINTR: the Go runtime preempts its own threads by signals.
+func ioctl(fd int, request, arg uintptr) error {
+	for {
+		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, arg)
+		if errno == 0 {
+			return nil
+		}
+		if !errors.Is(errno, unix.EINTR) {
+			return errno
+		}
+	}
+}

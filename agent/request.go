@@ -1,0 +1,105 @@
+package agent
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/config"
+)
+
+// Families that x/sys doesn't name and that bind internet ports all the same,
+// and the protocols that have ports, linux/socket.h and linux/in.h.
+const (
+	familyRxRPC = 33 // binds a UDP port in the kernel
+	familySMC   = 43 // binds the TCP port of its fallback socket
+
+	protocolSMC = 256 // the same as an IPPROTO_, Linux 6.11
+)
+
+// A socketKind is what the kernel itself says of a socket: what is bound
+// depends on that, never on the family that the sockaddr claims.
+type socketKind struct{ domain, typ, protocol int }
+
+// kindOf asks the duplicate. ENOTSOCK and EBADF (O_PATH) are what bind(2)
+// would say as well.
+func kindOf(socket int) (k socketKind, err error) {
+	if k.domain, err = unix.GetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_DOMAIN); err != nil {
+		return k, err
+	}
+	if k.domain != unix.AF_INET && k.domain != unix.AF_INET6 {
+		return k, nil
+	}
+	if k.typ, err = unix.GetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_TYPE); err != nil {
+		return k, err
+	}
+	k.protocol, err = unix.GetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_PROTOCOL)
+	return k, err
+}
+
+// transport says which of the policy's protocols the socket speaks; ok is
+// false for a socket that has no internet port: another family, raw, ping, L2TP.
+// What is not known is taken for an internet transport, so that only a rule
+// for every protocol can allow it.
+func (k socketKind) transport() (p config.Protocol, ok bool) {
+	switch k.domain {
+	case familySMC:
+		return config.TCP, true
+	case unix.AF_INET, unix.AF_INET6:
+	default:
+		return "", false
+	}
+	if k.typ == unix.SOCK_RAW {
+		return "", false
+	}
+	switch k.protocol {
+	case unix.IPPROTO_TCP, unix.IPPROTO_MPTCP, protocolSMC:
+		return config.TCP, true
+	case unix.IPPROTO_UDP, unix.IPPROTO_UDPLITE:
+		return config.UDP, true
+	case unix.IPPROTO_SCTP:
+		return config.SCTP, true
+	case unix.IPPROTO_ICMP, unix.IPPROTO_ICMPV6, unix.IPPROTO_L2TP:
+		return "", false
+	}
+	return config.Other, true
+}
+
+// parseAddress reads address and port from a sockaddr as the kernel would for
+// a socket of this domain: bind(2) on an IPv4 socket takes AF_UNSPEC for
+// AF_INET, ip(7). short is true for a sockaddr that every internet protocol
+// refuses with EINVAL.
+func (k socketKind) parseAddress(sockaddr []byte) (at netip.AddrPort, short bool) {
+	v6 := k.domain == unix.AF_INET6
+	if k.domain == familySMC && len(sockaddr) >= 2 {
+		v6 = binary.NativeEndian.Uint16(sockaddr) == unix.AF_INET6
+	}
+	if len(sockaddr) < unix.SizeofSockaddrInet4 || v6 && len(sockaddr) < 24 { // SIN6_LEN_RFC2133: no scope id
+		return netip.AddrPort{}, true
+	}
+	port := binary.BigEndian.Uint16(sockaddr[2:])
+	if v6 {
+		return netip.AddrPortFrom(netip.AddrFrom16([16]byte(sockaddr[8:24])).Unmap(), port), false
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(sockaddr[4:8])), port), false
+}
+
+// setPort is what a rewriting decision changes in the copied sockaddr.
+func setPort(sockaddr []byte, port uint16) { binary.BigEndian.PutUint16(sockaddr[2:], port) }
+
+// localAddress is where the socket is bound now; port 0 when it is not.
+func localAddress(socket int) (netip.AddrPort, error) {
+	name, err := unix.Getsockname(socket)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("ask where the socket is bound: %w", err)
+	}
+	switch name := name.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(name.Addr), uint16(name.Port)), nil
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(name.Addr).Unmap(), uint16(name.Port)), nil
+	}
+	return netip.AddrPort{}, fmt.Errorf("ask where the socket is bound: not an internet address: %T", name)
+}

@@ -1,0 +1,129 @@
+package agent
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/config"
+)
+
+// inFlightLimit bounds how many calls of one container are worked on at once.
+// Each may block for as long as the container wishes; over the bound the
+// container waits, and nobody else does.
+const inFlightLimit = 8
+
+// A session serves one notify fd: the processes that run under one load of the
+// filter. A container has one, and another for each exec.
+type session struct {
+	fd        int
+	kernel    notifier
+	container string
+	policy    config.Policy
+	audit     *audit
+	orphans   orphans
+	open      func(tid uint32) (target, error)
+
+	mu       sync.Mutex
+	inFlight int
+	parked   bool // not armed in epoll until one in flight ends
+	gone     bool
+}
+
+func newSession(fd int, container string, policy config.Policy, log *logrus.Logger) (*session, error) {
+	kernel, err := newNotifyFD(fd)
+	if err != nil {
+		return nil, err
+	}
+	return &session{
+		fd: fd, kernel: kernel, container: container, policy: policy,
+		audit: newAudit(log.WithField("container", container)),
+		open: func(tid uint32) (target, error) {
+			t, err := openThread(tid)
+			if err != nil {
+				return nil, err
+			}
+			return t, nil
+		},
+	}, nil
+}
+
+// errWithdrawn says that nobody waits for the answer any more.
+var errWithdrawn = errors.New("the notification was withdrawn")
+
+// errNative is the answer that lets the kernel run the call itself.
+var errNative = errors.New("run by the kernel, in the target's context")
+
+// handle takes one notification all the way: look at the target, decide, act,
+// answer. neutral: the calling thread owns nobody's user namespace.
+func (s *session) handle(n *notification, neutral bool) {
+	flight, earlier := s.orphans.begin(n.PID)
+	defer s.orphans.end(n.PID, flight)
+
+	a := attempt{session: s, id: n.ID, earlier: earlier, neutral: neutral, socket: -1}
+	err := a.run(n)
+	// Before the answer: once it has it the target may close its socket and
+	// bind the port again, which our duplicate would still hold.
+	a.release()
+
+	if err := s.kernel.respond(answer(n.ID, err)); errors.Is(err, unix.ENOENT) && a.bound {
+		s.orphans.remember(a.cookie, a.asked)
+	}
+	if a.record.decision != "" {
+		s.audit.write(n.PID, &a.record)
+	}
+}
+
+// answer turns the outcome into what the kernel is told. Whatever is not an
+// errno is a reason of ours not to act, and there the answer is EPERM.
+func answer(id uint64, err error) *response {
+	r := &response{ID: id}
+	var errno unix.Errno
+	switch {
+	case err == nil:
+	case errors.Is(err, errNative):
+		r.Flags = respondContinue
+	case errors.As(err, &errno) && !errors.Is(err, errNotActed):
+		r.Error = -int32(errno)
+	default:
+		r.Error = -int32(unix.EPERM)
+	}
+	return r
+}
+
+// enter counts a call in; more says whether another may be received meanwhile.
+func (s *session) enter() (more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inFlight++
+	s.parked = s.inFlight >= inFlightLimit
+	return !s.parked
+}
+
+// leave counts it out; resume says that the session must be armed again.
+func (s *session) leave() (resume bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inFlight--
+	resume, s.parked = s.parked && !s.gone, false
+	s.closeIfDone()
+	return resume
+}
+
+// hangUp ends the session: its last process is gone, or the engine closes.
+func (s *session) hangUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gone = true
+	s.closeIfDone()
+}
+
+// closeIfDone closes the fd once no call in flight can answer through it.
+func (s *session) closeIfDone() {
+	if s.gone && s.inFlight == 0 && s.fd >= 0 {
+		unix.Close(s.fd)
+		s.fd = -1
+	}
+}

@@ -1,0 +1,264 @@
+package agent
+
+import (
+	"encoding/binary"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/config"
+)
+
+// fakeNotifier answers for the kernel; withdrawn ids are those nobody waits for.
+type fakeNotifier struct {
+	withdrawn map[uint64]bool
+	answers   []response
+}
+
+func (k *fakeNotifier) receive(*notification) error { return unix.ENOENT }
+func (k *fakeNotifier) valid(id uint64) bool        { return !k.withdrawn[id] }
+func (k *fakeNotifier) respond(r *response) error {
+	k.answers = append(k.answers, *r)
+	if k.withdrawn[r.ID] {
+		return unix.ENOENT
+	}
+	return nil
+}
+
+// fakeTarget has one socket, whatever fd is asked for, and one page of memory.
+type fakeTarget struct {
+	memory    []byte
+	onSocket  func() (int, error)
+	onRead    func()
+	alone     bool
+	actedWith []byte
+	actErr    error
+}
+
+func (t *fakeTarget) read(addr uint64, p []byte) error {
+	if t.onRead != nil {
+		t.onRead()
+	}
+	if addr > uint64(len(t.memory)) || copy(p, t.memory[addr:]) < len(p) {
+		return unix.EFAULT
+	}
+	return nil
+}
+func (t *fakeTarget) socket(int) (int, error) { return t.onSocket() }
+func (t *fakeTarget) exclusive() bool         { return t.alone }
+func (t *fakeTarget) foreign() bool           { return false }
+func (t *fakeTarget) close()                  {}
+func (t *fakeTarget) actAsTarget(_ *call, _ int, data []byte, valid func() bool) error {
+	if !valid() {
+		return errWithdrawn
+	}
+	t.actedWith = append([]byte{}, data...)
+	return t.actErr
+}
+
+func socketOf(t *testing.T, domain, typ int) func() (int, error) {
+	t.Helper()
+	original, err := unix.Socket(domain, typ|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { unix.Close(original) })
+	return func() (int, error) { return unix.FcntlInt(uintptr(original), unix.F_DUPFD_CLOEXEC, 0) }
+}
+
+func ipv4(family uint16, port uint16, rest ...byte) []byte {
+	sockaddr := make([]byte, 16)
+	binary.NativeEndian.PutUint16(sockaddr, family)
+	binary.BigEndian.PutUint16(sockaddr[2:], port)
+	copy(sockaddr[4:], rest)
+	return sockaddr
+}
+
+func newFakeSession(t *testing.T, ports string, fake *fakeTarget) (*session, *fakeNotifier) {
+	t.Helper()
+	policy, err := config.New(ports, "", "")
+	require.NoError(t, err)
+	kernel := &fakeNotifier{withdrawn: map[uint64]bool{}}
+	return &session{
+		fd: -1, kernel: kernel, policy: policy, audit: newAudit(quietLog().WithField("container", "c1")),
+		open: func(uint32) (target, error) { return fake, nil },
+	}, kernel
+}
+
+func bindNotification(id uint64, length int) *notification {
+	return &notification{ID: id, PID: 42, Arch: unix.AUDIT_ARCH_X86_64, NR: 49, Args: [6]uint64{3, 0, uint64(length)}}
+}
+
+// freePort is one that nobody is bound to now.
+func freePort(t *testing.T) uint16 {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	require.NoError(t, err)
+	defer unix.Close(fd)
+	require.NoError(t, unix.Bind(fd, &unix.SockaddrInet4{}))
+	at, err := localAddress(fd)
+	require.NoError(t, err)
+	return at.Port()
+}
+
+func TestASessionAnswersEPERMForWhatIsNotAllowed(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		n    *notification
+	}{
+		{"forbidden port", bindNotification(1, 16)},
+		{"a syscall the filter never asks about", &notification{ID: 1, PID: 42, Arch: unix.AUDIT_ARCH_X86_64, NR: 1}},
+		{"an unknown architecture", &notification{ID: 1, PID: 42, Arch: 77, NR: 49}},
+		{"an unknown socketcall", &notification{ID: 1, PID: 42, Arch: unix.AUDIT_ARCH_I386, NR: 102, Args: [6]uint64{3}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, kernel := newFakeSession(t, "1", &fakeTarget{memory: ipv4(unix.AF_INET, freePort(t)), onSocket: socketOf(t, unix.AF_INET, unix.SOCK_STREAM)})
+			s.handle(c.n, true)
+			require.Equal(t, []response{{ID: 1, Error: -int32(unix.EPERM)}}, kernel.answers)
+		})
+	}
+}
+
+func TestAnInvisibleTargetIsRefused(t *testing.T) {
+	s, kernel := newFakeSession(t, "0", nil)
+	s.open = func(tid uint32) (target, error) { return nil, errors.New("not visible") }
+	s.handle(bindNotification(1, 16), true)
+	require.Equal(t, []response{{ID: 1, Error: -int32(unix.EPERM)}}, kernel.answers)
+}
+
+// The order is bind(2)'s own: the fd, the length, the memory.
+func TestErrorsComeInTheKernelsOrder(t *testing.T) {
+	notASocket := func() (int, error) { return unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0) }
+	closed := func() (int, error) { return -1, unix.EBADF }
+	for _, c := range []struct {
+		name   string
+		socket func() (int, error)
+		length int
+		want   unix.Errno
+	}{
+		{"closed fd before bad memory", closed, 100, unix.EBADF},
+		{"no socket before bad length", notASocket, 4096, unix.ENOTSOCK},
+		{"length before memory", socketOf(t, unix.AF_INET, unix.SOCK_STREAM), 129, unix.EINVAL},
+		{"negative length", socketOf(t, unix.AF_INET, unix.SOCK_STREAM), -1, unix.EINVAL},
+		{"memory", socketOf(t, unix.AF_INET, unix.SOCK_STREAM), 128, unix.EFAULT},
+		{"short", socketOf(t, unix.AF_INET, unix.SOCK_STREAM), 15, unix.EINVAL},
+		{"short for IPv6", socketOf(t, unix.AF_INET6, unix.SOCK_STREAM), 16, unix.EINVAL},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, kernel := newFakeSession(t, "0", &fakeTarget{memory: ipv4(unix.AF_INET, 0), onSocket: c.socket})
+			s.handle(bindNotification(1, c.length), true)
+			require.Equal(t, []response{{ID: 1, Error: -int32(c.want)}}, kernel.answers)
+		})
+	}
+}
+
+func TestNothingIsBoundForAThreadThatIsGone(t *testing.T) {
+	socket := socketOf(t, unix.AF_INET, unix.SOCK_STREAM)
+	target := &fakeTarget{memory: ipv4(unix.AF_INET, 0), onSocket: socket}
+	s, kernel := newFakeSession(t, "0", target)
+	target.onRead = func() { kernel.withdrawn[1] = true } // its id is somebody else's from here on
+	s.handle(bindNotification(1, 16), true)
+	fd, err := socket()
+	require.NoError(t, err)
+	defer unix.Close(fd)
+	at, err := localAddress(fd)
+	require.NoError(t, err)
+	require.Zero(t, at.Port())
+}
+
+func TestARestartedBindSeesTheResultOfTheFirstOnce(t *testing.T) {
+	target := &fakeTarget{memory: ipv4(unix.AF_INET, 0), onSocket: socketOf(t, unix.AF_INET, unix.SOCK_STREAM)}
+	s, kernel := newFakeSession(t, "0", target)
+	// The signal comes between act and answer: valid when looked at, gone when answered.
+	withdrawing := &withdrawOnRespond{fakeNotifier: kernel, id: 1}
+	s.kernel = withdrawing
+	s.handle(bindNotification(1, 16), true)
+	s.handle(bindNotification(2, 16), true)
+	s.handle(bindNotification(3, 16), true)
+	require.Equal(t, []response{{ID: 1}, {ID: 2}, {ID: 3, Error: -int32(unix.EINVAL)}}, kernel.answers)
+}
+
+type withdrawOnRespond struct {
+	*fakeNotifier
+	id uint64
+}
+
+func (k *withdrawOnRespond) respond(r *response) error {
+	if r.ID == k.id {
+		k.withdrawn[r.ID] = true
+	}
+	return k.fakeNotifier.respond(r)
+}
+
+func TestAnOrphanSpeaksForItsOwnAddressOnly(t *testing.T) {
+	target := &fakeTarget{memory: ipv4(unix.AF_INET, 0), onSocket: socketOf(t, unix.AF_INET, unix.SOCK_STREAM)}
+	s, kernel := newFakeSession(t, "0", target)
+	s.kernel = &withdrawOnRespond{fakeNotifier: kernel, id: 1}
+	s.handle(bindNotification(1, 16), true)
+	target.memory = ipv4(unix.AF_INET, 0, 127, 0, 0, 1)
+	s.handle(bindNotification(2, 16), true)
+	require.Equal(t, -int32(unix.EINVAL), kernel.answers[1].Error)
+}
+
+func TestOrphansAreBounded(t *testing.T) {
+	var o orphans
+	for cookie := range uint64(10 * orphanLimit) {
+		o.remember(cookie, nil)
+	}
+	require.Len(t, o.binds, orphanLimit)
+}
+
+func TestTheSocketDecidesNotTheSockaddr(t *testing.T) {
+	forbidden := freePort(t)
+	for _, family := range []uint16{unix.AF_INET, unix.AF_UNSPEC, unix.AF_UNIX, unix.AF_INET6} {
+		s, kernel := newFakeSession(t, "1", &fakeTarget{memory: ipv4(family, forbidden), onSocket: socketOf(t, unix.AF_INET, unix.SOCK_STREAM)})
+		s.handle(bindNotification(1, 16), true)
+		require.Equal(t, -int32(unix.EPERM), kernel.answers[0].Error)
+	}
+}
+
+func TestOtherFamiliesRunNativelyOnlyWhenNobodyCanSwapTheSocket(t *testing.T) {
+	path := make([]byte, 20)
+	copy(path[2:], "/some/where")
+	for _, alone := range []bool{true, false} {
+		target := &fakeTarget{memory: path, alone: alone, onSocket: socketOf(t, unix.AF_UNIX, unix.SOCK_STREAM)}
+		s, kernel := newFakeSession(t, "1", target)
+		s.handle(bindNotification(1, 20), true)
+		require.Equal(t, alone, kernel.answers[0].Flags == respondContinue)
+		require.Equal(t, !alone, target.actedWith != nil)
+	}
+}
+
+func TestWhatCannotBeActedIsRefusedWhateverTheReason(t *testing.T) {
+	target := &fakeTarget{memory: make([]byte, 20), onSocket: socketOf(t, unix.AF_UNIX, unix.SOCK_STREAM), actErr: errors.Join(errNotActed, unix.ESRCH)}
+	s, kernel := newFakeSession(t, "1", target)
+	s.handle(bindNotification(1, 20), true)
+	require.Equal(t, -int32(unix.EPERM), kernel.answers[0].Error)
+}
+
+func TestAnInternetBindIsNeverAnsweredByContinue(t *testing.T) {
+	for _, typ := range []int{unix.SOCK_STREAM, unix.SOCK_DGRAM} {
+		target := &fakeTarget{memory: ipv4(unix.AF_INET, 0), alone: true, onSocket: socketOf(t, unix.AF_INET, typ)}
+		s, kernel := newFakeSession(t, "0", target)
+		s.handle(bindNotification(1, 16), true)
+		require.Equal(t, []response{{ID: 1}}, kernel.answers)
+	}
+}
+
+func TestCallsInFlightAreBounded(t *testing.T) {
+	s := &session{fd: -1}
+	for i := range inFlightLimit {
+		require.Equal(t, i < inFlightLimit-1, s.enter())
+	}
+	require.True(t, s.leave(), "the first that ends lets another in")
+	require.False(t, s.leave())
+}
+
+func TestAMissingKernelInterfaceIsNamedWithItsVersion(t *testing.T) {
+	for i, p := range probes {
+		missing := append([]probe{}, probes...)
+		missing[i].try = func() error { return unix.ENOSYS }
+		require.ErrorContains(t, checkKernel(missing), p.what+": it needs "+p.since)
+	}
+	require.NoError(t, checkKernel(probes))
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/port-restricter/port-restricter/agent"
+	"github.com/port-restricter/port-restricter/config"
+)
+
+func newAgent() *cobra.Command {
+	var socket string
+	var verbose bool
+	command := &cobra.Command{
+		Use:   "agent",
+		Short: "Serve containers whose OCI runtime sends their seccomp notify fd",
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			log := newLog(verbose)
+			ctx, stop := signal.NotifyContext(command.Context(), syscall.SIGTERM, syscall.SIGINT)
+			defer stop()
+			return serve(ctx, log, socket)
+		},
+	}
+	command.SetContext(context.Background())
+	command.Flags().StringVar(&socket, "socket", agent.DefaultSocket, "`PATH` of the socket, the listenerPath of the containers' seccomp profile")
+	command.Flags().BoolVarP(&verbose, "verbose", "v", false, "log what was allowed, too")
+	return command
+}
+
+func serve(ctx context.Context, log *logrus.Logger, socket string) error {
+	engine, err := agent.NewEngine(log, func(state *specs.ContainerProcessState) (config.Policy, error) {
+		return config.FromState(state.State.Annotations, state.Metadata)
+	})
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	listener, err := agent.Listen(socket, log)
+	if err != nil {
+		return err
+	}
+	log.WithField("socket", socket).Info("listening")
+	err = listener.Serve(ctx, engine)
+	log.Info("stopping")
+	return err
+}
+
+// newLog writes text on a terminal and JSON for everything else.
+func newLog(verbose bool) *logrus.Logger {
+	log := logrus.New()
+	if !term.IsTerminal(int(os.Stderr.Fd())) {
+		log.SetFormatter(&logrus.JSONFormatter{})
+	}
+	if verbose {
+		log.SetLevel(logrus.DebugLevel)
+	}
+	return log
+}

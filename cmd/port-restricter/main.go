@@ -1,0 +1,57 @@
+// Command port-restricter lets a process, or a container, bind only the ports
+// that it was given.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/port-restricter/port-restricter/cmd/supervise"
+)
+
+// version is set by the build.
+var version = "development"
+
+// statusOurs is our own failure, as env(1) and container engines have it:
+// smaller numbers are the command's.
+const statusOurs = 125
+
+// A statusError ends us with a status of its own; without an err, silently.
+type statusError struct {
+	status int
+	err    error
+}
+
+func (e statusError) Error() string { return fmt.Sprint(e.err) }
+func (e statusError) Unwrap() error { return e.err }
+
+func main() {
+	// Not through cobra: between fork and exec no flag is parsed.
+	if len(os.Args) > 1 && os.Args[1] == supervise.ChildCommand {
+		execRestricted(os.Args[2:])
+	}
+	status, err := statusOurs, newRoot().Execute()
+	if s := (statusError{}); errors.As(err, &s) {
+		status, err = s.status, s.err
+	} else if err == nil {
+		status = 0
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "port-restricter:", err)
+	}
+	os.Exit(status)
+}
+
+func newRoot() *cobra.Command {
+	root := newRun("port-restricter -p PORTS [flags] -- CMD [ARG...]")
+	root.Short = "Run a command, or containers, that can bind only the ports they were given"
+	root.Example = "  port-restricter -p 5000 -- nc -l 0.0.0.0 5000\n  port-restricter agent --socket /run/port-restricter/agent.sock"
+	root.Version = version
+	root.SilenceUsage, root.SilenceErrors = true, true
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(newRun("run -p PORTS [flags] -- CMD [ARG...]"), newAgent(), newProfile())
+	return root
+}

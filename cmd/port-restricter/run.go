@@ -1,0 +1,92 @@
+package main
+
+import (
+	"errors"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
+
+	"github.com/port-restricter/port-restricter/agent"
+	"github.com/port-restricter/port-restricter/cmd/supervise"
+	"github.com/port-restricter/port-restricter/config"
+)
+
+// newRun makes both the bare call and its long form.
+func newRun(use string) *cobra.Command {
+	var ports, maps []string
+	var mode string
+	var verbose bool
+	run := &cobra.Command{
+		Use:   use,
+		Short: "Run a command that can bind only the ports it was given",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("no command to run: port-restricter -p 5000 -- CMD [ARG...]; see --help")
+			}
+			if len(ports) == 0 {
+				return errors.New("no port given: name what the command may bind with -p, as in -p 5000")
+			}
+			policy, err := config.New(strings.Join(ports, ","), strings.Join(maps, ","), mode)
+			if err != nil {
+				return err
+			}
+			status, err := runRestricted(policy, verbose, args)
+			if status == 0 && err == nil {
+				return nil
+			}
+			return statusError{status, err}
+		},
+	}
+	flags := run.Flags()
+	flags.SetInterspersed(false) // flags behind CMD are CMD's
+	flags.StringArrayVarP(&ports, "port", "p", nil, "`PORTS` that may be bound: 5000, 8000-8010, 53/udp, 127.0.0.1:5000, [::1]:5000/tcp; 0 for one of the kernel's choice; may be repeated")
+	flags.StringArrayVar(&maps, "map", nil, "`ASKED:BOUND` as in 80:5000: a bind that asks for 80 is bound to 5000; may be repeated")
+	flags.StringVar(&mode, "mode", "", "enforce, or audit: let every bind through and log what enforce would have refused (default enforce)")
+	flags.BoolVarP(&verbose, "verbose", "v", false, "print a line a decision")
+	return run
+}
+
+// runRestricted runs args with an engine of its own in this process.
+func runRestricted(policy config.Policy, verbose bool, args []string) (int, error) {
+	log := logrus.New()
+	log.SetFormatter(decisionFormatter{})
+	log.SetLevel(logrus.ErrorLevel)
+	if verbose {
+		log.SetLevel(logrus.DebugLevel)
+	}
+	engine, err := agent.NewEngine(log, func(*specs.ContainerProcessState) (config.Policy, error) { return policy, nil })
+	if err != nil {
+		return statusOurs, err
+	}
+	return supervise.Command{
+		Args: args,
+		Attach: func(conn *net.UnixConn) error {
+			state, fd, err := agent.Receive(conn)
+			if err != nil {
+				return err
+			}
+			return engine.Attach(state, fd)
+		},
+	}.Run()
+}
+
+// execRestricted is the child of runRestricted. It never returns.
+func execRestricted(args []string) {
+	_ = supervise.Child{
+		Lock: lockBinds,
+		Load: loadFilter,
+		Send: func(conn *net.UnixConn, fd int) error {
+			return agent.Send(conn, &specs.ContainerProcessState{
+				Version: specs.Version,
+				Pid:     os.Getpid(),
+				State:   specs.State{Version: specs.Version, ID: "run", Status: specs.StateCreating, Pid: os.Getpid()},
+			}, fd)
+		},
+	}.Exec(args)
+	os.Exit(statusOurs)
+}

@@ -1,0 +1,48 @@
+package supervise
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Fields of /proc/PID/stat, proc_pid_stat(5), counted from the one after the name.
+const (
+	statState      = 0
+	statParent     = 1
+	statTerminal   = 4
+	statForeground = 5 // the process group in the foreground of that terminal
+	statExitSignal = 35
+	statFields     = 36
+)
+
+// stat returns the fields, all empty for a process that is gone.
+func stat(pid int) []string {
+	content, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	// The name is the process's own choice and may hold blanks and parentheses.
+	fields := strings.Fields(string(content[strings.LastIndexByte(string(content), ')')+1:]))
+	if len(fields) < statFields {
+		return make([]string, statFields)
+	}
+	return fields
+}
+
+// isChild is false for processes without an exit signal: those that serve binds are ours, too, but nobody's job.
+func isChild(pid int) bool {
+	fields := stat(pid)
+	return fields[statParent] == strconv.Itoa(os.Getpid()) && fields[statExitSignal] == strconv.Itoa(int(unix.SIGCHLD))
+}
+
+// children looks through all of /proc since not every kernel has /proc/PID/task/TID/children.
+func children() (pids []int) {
+	entries, _ := os.ReadDir("/proc")
+	for _, entry := range entries {
+		if pid, err := strconv.Atoi(entry.Name()); err == nil && isChild(pid) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}

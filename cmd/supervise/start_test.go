@@ -1,0 +1,120 @@
+package supervise
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func supervised(how string, cmd ...string) *exec.Cmd {
+	return exec.Command("/proc/self/exe", append([]string{"supervise", how}, cmd...)...)
+}
+
+func TestStatusIsThatOfTheCommandOrOfAShellThatCouldNotRunIt(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string, mode os.FileMode, content string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(content), mode))
+		return path
+	}
+	script := write("noexec", 0o755, "echo \"$1\"; exit 5\n")
+	plain := write("plain", 0o644, "")
+	write("first/tool", 0o644, "")
+	write("second/tool", 0o755, "#!/bin/sh\nexit 6\n")
+	path := "PATH=" + dir + "/first:" + dir + "/second"
+
+	for name, c := range map[string]struct {
+		how, env       string
+		args           []string
+		status         int
+		stdout, stderr string
+	}{
+		"success":                        {args: []string{"true"}},
+		"own status":                     {args: []string{"sh", "-c", "exit 3"}, status: 3},
+		"killed":                         {args: []string{"sh", "-c", "kill -KILL $$"}, status: 137},
+		"no interpreter line":            {args: []string{script, "argument"}, status: 5, stdout: "argument\n"},
+		"next directory after EACCES":    {env: path, args: []string{"tool"}, status: 6},
+		"dot in PATH":                    {env: "PATH=.", args: []string{"noexec"}, status: 5, stdout: "\n"},
+		"empty element of PATH":          {env: "PATH=/nowhere:", args: []string{"noexec"}, status: 5, stdout: "\n"},
+		"PATH has only an unusable one":  {env: "PATH=" + dir + "/first", args: []string{"tool"}, status: 126, stderr: "run \"tool\": permission denied\n"},
+		"not executable":                 {args: []string{plain}, status: 126, stderr: "run \"" + plain + "\": permission denied\n"},
+		"a directory":                    {args: []string{dir}, status: 126, stderr: "run \"" + dir + "\": permission denied\n"},
+		"not there":                      {args: []string{"/nowhere"}, status: 127, stderr: "run \"/nowhere\": no such file or directory\n"},
+		"not in PATH":                    {args: []string{"nowhere"}, status: 127, stderr: "run \"nowhere\": command not found in PATH\n"},
+		"empty name":                     {args: []string{""}, status: 127, stderr: "run \"\": command not found in PATH\n"},
+		"no command":                     {status: 125, stderr: "no command to run\n"},
+		"lock fails":                     {how: "lock fails", args: []string{"true"}, status: 125, stderr: "set up the second lock: no lock today\n"},
+		"load fails":                     {how: "load fails", args: []string{"true"}, status: 125, stderr: "load the filter: no filter today\n"},
+		"attach fails":                   {how: "attach fails", args: []string{"echo", "ran"}, status: 125, stderr: "attach the engine: no engine today\n"},
+		"child killed":                   {how: "killed", args: []string{"true"}, status: 137, stderr: "the child was killed by signal 9 before it could run \"true\": read unix @->@: EOF\n"},
+		"child hangs after attach fails": {how: "stopped", args: []string{"true"}, status: 125, stderr: "attach the engine: no engine today\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			cmd := supervised(c.how, c.args...)
+			cmd.Path, cmd.Dir, cmd.Stdout, cmd.Stderr = self(t), dir, &stdout, &stderr
+			cmd.Env = append(os.Environ(), c.env)
+			_ = cmd.Run()
+			require.Equal(t, c.stderr, stderr.String())
+			require.Equal(t, c.stdout, stdout.String())
+			require.Equal(t, c.status, cmd.ProcessState.ExitCode())
+		})
+	}
+}
+
+func self(t *testing.T) string {
+	path, err := os.Executable()
+	require.NoError(t, err)
+	return path
+}
+
+// What the command sees is compared with what it sees when the shell execs it without us.
+func TestCommandInheritsWhatTheSupervisorWasGiven(t *testing.T) {
+	for name, c := range map[string]struct{ setup, look string }{
+		"descriptors":      {"exec 3</dev/null 7<>/dev/null 4<&-; exec 6>&1", "ls /proc/self/fd"},
+		"high descriptor":  {"ulimit -n 4096; eval 'exec 9</dev/null'", "ls /proc/self/fd"},
+		"closed input":     {"exec <&-", "ls /proc/self/fd"},
+		"all closed":       {"exec 5>&1 <&- >&- 2>&-", "ls /proc/self/fd >&5"},
+		"descriptor limit": {"ulimit -Sn 512", "ulimit -Sn; ulimit -Hn"},
+		"nohup":            {"trap '' HUP", "grep '^Sig[BIC]' /proc/self/status"},
+		"ignored signals":  {"trap '' HUP INT QUIT ILL ABRT SEGV SYS PIPE TERM USR1 CHLD TSTP 34 64", "grep '^Sig[BIC]' /proc/self/status"},
+		"blocked signals":  {"set -- env --block-signal=CHLD,TERM,PROF,HUP,34 \"$@\"", "grep '^Sig[BIC]' /proc/self/status"},
+		"default signals":  {":", "grep '^Sig[BIC]' /proc/self/status"},
+		"scheduling":       {"umask 027; nice -n 3 true; cd /usr", "umask; pwd; nice"},
+		"no environment":   {"set -- env -i \"$@\"", "cat /proc/$$/environ"},
+		"group, session":   {":", "cut -d' ' -f5-8 /proc/self/stat"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			see := func(prefix ...string) string {
+				args := append([]string{"-c", c.setup + "; exec \"$@\"", "sh"}, prefix...)
+				out, err := exec.Command("bash", append(args, "sh", "-c", c.look)...).CombinedOutput()
+				require.NoError(t, err, string(out))
+				return string(out)
+			}
+			bare := see()
+			require.Equal(t, bare, see(self(t), "supervise", ""))
+		})
+	}
+}
+
+func TestEnvironmentKeepsDuplicatesAndNonsense(t *testing.T) {
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	process, err := os.StartProcess(self(t), []string{"us", "supervise", "", "/bin/cat", "/proc/self/environ"}, &os.ProcAttr{
+		Env:   []string{"A=1", "nonsense", "", "A=2", "=x"},
+		Files: []*os.File{nil, write, os.Stderr},
+	})
+	require.NoError(t, err)
+	require.NoError(t, write.Close())
+	var out bytes.Buffer
+	_, err = out.ReadFrom(read)
+	require.NoError(t, err)
+	_, err = process.Wait()
+	require.NoError(t, err)
+	require.Equal(t, "A=1\x00nonsense\x00\x00A=2\x00=x\x00", out.String())
+}

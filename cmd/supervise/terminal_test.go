@@ -1,0 +1,136 @@
+package supervise
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	ctrlC         = "\x03"
+	ctrlZ         = "\x1a"
+	ctrlBackslash = "\x1c"
+)
+
+// openTerminal makes a pty (pts(4)) and gives the command its other end as controlling terminal and input.
+func openTerminal(t *testing.T, cmd *exec.Cmd) *os.File {
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	require.NoError(t, err)
+	require.NoError(t, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	require.NoError(t, err)
+	side, err := os.OpenFile("/dev/pts/"+strconv.Itoa(n), os.O_RDWR|unix.O_NOCTTY, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = side.Close() })
+	cmd.Stdin = side
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	return os.NewFile(uintptr(fd), "pty")
+}
+
+// startShell is an interactive shell, which does job control, at a terminal of its own. $US there is the supervisor, $BIN probe a CMD.
+func startShell(t *testing.T) *session {
+	cmd := exec.Command("bash", "--norc", "--noprofile", "--noediting", "-i")
+	terminal := openTerminal(t, cmd)
+	cmd.Stdout, cmd.Stderr = cmd.Stdin.(*os.File), cmd.Stdin.(*os.File)
+	cmd.Env = append(os.Environ(), "PS1=> ", "HISTFILE=", "BIN="+self(t), "US="+self(t)+" supervise well")
+	s := newSession(t, cmd, terminal, terminal)
+	s.until("> ")
+	s.write("set -b\n") // tells at once that a job was stopped
+	s.until("> ")
+	return s
+}
+
+func TestTerminalSignalReachesTheCommandOnce(t *testing.T) {
+	s := startShell(t)
+	s.write("$US $BIN probe now 1 2 3 10 28; echo \"status\" $?\n")
+	parent := strings.TrimSpace(s.until("\r\nready ")) // the echoed command
+	require.Contains(t, parent, "probe")
+	supervisor, err := strconv.Atoi(strings.TrimSpace(s.until("\n")))
+	require.NoError(t, err)
+	for key, sig := range map[string]int{ctrlC: 2, ctrlBackslash: 3} {
+		s.write(key)
+		s.until(fmt.Sprintf("signal %d\r\n", sig))
+		// What comes after it would come after its second, too.
+		require.NoError(t, unix.Kill(supervisor, unix.SIGUSR1))
+		require.Empty(t, s.until("signal 10\r\n"))
+	}
+	require.NoError(t, unix.IoctlSetWinsize(int(s.in.(*os.File).Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 9, Col: 9}))
+	s.until("signal 28\r\n")
+	require.NoError(t, unix.Kill(supervisor, unix.SIGTERM))
+	require.Empty(t, s.until("signal 15\r\n"))
+	s.until("status 0\r\n")
+}
+
+func TestSuspendedJobGoesOnInTheForeground(t *testing.T) {
+	s := startShell(t)
+	s.write("$US $BIN probe now; echo \"status\" $?\n")
+	s.until("\r\nready ")
+	for range 3 {
+		s.write(ctrlZ)
+		s.until("Stopped")
+		s.until("> ")
+		s.write("fg\n")
+		s.write("line\n")
+		s.until("got line\r\n")
+	}
+	s.write(ctrlC)
+	s.until("> ")
+	s.write("echo status $?\n")
+	s.until("status 130\r\n")
+}
+
+func TestBackgroundJobThatReadsTheTerminalIsStopped(t *testing.T) {
+	s := startShell(t)
+	s.write("$US $BIN probe now &\n")
+	s.until("Stopped")
+	s.write("fg\n")
+	s.write("line\n")
+	s.until("got line\r\n")
+}
+
+func TestCommandThatStopsItselfStopsTheJob(t *testing.T) {
+	s := startShell(t)
+	s.write("$US sh -c 'kill -STOP $$; echo \"resumed\" now'\n")
+	s.until("Stopped")
+	s.write("fg\n")
+	s.until("resumed now\r\n")
+}
+
+// A terminal that goes away tells the leader of its session alone.
+func TestHangupOfASessionLeaderReachesTheCommand(t *testing.T) {
+	cmd := supervised("", self(t), "probe", "now", "1")
+	terminal := openTerminal(t, cmd)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	s := newSession(t, cmd, terminal, out)
+	s.until("ready")
+	s.until("\n")
+	require.NoError(t, terminal.Close())
+	require.Empty(t, s.until("signal 1\n"))
+	s.kill(syscall.SIGTERM)
+	rest, status := s.rest()
+	require.Equal(t, "signal 15\n", rest)
+	require.Zero(t, status)
+}
+
+// ^C has to end what is left in the foreground even when the command left a daemon in a session of its own.
+func TestInterruptReachesADaemonThatKeepsTheTerminalWaiting(t *testing.T) {
+	s := startShell(t)
+	s.write("$US sh -c 'setsid $BIN probe adopted 2 & read started; exit 3'; echo \"status\" $?\n")
+	s.until("\r\nwaiting")
+	s.write("\n")
+	s.until("\r\nready ")
+	supervisor, err := strconv.Atoi(strings.TrimSpace(s.until("\n")))
+	require.NoError(t, err)
+	s.write(ctrlC)
+	s.until("signal 2\r\n")
+	require.NoError(t, unix.Kill(supervisor, unix.SIGTERM))
+	s.until("signal 15\r\n")
+}

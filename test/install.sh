@@ -1,0 +1,24 @@
+#!/bin/sh
+# Installs those of the named Debian packages that are missing.
+set -eu
+missing=
+for package; do
+	status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
+	[ "$status" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" -ne 0 ]; then
+	echo "missing packages; run as root: apt-get install$missing" >&2
+	exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+# No service of an installed package may start by itself and take a port.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod +x "$policy"
+	trap 'rm -f "$policy"' EXIT
+fi
+apt-get -qq update
+# shellcheck disable=SC2086 # a list of names
+apt-get -qq install --no-install-recommends $missing >/dev/null
