@@ -13,6 +13,9 @@ import (
 type decisionFormatter struct{}
 
 func (decisionFormatter) Format(entry *logrus.Entry) ([]byte, error) {
+	if _, ok := entry.Data["decision"]; !ok && entry.Level > logrus.WarnLevel {
+		return nil, nil // that the engine began and ended is no news here
+	}
 	var line strings.Builder
 	line.WriteString("port-restricter: " + entry.Message)
 	if protocol, ok := entry.Data["protocol"]; ok {
@@ -22,7 +25,7 @@ func (decisionFormatter) Format(entry *logrus.Entry) ([]byte, error) {
 	if pid, ok := entry.Data["pid"]; ok {
 		fmt.Fprintf(&line, " by process %v", pid)
 	}
-	for _, key := range []string{"policy", "errno", "reason", logrus.ErrorKey} {
+	for _, key := range []string{"errno", "reason", logrus.ErrorKey} {
 		if value, ok := entry.Data[key]; ok {
 			fmt.Fprintf(&line, ", %s: %v", key, value)
 		}

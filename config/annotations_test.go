@@ -1,0 +1,102 @@
+package config
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestTheKeyOfTheContainerWinsOverThePlainOne(t *testing.T) {
+	annotations := map[string]string{
+		"port-restricter.port":     "80",
+		"port-restricter.port/web": "5000",
+		"port-restricter.port/db":  "5432",
+		"org.example/other":        "x",
+	}
+	for name, want := range map[string]string{"web": "5000", "db": "5432", "cache": "80", "": "80"} {
+		for _, key := range []string{nameCRIO, nameContainerd} {
+			annotations := with(annotations, key, name)
+			p, err := FromState(annotations, "")
+			require.NoError(t, err)
+			require.Equal(t, want, p.String())
+		}
+	}
+}
+
+func with(m map[string]string, key, value string) map[string]string {
+	out := map[string]string{key: value}
+	for k, v := range m {
+		out[k] = v
+	}
+	return out
+}
+
+func TestNoPolicyIsAnErrorThatNamesTheKey(t *testing.T) {
+	for _, annotations := range []map[string]string{nil, {"a": "b"}, {"port-restricter.port/web": "5000"}} {
+		_, err := FromState(annotations, "text of somebody else")
+		require.ErrorIs(t, err, ErrNoPolicy)
+		require.ErrorContains(t, err, "port-restricter.port")
+	}
+}
+
+func TestBadAnnotationsAreNamed(t *testing.T) {
+	for _, c := range []struct {
+		annotations map[string]string
+		says        string
+	}{
+		{map[string]string{"port-restricter.port": ""}, "annotation port-restricter.port is empty"},
+		{map[string]string{"port-restricter.port": " "}, "is empty"},
+		{map[string]string{"port-restricter.port": "65536"}, `port-restricter.port: "65536" is not a port`},
+		{map[string]string{"port-restricter.prot": "5000"}, "annotation port-restricter.prot is not known: the keys are port-restricter.port"},
+		{map[string]string{"port-restricter.port/": "5000"}, "names no container"},
+		{map[string]string{"port-restricter.port": "5000\n"}, "control character"},
+		{map[string]string{"port-restricter.map": "80:5000"}, "port-restricter.port is missing"},
+		{map[string]string{"port-restricter.port": "8080", "port-restricter.map": "80:5000"}, "port-restricter.map=80:5000 binds 5000, which port-restricter.port=8080 does not list: add 5000 there"},
+		{map[string]string{"port-restricter.port": "5000", "port-restricter.mode": "off"}, "write enforce or audit"},
+		{map[string]string{"port-restricter.port": "5000", nameCRIO: "web", nameContainerd: "db"}, "disagree on the container's name"},
+	} {
+		_, err := FromState(c.annotations, "")
+		require.ErrorContains(t, err, c.says)
+		require.NotErrorIs(t, err, ErrNoPolicy)
+	}
+}
+
+func TestAnnotationsAndMetadataMustBothAllow(t *testing.T) {
+	p, err := FromState(map[string]string{"port-restricter.port": "5000,6000", "port-restricter.mode": "audit"},
+		"a note\nport-restricter.port=5000,7000\n")
+	require.NoError(t, err)
+	require.Equal(t, Allow, p.Decide(Request{Bind, TCP, anywhere, 5000}).Verdict)
+	require.Equal(t, Deny, p.Decide(Request{Bind, TCP, anywhere, 6000}).Verdict, "the administrator's limit is not the pod's to audit")
+	audited := p.Decide(Request{Bind, TCP, anywhere, 7000})
+	require.Equal(t, Allow, audited.Verdict)
+	require.True(t, audited.Audited)
+}
+
+func TestMetadataAloneIsAPolicy(t *testing.T) {
+	p, err := FromState(nil, "port-restricter.port=5000")
+	require.NoError(t, err)
+	require.Equal(t, "5000", p.String())
+	for metadata, says := range map[string]string{
+		"port-restricter.port=5000\nport-restricter.port=80": "stands there twice",
+		"port-restricter.port":                               "has no value",
+		"port-restricter.port=x":                             "is not a port",
+	} {
+		_, err := FromState(nil, metadata)
+		require.ErrorContains(t, err, says)
+	}
+}
+
+func FuzzFromState(f *testing.F) {
+	f.Add("port-restricter.port", "5000", nameCRIO, "web", "port-restricter.port=80")
+	f.Add("port-restricter.port/web", "5000", nameContainerd, "web", "")
+	f.Add("port-restricter.map", "80:5000", "port-restricter.port", "5000", "port-restricter.mode=audit")
+	f.Fuzz(func(t *testing.T, key1, value1, key2, value2, metadata string) {
+		p, err := FromState(map[string]string{key1: value1, key2: value2}, metadata)
+		if err != nil {
+			require.Equal(t, Policy{}, p)
+			return
+		}
+		require.NotEmpty(t, p.speakers)
+		p.Decide(Request{Bind, TCP, anywhere, 5000})
+	})
+}

@@ -1,0 +1,76 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A portMap rewrites binds: who asks for one port is bound to another.
+type portMap []mapping
+
+type mapping struct {
+	asked, bound uint16
+	protocol     Protocol // "" is every one
+}
+
+func parseMap(text string) (portMap, error) {
+	var list portMap
+	for element := range strings.SplitSeq(text, ",") {
+		m, err := parseMapping(strings.TrimSpace(element))
+		if err != nil {
+			return nil, err
+		}
+		for _, other := range list {
+			if other.asked == m.asked && (other.protocol == m.protocol || other.protocol == "" || m.protocol == "") {
+				return nil, fmt.Errorf("%q and %q both rewrite port %d: keep one of them", other, m, m.asked)
+			}
+		}
+		if list = append(list, m); len(list) > maxRules {
+			return nil, fmt.Errorf("more than %d elements", maxRules)
+		}
+	}
+	return list, nil
+}
+
+func parseMapping(text string) (m mapping, err error) {
+	ports, protocol, hasProtocol := strings.Cut(text, "/")
+	if hasProtocol {
+		if m.protocol, err = parseProtocol(text, protocol); err != nil {
+			return m, err
+		}
+	}
+	asked, bound, ok := strings.Cut(ports, ":")
+	if !ok {
+		return m, fmt.Errorf("%q rewrites nothing: write the port asked for and the port to bind, as in 80:5000", text)
+	}
+	if m.asked, err = parsePort(text, asked); err != nil {
+		return m, err
+	}
+	if m.bound, err = parsePort(text, bound); err != nil {
+		return m, err
+	}
+	if m.asked == 0 || m.bound == 0 {
+		return m, fmt.Errorf("%q: port 0 can't be rewritten, nor be written: use ports from 1 to 65535", text)
+	}
+	return m, nil
+}
+
+// rewrite says which port a bind that asks for port gets.
+func (list portMap) rewrite(protocol Protocol, port uint16) (uint16, bool) {
+	for i := range list {
+		if m := &list[i]; m.asked == port && (m.protocol == "" || m.protocol == protocol) {
+			return m.bound, true
+		}
+	}
+	return port, false
+}
+
+func (m mapping) String() string {
+	text := fmt.Sprintf("%d:%d", m.asked, m.bound)
+	if m.protocol != "" {
+		text += "/" + string(m.protocol)
+	}
+	return text
+}
+
+func (list portMap) String() string { return join(list) }

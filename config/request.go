@@ -1,0 +1,55 @@
+// Package config says what may be bound, and reads who said so: the grammar of
+// ports, the annotations, and the decision. It is pure: it reads no file and
+// asks no kernel.
+package config
+
+import "net/netip"
+
+// A Protocol is what the policy looks at of a socket.
+type Protocol string
+
+// Other stands for an internet transport without a name here (DCCP, say): only
+// a rule for every protocol allows it.
+const (
+	TCP   Protocol = "tcp"
+	UDP   Protocol = "udp"
+	SCTP  Protocol = "sctp"
+	Other Protocol = "other"
+)
+
+// An Operation is the call that a request stands for.
+type Operation string
+
+// What the filter asks about.
+const (
+	Bind   Operation = "bind"
+	Listen Operation = "listen"
+)
+
+// A Request is one call on an internet socket. For Listen the address is the
+// socket's local one, with port 0 for an unbound socket, whose port the kernel
+// would pick.
+type Request struct {
+	Operation Operation
+	Protocol  Protocol
+	Addr      netip.Addr // IPv4-mapped addresses are compared as IPv4
+	Port      uint16
+}
+
+// A Verdict is what becomes of a request; the zero value denies.
+type Verdict int
+
+// Deny is EPERM, Allow binds what was asked for, Rewrite binds Decision.Port.
+const (
+	Deny Verdict = iota
+	Allow
+	Rewrite
+)
+
+// A Decision is the policy's answer.
+type Decision struct {
+	Verdict Verdict
+	Port    uint16 // to bind
+	Reason  string // why denied; with Audited, why enforce would have denied
+	Audited bool   // let through only because the mode is audit
+}
