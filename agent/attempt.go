@@ -156,11 +156,11 @@ func (a *attempt) decide(operation config.Operation, transport config.Protocol, 
 var errDenied = errors.New("refused by policy")
 
 // inTargetsContext serves what is not about internet ports: the kernel runs the
-// call itself where nobody can swap the fd meanwhile, else a helper does as the
-// target would.
+// call itself where nobody can change which socket it is about, else a helper
+// does as the target would.
 func (a *attempt) inTargetsContext() error {
 	a.unlock()
-	if a.target.exclusive() {
+	if !a.call.argsInMemory && a.target.exclusive() {
 		return errNative
 	}
 	err := a.target.actAsTarget(&a.call, a.socket, a.asked, a.valid)

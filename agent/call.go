@@ -18,6 +18,10 @@ type call struct {
 	backlog int
 	level   int // setsockopt
 	option  int // setsockopt
+
+	// argsInMemory says that even the fd stands in the target's memory
+	// (socketcall(2)): run by the kernel, the call could have another one.
+	argsInMemory bool
 }
 
 type callKind int
@@ -95,15 +99,16 @@ func decodeSocketcall(n *notification, a abi, t target) (call, error) {
 		}
 		return binary.NativeEndian.Uint64(block[i*8:])
 	}
+	c := call{fd: cint(arg(0)), argsInMemory: true}
 	switch cint(n.Args[0]) {
 	case socketcallBind:
-		return call{kind: callBind, fd: cint(arg(0)), addr: arg(1), addrlen: cint(arg(2))}, nil
+		c.kind, c.addr, c.addrlen = callBind, arg(1), cint(arg(2))
 	case socketcallListen:
-		return call{kind: callListen, fd: cint(arg(0)), backlog: cint(arg(1))}, nil
+		c.kind, c.backlog = callListen, cint(arg(1))
 	default:
-		return call{kind: callSetsockopt, fd: cint(arg(0)), level: cint(arg(1)), option: cint(arg(2)),
-			addr: arg(3), addrlen: cint(arg(4))}, nil
+		c.kind, c.level, c.option, c.addr, c.addrlen = callSetsockopt, cint(arg(1)), cint(arg(2)), arg(3), cint(arg(4))
 	}
+	return c, nil
 }
 
 func cint(register uint64) int { return int(int32(uint32(register))) }

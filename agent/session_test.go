@@ -229,6 +229,18 @@ func TestOtherFamiliesRunNativelyOnlyWhenNobodyCanSwapTheSocket(t *testing.T) {
 	}
 }
 
+func TestSocketcallNeverRunsNatively(t *testing.T) {
+	memory := make([]byte, 64)
+	for i, word := range []uint32{3, 12, 20} { // fd, address, length
+		binary.NativeEndian.PutUint32(memory[4*i:], word)
+	}
+	target := &fakeTarget{memory: memory, alone: true, onSocket: socketOf(t, unix.AF_UNIX, unix.SOCK_STREAM)}
+	s, kernel := newFakeSession(t, "1", target)
+	s.handle(&notification{ID: 1, PID: 42, Arch: unix.AUDIT_ARCH_I386, NR: 102, Args: [6]uint64{socketcallBind, 0}}, true)
+	require.Equal(t, []response{{ID: 1}}, kernel.answers)
+	require.Len(t, target.actedWith, 20)
+}
+
 func TestWhatCannotBeActedIsRefusedWhateverTheReason(t *testing.T) {
 	target := &fakeTarget{memory: make([]byte, 20), onSocket: socketOf(t, unix.AF_UNIX, unix.SOCK_STREAM), actErr: errors.Join(errNotActed, unix.ESRCH)}
 	s, kernel := newFakeSession(t, "1", target)

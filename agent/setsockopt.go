@@ -3,6 +3,7 @@ package agent
 import (
 	"encoding/binary"
 	"fmt"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,6 +19,9 @@ const (
 // argument block stands in its memory, where it could be changed between our
 // look and the kernel's, so the kernel never looks.
 func (a *attempt) setsockopt() error {
+	if a.call.level == unix.SOL_SOCKET && (a.call.option == unix.SO_ATTACH_FILTER || a.call.option == unix.SO_ATTACH_REUSEPORT_CBPF) {
+		return a.attachFilter()
+	}
 	value, ok := a.plainValue()
 	if !ok {
 		return fmt.Errorf("option %d of level %d can't be set through socketcall: it binds a port, or its value is not plain data", a.call.option, a.call.level)
@@ -31,6 +35,28 @@ func (a *attempt) setsockopt() error {
 	return err
 }
 
+// attachFilter copies the classic BPF program to which a 32-bit struct
+// sock_fprog points: a length, padding, an address.
+func (a *attempt) attachFilter() error {
+	if len(a.asked) != 8 {
+		return unix.EINVAL
+	}
+	length := binary.NativeEndian.Uint16(a.asked)
+	if length == 0 || length > unix.BPF_MAXINSNS {
+		return unix.EINVAL
+	}
+	program := make([]unix.SockFilter, length)
+	a.unlock() // the memory may block
+	bytes := unsafe.Slice((*byte)(unsafe.Pointer(&program[0])), int(length)*int(unsafe.Sizeof(program[0])))
+	if err := a.target.read(uint64(binary.NativeEndian.Uint32(a.asked[4:])), bytes); err != nil {
+		return err
+	}
+	if !a.valid() {
+		return errWithdrawn
+	}
+	return unix.SetsockoptSockFprog(a.socket, a.call.level, a.call.option, &unix.SockFprog{Len: length, Filter: &program[0]})
+}
+
 // plainValue says whether the option may be set from a copy: its value holds no
 // pointer, no fd, and looks the same to 32 and 64 bits once converted here.
 func (a *attempt) plainValue() (value []byte, ok bool) {
@@ -38,7 +64,7 @@ func (a *attempt) plainValue() (value []byte, ok bool) {
 	switch a.call.level {
 	case unix.SOL_SOCKET:
 		switch option {
-		case unix.SO_ATTACH_FILTER, unix.SO_ATTACH_BPF, unix.SO_ATTACH_REUSEPORT_CBPF, unix.SO_ATTACH_REUSEPORT_EBPF:
+		case unix.SO_ATTACH_BPF, unix.SO_ATTACH_REUSEPORT_EBPF: // fds
 			return nil, false
 		case unix.SO_RCVTIMEO, unix.SO_SNDTIMEO: // struct timeval of two 32-bit words
 			if length != 8 {
