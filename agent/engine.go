@@ -6,7 +6,6 @@ package agent
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,20 +32,24 @@ type PolicyFunc func(*specs.ContainerProcessState) (config.Policy, error)
 
 // An Engine serves any number of sessions with few OS threads: all idle
 // sessions stand in one epoll set, on which a few worker threads wait. One that
-// takes a notification leaves the wait to another, so a call that blocks holds
-// up nobody else.
+// takes a notification leaves the wait to another, and stays with the session
+// while it is active; a call that blocks holds up nobody else.
 type Engine struct {
 	log    *logrus.Logger
 	policy PolicyFunc
 	epoll  int
 	stop   int // eventfd, readable once the engine closes
 
-	workers, waiting atomic.Int32
-	running          sync.WaitGroup
+	workerCount atomic.Int32
+	waiting     atomic.Int32 // workers that stand in the epoll wait
+	busy        atomic.Int32 // workers that are the receiver of a session
+	watching    atomic.Bool
+	closed      atomic.Bool
+	running     sync.WaitGroup
 
 	mu       sync.Mutex
+	workers  map[*worker]struct{}
 	sessions map[int32]*session // by notify fd
-	closed   bool
 }
 
 // NewEngine starts an engine. It fails on a kernel that can't do what it needs,
@@ -69,7 +72,7 @@ func NewEngine(log *logrus.Logger, policy PolicyFunc) (*Engine, error) {
 		unix.Close(epoll)
 		return nil, fmt.Errorf("create an eventfd: %w", err)
 	}
-	e := &Engine{log: log, policy: policy, epoll: epoll, stop: stop, sessions: make(map[int32]*session)}
+	e := &Engine{log: log, policy: policy, epoll: epoll, stop: stop, sessions: make(map[int32]*session), workers: make(map[*worker]struct{})}
 	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, stop, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(stop)}); err != nil {
 		return nil, fmt.Errorf("watch for the end: %w", err)
 	}
@@ -95,12 +98,13 @@ func (e *Engine) Attach(state *specs.ContainerProcessState, fd int) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.closed {
+	if e.closed.Load() {
 		unix.Close(fd)
 		return errors.New("the agent is shutting down")
 	}
 	e.sessions[int32(fd)] = s
-	if err := e.arm(s, unix.EPOLL_CTL_ADD); err != nil {
+	s.arm = func() error { return e.arm(fd, unix.EPOLL_CTL_MOD) }
+	if err := e.arm(fd, unix.EPOLL_CTL_ADD); err != nil {
 		delete(e.sessions, int32(fd))
 		unix.Close(fd)
 		return fmt.Errorf("container %q: watch the seccomp fd: %w", state.State.ID, err)
@@ -109,106 +113,22 @@ func (e *Engine) Attach(state *specs.ContainerProcessState, fd int) error {
 	return nil
 }
 
-// arm lets one worker receive one notification: RECV blocks when another was
+// arm lets one worker receive from the session: RECV blocks when another was
 // faster, so there must be one receiver at a time.
-func (e *Engine) arm(s *session, op int) error {
-	return unix.EpollCtl(e.epoll, op, s.fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: int32(s.fd)})
+func (e *Engine) arm(fd, op int) error {
+	return unix.EpollCtl(e.epoll, op, fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: int32(fd)})
 }
 
-// startWorker reports to started, if there is one, whether the thread could be
-// made ready.
-func (e *Engine) startWorker(started chan<- error) {
-	if e.workers.Add(1) > workerLimit {
-		e.workers.Add(-1)
-		return
-	}
-	e.waiting.Add(1)
-	e.running.Add(1)
-	go func() {
-		defer e.running.Done()
-		defer e.workers.Add(-1)
-		neutral, err := becomeNeutral()
-		if started != nil {
-			started <- err
-		}
-		if err != nil {
-			e.waiting.Add(-1)
-			e.log.WithError(err).Error("a worker thread can't be used")
-			return
-		}
-		e.work(neutral)
-	}()
-}
-
-// work serves one event after the other until the engine closes, or enough
-// others wait. It counts as waiting when it begins.
-func (e *Engine) work(neutral bool) {
-	idleLimit := int32(runtime.GOMAXPROCS(0) + 2)
-	var event [1]unix.EpollEvent
-	for {
-		n, err := unix.EpollWait(e.epoll, event[:], -1)
-		if n < 1 {
-			if errors.Is(err, unix.EINTR) {
-				continue
-			}
-			e.waiting.Add(-1)
-			e.log.WithError(err).Error("a worker can't wait for notifications")
-			return
-		}
-		waiting := e.waiting.Add(-1)
-		if event[0].Fd == int32(e.stop) {
-			return
-		}
-		if waiting == 0 {
-			e.startWorker(nil)
-		}
-		e.serve(event[0], neutral)
-		if e.waiting.Add(1) > idleLimit {
-			e.waiting.Add(-1)
-			return
-		}
-	}
-}
-
-func (e *Engine) serve(event unix.EpollEvent, neutral bool) {
+func (e *Engine) sessionOf(fd int32) *session {
 	e.mu.Lock()
-	s := e.sessions[event.Fd]
-	e.mu.Unlock()
-	if s == nil {
-		return
-	}
-	if event.Events&unix.EPOLLIN == 0 {
-		e.detach(s, nil)
-		return
-	}
-	var n notification
-	more := s.enter()
-	err := s.kernel.receive(&n)
-	if err != nil && !errors.Is(err, unix.ENOENT) {
-		e.detach(s, err)
-	} else if more {
-		// Before the call is looked at: that may block, and the container's
-		// other processes must not wait for it.
-		e.rearm(s)
-	}
-	if err == nil {
-		s.handle(&n, neutral)
-	}
-	if s.leave() {
-		e.rearm(s)
-	}
-}
-
-func (e *Engine) rearm(s *session) {
-	if err := e.arm(s, unix.EPOLL_CTL_MOD); err != nil {
-		e.detach(s, err)
-	}
+	defer e.mu.Unlock()
+	return e.sessions[fd]
 }
 
 // detach ends a session; err is nil when its last process is gone.
 func (e *Engine) detach(s *session, err error) {
 	e.mu.Lock()
-	delete(e.sessions, int32(s.fd))
+	delete(e.sessions, int32(s.notifyFD))
 	e.mu.Unlock()
 	log := e.log.WithField("container", s.container)
 	if err != nil {
@@ -222,8 +142,8 @@ func (e *Engine) detach(s *session, err error) {
 // Close takes no more notifications, finishes those in flight, and closes every
 // notify fd: from then on the kernel answers binds with ENOSYS.
 func (e *Engine) Close() {
-	e.mu.Lock()
-	e.closed = true
+	e.mu.Lock() // no session begins behind our back
+	e.closed.Store(true)
 	e.mu.Unlock()
 	_, _ = unix.Write(e.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 	finished := make(chan struct{})

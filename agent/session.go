@@ -18,18 +18,20 @@ const inFlightLimit = 8
 // A session serves one notify fd: the processes that run under one load of the
 // filter. A container has one, and another for each exec.
 type session struct {
-	fd        int
+	notifyFD  int
 	kernel    notifier
 	container string
 	policy    config.Policy
 	audit     *audit
 	orphans   orphans
 	open      func(tid uint32) (target, error)
+	arm       func() error // in the epoll set, for one worker to receive
 
 	mu       sync.Mutex
-	inFlight int
-	parked   bool // not armed in epoll until one in flight ends
+	inFlight int  // workers that have to do with it
+	parked   bool // not armed until one of them leaves
 	gone     bool
+	closed   bool
 }
 
 func newSession(fd int, container string, policy config.Policy, log *logrus.Logger) (*session, error) {
@@ -38,7 +40,7 @@ func newSession(fd int, container string, policy config.Policy, log *logrus.Logg
 		return nil, err
 	}
 	return &session{
-		fd: fd, kernel: kernel, container: container, policy: policy,
+		notifyFD: fd, kernel: kernel, container: container, policy: policy,
 		audit: newAudit(log.WithField("container", container)),
 		open: func(tid uint32) (target, error) {
 			t, err := openThread(tid)
@@ -93,23 +95,48 @@ func answer(id uint64, err error) *response {
 	return r
 }
 
-// enter counts a call in; more says whether another may be received meanwhile.
-func (s *session) enter() (more bool) {
+// activeWithin waits for the session's next notification. A hang-up is none: the
+// epoll set reports it again.
+func (s *session) activeWithin(milliseconds int) bool {
+	fds := []unix.PollFd{{Fd: int32(s.notifyFD), Events: unix.POLLIN}}
+	n, err := unix.Poll(fds, milliseconds)
+	return err == nil && n == 1 && fds[0].Revents&unix.POLLIN != 0
+}
+
+// enter counts a worker in.
+func (s *session) enter() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.inFlight++
-	s.parked = s.inFlight >= inFlightLimit
-	return !s.parked
 }
 
-// leave counts it out; resume says that the session must be armed again.
-func (s *session) leave() (resume bool) {
+// passOn gives up the receiver's part to whichever worker is woken next; with
+// too many calls in flight only once one of them ends.
+func (s *session) passOn() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.parked = s.inFlight >= inFlightLimit
+	return s.armUnlessParked()
+}
+
+// leave counts a worker out.
+func (s *session) leave() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.inFlight--
-	resume, s.parked = s.parked && !s.gone, false
-	s.closeIfDone()
-	return resume
+	if s.closeIfDone() || !s.parked {
+		return nil
+	}
+	s.parked = false
+	return s.armUnlessParked()
+}
+
+// armUnlessParked holds mu while it arms: nobody may close the fd meanwhile.
+func (s *session) armUnlessParked() error {
+	if s.parked || s.gone {
+		return nil
+	}
+	return s.arm()
 }
 
 // hangUp ends the session: its last process is gone, or the engine closes.
@@ -121,9 +148,13 @@ func (s *session) hangUp() {
 }
 
 // closeIfDone closes the fd once no call in flight can answer through it.
-func (s *session) closeIfDone() {
-	if s.gone && s.inFlight == 0 && s.fd >= 0 {
-		unix.Close(s.fd)
-		s.fd = -1
+func (s *session) closeIfDone() bool {
+	if !s.gone || s.inFlight > 0 {
+		return false
 	}
+	if !s.closed {
+		unix.Close(s.notifyFD)
+		s.closed = true
+	}
+	return true
 }

@@ -80,7 +80,7 @@ func newFakeSession(t *testing.T, ports string, fake *fakeTarget) (*session, *fa
 	require.NoError(t, err)
 	kernel := &fakeNotifier{withdrawn: map[uint64]bool{}}
 	return &session{
-		fd: -1, kernel: kernel, policy: policy, audit: newAudit(quietLog().WithField("container", "c1")),
+		kernel: kernel, policy: policy, audit: newAudit(quietLog().WithField("container", "c1")),
 		open: func(uint32) (target, error) { return fake, nil },
 	}, kernel
 }
@@ -258,12 +258,17 @@ func TestAnInternetBindIsNeverAnsweredByContinue(t *testing.T) {
 }
 
 func TestCallsInFlightAreBounded(t *testing.T) {
-	s := &session{fd: -1}
-	for i := range inFlightLimit {
-		require.Equal(t, i < inFlightLimit-1, s.enter())
+	armed := 0
+	s := &session{arm: func() error { armed++; return nil }}
+	for range inFlightLimit {
+		s.enter()
+		require.NoError(t, s.passOn())
 	}
-	require.True(t, s.leave(), "the first that ends lets another in")
-	require.False(t, s.leave())
+	require.Equal(t, inFlightLimit-1, armed, "the last one waits")
+	require.NoError(t, s.leave())
+	require.Equal(t, inFlightLimit, armed, "the first that ends lets it in")
+	require.NoError(t, s.leave())
+	require.Equal(t, inFlightLimit, armed)
 }
 
 func TestAMissingKernelInterfaceIsNamedWithItsVersion(t *testing.T) {
