@@ -1,0 +1,111 @@
+package hook
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+func (m *merger) bind() error {
+	c := m.calls["bind"]
+	// What is too short for a port may be let through.
+	short := []specs.LinuxSeccompArg{arg(2, specs.OpLessThan, shortestAddress)}
+	c.keeps = func(r specs.LinuxSyscall) bool {
+		return c.refused == nil && permits(r.Action) && slices.Equal(r.Args, short)
+	}
+	ours := []specs.LinuxSyscall{rule(specs.ActNotify, c.name, arg(2, specs.OpGreaterEqual, shortestAddress))}
+	if c.permitted != nil && !m.isDefault(*c.permitted) {
+		ours = append(ours, like(*c.permitted, c.name, short...))
+	}
+	return m.notify(c, ours)
+}
+
+func (m *merger) listen() error {
+	c := m.calls["listen"]
+	return m.notify(c, []specs.LinuxSyscall{rule(specs.ActNotify, c.name)})
+}
+
+// notify wants ours, the first of which notifies, where base lets the call
+// through without conditions. Where it has conditions, what meets them is
+// notified; where it has both, everything.
+func (m *merger) notify(c *call, ours []specs.LinuxSyscall) error {
+	if c.refused != nil {
+		return nil
+	}
+	if len(c.refusedIf) > 0 {
+		return cannotCombine(c.refusedIf[0], c.name)
+	}
+	if c.permitted == nil && !permits(m.base.DefaultAction) {
+		c.notifies = true
+		return nil
+	}
+	other := func(r specs.LinuxSyscall) bool { return !c.keeps(r) && !says(r, ours[0]) }
+	if slices.ContainsFunc(c.notified, other) || c.permitted == nil && slices.ContainsFunc(c.permittedIf, other) {
+		ours = []specs.LinuxSyscall{rule(specs.ActNotify, c.name)}
+	}
+	for _, r := range ours {
+		m.want(c, r)
+	}
+	return nil
+}
+
+func (m *merger) setsockopt() error {
+	c := m.calls["setsockopt"]
+	others := otherOptions()
+	c.keeps = func(r specs.LinuxSyscall) bool {
+		return c.refused == nil && slices.ContainsFunc(others, func(args []specs.LinuxSeccompArg) bool { return slices.Equal(args, r.Args) })
+	}
+	if c.refused != nil {
+		return nil
+	}
+	for _, r := range c.permittedIf {
+		if !c.keeps(r) {
+			return cannotCombine(r, c.name)
+		}
+	}
+	if c.permitted == nil && !permits(m.base.DefaultAction) {
+		return nil
+	}
+	if c.permitted != nil && len(c.refusedIf) > 0 {
+		return cannotCombine(c.refusedIf[0], c.name)
+	}
+	for _, option := range bindingOptions {
+		refused := refusal(uint(unix.EPERM), c.name, option.args()...)
+		already := func(r specs.LinuxSyscall) bool { return slices.Equal(r.Args, refused.Args) }
+		if !m.isDefault(refused) && !slices.ContainsFunc(c.refusedIf, already) {
+			m.want(c, refused)
+		}
+	}
+	if c.permitted != nil && !m.isDefault(*c.permitted) {
+		for _, args := range others {
+			m.want(c, like(*c.permitted, c.name, args...))
+		}
+	}
+	return nil
+}
+
+func (m *merger) ioUring() error {
+	refused := refusal(uint(unix.ENOSYS), "")
+	refused.Names = nil
+	for _, name := range ioUring {
+		c := m.calls[name]
+		if c == nil || c.refused != nil || m.isDefault(refused) {
+			continue
+		}
+		// What the default refuses is not named: runc answers ENOSYS for every
+		// call above the highest that a profile names.
+		if permits(m.base.DefaultAction) || c.permitted != nil || len(c.permittedIf) > 0 {
+			refused.Names = append(refused.Names, name)
+		}
+	}
+	if len(refused.Names) > 0 {
+		m.ours = append(m.ours, refused)
+	}
+	return nil
+}
+
+func cannotCombine(r specs.LinuxSyscall, name string) error {
+	return fmt.Errorf("its rule %s for %q has conditions %v, which can't be combined with ours; take them out", r.Action, name, r.Args)
+}

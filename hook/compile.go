@@ -1,0 +1,124 @@
+package hook
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/seccomp/libseccomp-golang"
+	"golang.org/x/sys/unix"
+)
+
+var scmpActions = map[specs.LinuxSeccompAction]seccomp.ScmpAction{
+	specs.ActKill: seccomp.ActKillThread, specs.ActKillThread: seccomp.ActKillThread,
+	specs.ActKillProcess: seccomp.ActKillProcess, specs.ActTrap: seccomp.ActTrap,
+	specs.ActErrno: seccomp.ActErrno, specs.ActTrace: seccomp.ActTrace,
+	specs.ActLog: seccomp.ActLog, specs.ActAllow: seccomp.ActAllow, specs.ActNotify: seccomp.ActNotify,
+}
+
+var scmpOperators = map[specs.LinuxSeccompOperator]seccomp.ScmpCompareOp{
+	specs.OpNotEqual: seccomp.CompareNotEqual, specs.OpLessThan: seccomp.CompareLess,
+	specs.OpLessEqual: seccomp.CompareLessOrEqual, specs.OpEqualTo: seccomp.CompareEqual,
+	specs.OpGreaterEqual: seccomp.CompareGreaterEqual, specs.OpGreaterThan: seccomp.CompareGreater,
+	specs.OpMaskedEqual: seccomp.CompareMaskedEqual,
+}
+
+var scmpArchitectures = map[specs.Arch]string{
+	specs.ArchX86: "x86", specs.ArchX86_64: "amd64", specs.ArchX32: "x32",
+	specs.ArchARM: "arm", specs.ArchAARCH64: "arm64",
+	specs.ArchMIPS: "mips", specs.ArchMIPS64: "mips64", specs.ArchMIPS64N32: "mips64n32",
+	specs.ArchMIPSEL: "mipsel", specs.ArchMIPSEL64: "mipsel64", specs.ArchMIPSEL64N32: "mipsel64n32",
+	specs.ArchPPC: "ppc", specs.ArchPPC64: "ppc64", specs.ArchPPC64LE: "ppc64le",
+	specs.ArchRISCV64: "riscv64", specs.ArchS390: "s390", specs.ArchS390X: "s390x",
+	specs.ArchLOONGARCH64: "loong64",
+}
+
+// newFilter gives libseccomp the profile as runc does: calls that this
+// libseccomp doesn't know are left out, as are rules that do what the default does.
+func newFilter(p *specs.LinuxSeccomp) (*seccomp.ScmpFilter, error) {
+	action, err := scmpAction(p.DefaultAction, p.DefaultErrnoRet)
+	if err != nil {
+		return nil, err
+	}
+	filter, err := seccomp.NewFilter(action)
+	if err != nil {
+		return nil, fmt.Errorf("make a seccomp filter: %w", err)
+	}
+	for _, name := range p.Architectures {
+		arch, err := seccomp.GetArchFromString(scmpArchitectures[name])
+		if err == nil {
+			err = filter.AddArch(arch)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("add architecture %q to the seccomp filter: %w", name, err)
+		}
+	}
+	for _, r := range p.Syscalls {
+		if err := addRule(filter, r, action); err != nil {
+			return nil, fmt.Errorf("add rule %s for %q to the seccomp filter: %w", r.Action, r.Names, err)
+		}
+	}
+	return filter, nil
+}
+
+func addRule(filter *seccomp.ScmpFilter, r specs.LinuxSyscall, byDefault seccomp.ScmpAction) error {
+	action, err := scmpAction(r.Action, r.ErrnoRet)
+	if err != nil || action == byDefault {
+		return err
+	}
+	conditions := make([]seccomp.ScmpCondition, len(r.Args))
+	for i, a := range r.Args {
+		// An unknown operator is 0, which MakeCondition refuses.
+		if conditions[i], err = seccomp.MakeCondition(a.Index, scmpOperators[a.Op], a.Value, a.ValueTwo); err != nil {
+			return err
+		}
+	}
+	for _, name := range r.Names {
+		number, err := seccomp.GetSyscallFromName(name)
+		if err != nil {
+			continue
+		}
+		if err := filter.AddRuleConditional(number, action, conditions); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func scmpAction(action specs.LinuxSeccompAction, errno *uint) (seccomp.ScmpAction, error) {
+	known, ok := scmpActions[action]
+	if !ok {
+		return 0, fmt.Errorf("unknown seccomp action %q", action)
+	}
+	return known.SetReturnCode(int16(errnoOf(specs.LinuxSyscall{Action: action, ErrnoRet: errno}))), nil
+}
+
+// program is what the kernel runs, seccomp_export_bpf(3).
+func program(filter *seccomp.ScmpFilter) ([]unix.SockFilter, error) {
+	fd, err := unix.MemfdCreate("seccomp", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("make a file for the seccomp program: %w", err)
+	}
+	file := os.NewFile(uintptr(fd), "seccomp program")
+	defer file.Close()
+	if err := filter.ExportBPF(file); err != nil {
+		return nil, fmt.Errorf("export the seccomp program: %w", err)
+	}
+	raw, err := io.ReadAll(io.NewSectionReader(file, 0, math.MaxInt64))
+	if err != nil {
+		return nil, fmt.Errorf("read the seccomp program back: %w", err)
+	}
+	instructions := make([]unix.SockFilter, len(raw)/unix.SizeofSockFilter)
+	if err := binary.Read(bytes.NewReader(raw), binary.NativeEndian, instructions); err != nil {
+		return nil, fmt.Errorf("read the seccomp program back: %w", err)
+	}
+	if len(instructions) == 0 {
+		return nil, errors.New("export the seccomp program: it is empty")
+	}
+	return instructions, nil
+}
