@@ -22,6 +22,7 @@ type call struct {
 	// argsInMemory says that even the fd stands in the target's memory
 	// (socketcall(2)): run by the kernel, the call could have another one.
 	argsInMemory bool
+	narrow       bool // the caller's longs have 32 bits
 }
 
 type callKind int
@@ -99,7 +100,7 @@ func decodeSocketcall(n *notification, a abi, t target) (call, error) {
 		}
 		return binary.NativeEndian.Uint64(block[i*8:])
 	}
-	c := call{fd: cint(arg(0)), argsInMemory: true}
+	c := call{fd: cint(arg(0)), argsInMemory: true, narrow: a.word == 4}
 	switch cint(n.Args[0]) {
 	case socketcallBind:
 		c.kind, c.addr, c.addrlen = callBind, arg(1), cint(arg(2))

@@ -38,7 +38,7 @@ func (a *attempt) setsockopt() error {
 // attachFilter copies the classic BPF program to which a 32-bit struct
 // sock_fprog points: a length, padding, an address.
 func (a *attempt) attachFilter() error {
-	if len(a.asked) != 8 {
+	if len(a.asked) < 8 || !a.call.narrow {
 		return unix.EINVAL
 	}
 	length := binary.NativeEndian.Uint16(a.asked)
@@ -66,11 +66,11 @@ func (a *attempt) plainValue() (value []byte, ok bool) {
 		switch option {
 		case unix.SO_ATTACH_BPF, unix.SO_ATTACH_REUSEPORT_EBPF: // fds
 			return nil, false
-		case unix.SO_RCVTIMEO, unix.SO_SNDTIMEO: // struct timeval of two 32-bit words
-			if length != 8 {
-				return a.asked, length == 16
+		case unix.SO_RCVTIMEO, unix.SO_SNDTIMEO:
+			if !a.call.narrow || length < 8 {
+				return a.asked, length <= 16
 			}
-			wide := make([]byte, 16)
+			wide := make([]byte, 16) // struct timeval of two 32-bit words, whatever the length says
 			for i := range 2 {
 				word := int32(binary.NativeEndian.Uint32(a.asked[4*i:]))
 				binary.NativeEndian.PutUint64(wide[8*i:], uint64(int64(word)))
