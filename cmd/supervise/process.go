@@ -9,9 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Fields of /proc/PID/stat, proc_pid_stat(5), counted from the one after the name.
+// Fields of /proc/PID/stat, proc_pid_stat(5), counted from the state, which follows the name.
 const (
-	statState      = 0
 	statParent     = 1
 	statTerminal   = 4
 	statForeground = 5 // the process group in the foreground of that terminal
@@ -45,4 +44,11 @@ func children() (pids []int) {
 		}
 	}
 	return pids
+}
+
+func descends(pid int) bool {
+	for pid > 0 && pid != os.Getpid() {
+		pid, _ = strconv.Atoi(stat(pid)[statParent])
+	}
+	return pid > 0
 }

@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"runtime"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -9,7 +10,9 @@ import (
 // reap returns the child's status when the child and all its descendants are gone; as a subreaper, we inherit them. The
 // children that we had before (those of a shell script that execs us) are reaped, not waited for. Without __WALL, since
 // children without an exit signal belong to others.
-func reap(child int, before []int) (status unix.WaitStatus) {
+func reap(child spawned, before []int) (status unix.WaitStatus) {
+	runtime.LockOSThread() // for stopWithChild
+	defer runtime.UnlockOSThread()
 	for gone := false; ; {
 		var ws unix.WaitStatus
 		pid, err := unix.Wait4(-1, &ws, unix.WUNTRACED, nil)
@@ -19,11 +22,11 @@ func reap(child int, before []int) (status unix.WaitStatus) {
 		case err != nil: // ECHILD
 			return status
 		case ws.Stopped():
-			if pid == child {
-				stopWithChild(pid, unix.Signal(ws.StopSignal()))
+			if pid == child.pid {
+				stopWithChild(child, unix.Signal(ws.StopSignal()))
 			}
 			continue
-		case pid == child:
+		case pid == child.pid:
 			status, gone = ws, true
 		}
 		before = slices.DeleteFunc(before, func(p int) bool { return p == pid })

@@ -49,7 +49,7 @@ func (c Command) Run() (status int, err error) {
 	}
 	go forward(caught, child)
 	reaped := make(chan unix.WaitStatus)
-	go func() { reaped <- reap(child.pid, before) }()
+	go func() { reaped <- reap(child, before) }()
 
 	attachErr, failed := child.converse(c.Attach)
 	ws := <-reaped

@@ -1,6 +1,8 @@
 package supervise
 
+// #include <signal.h>
 // #include "signals.h"
+// static pid_t sender(void *info) { return ((siginfo_t *)info)->si_pid; }
 import "C"
 
 import (
@@ -71,6 +73,9 @@ func forward(caught io.Reader, child spawned) {
 		if _, err := io.ReadFull(caught, unsafe.Slice((*byte)(unsafe.Pointer(&info)), unsafe.Sizeof(info))); err != nil {
 			return
 		}
+		if unix.Signal(info.Signo) == unix.SIGCONT && resuming.CompareAndSwap(true, false) {
+			continue
+		}
 		if pass(&info, child.pid, child.pidfd) != unix.ESRCH {
 			continue
 		}
@@ -85,16 +90,18 @@ func forward(caught io.Reader, child spawned) {
 	}
 }
 
-// pass sends one signal, but not what the process has already got from the terminal. ESRCH means that it was reaped.
+// pass sends one signal, unless it went to the whole process group and so to the process already. ESRCH means that the
+// process has ended.
 func pass(info *unix.Siginfo, pid, pidfd int) error {
-	if err := unix.PidfdSendSignal(pidfd, 0, nil, 0); err != nil {
-		return err
+	// Unlike ESRCH of the kernel, this sees a process that has ended but was not reaped.
+	if n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, 0); err == nil && n > 0 {
+		return unix.ESRCH
 	}
 	sig := unix.Signal(info.Signo)
 	group, err := unix.Getpgid(pid)
 	ours := err == nil && group == unix.Getpgrp()
 	switch {
-	case ours && fromTerminal(sig, info.Code):
+	case ours && (fromTerminal(info) || fromDescendant(info)):
 		return nil
 	case sig == unix.SIGCONT && !ours && group > 1: // 0 and -1 are other groups to kill(2)
 		// A shell continues a job by its group, in which the child is not any more.
@@ -105,10 +112,17 @@ func pass(info *unix.Siginfo, pid, pidfd int) error {
 	return unix.PidfdSendSignal(pidfd, sig, nil, 0)
 }
 
-// fromTerminal tells what went to the whole process group. SIGALRM comes from the kernel too (alarm(2) survives execve),
-// and the SIGHUP of a terminal that went away goes to the leader of its session alone.
-func fromTerminal(sig unix.Signal, code int32) bool {
-	return code == siKernel && terminalSignals.has(sig) && !(sig == unix.SIGHUP && leadsSession())
+// fromTerminal leaves out SIGALRM, which comes from the kernel too (alarm(2) survives execve), and the SIGHUP of a terminal
+// that went away, which the leader of its session gets alone.
+func fromTerminal(info *unix.Siginfo) bool {
+	sig := unix.Signal(info.Signo)
+	return info.Code == siKernel && terminalSignals.has(sig) && !(sig == unix.SIGHUP && leadsSession())
+}
+
+// fromDescendant is for editors and pagers, which answer ^Z with kill(0, SIGTSTP): a second one would stop them after
+// they were continued. A descendant that means us alone gets no echo.
+func fromDescendant(info *unix.Siginfo) bool {
+	return info.Code <= 0 && descends(int(C.sender(unsafe.Pointer(info))))
 }
 
 func leadsSession() bool {

@@ -75,24 +75,29 @@ func self(t *testing.T) string {
 
 // What the command sees is compared with what it sees when the shell execs it without us.
 func TestCommandInheritsWhatTheSupervisorWasGiven(t *testing.T) {
-	for name, c := range map[string]struct{ setup, look string }{
-		"descriptors":      {"exec 3</dev/null 7<>/dev/null 4<&-; exec 6>&1", "ls /proc/self/fd"},
-		"high descriptor":  {"ulimit -n 4096; eval 'exec 9</dev/null'", "ls /proc/self/fd"},
-		"closed input":     {"exec <&-", "ls /proc/self/fd"},
-		"all closed":       {"exec 5>&1 <&- >&- 2>&-", "ls /proc/self/fd >&5"},
-		"descriptor limit": {"ulimit -Sn 512", "ulimit -Sn; ulimit -Hn"},
-		"nohup":            {"trap '' HUP", "grep '^Sig[BIC]' /proc/self/status"},
-		"ignored signals":  {"trap '' HUP INT QUIT ILL ABRT SEGV SYS PIPE TERM USR1 CHLD TSTP 34 64", "grep '^Sig[BIC]' /proc/self/status"},
-		"blocked signals":  {"set -- env --block-signal=CHLD,TERM,PROF,HUP,34 \"$@\"", "grep '^Sig[BIC]' /proc/self/status"},
-		"default signals":  {":", "grep '^Sig[BIC]' /proc/self/status"},
-		"scheduling":       {"umask 027; nice -n 3 true; cd /usr", "umask; pwd; nice"},
-		"no environment":   {"set -- env -i \"$@\"", "cat /proc/$$/environ"},
-		"group, session":   {":", "cut -d' ' -f5-8 /proc/self/stat"},
+	shell := func(script string) []string { return []string{"sh", "-c", script} }
+	signals := []string{"grep", "^Sig[BIC]", "/proc/self/status"}
+	for name, c := range map[string]struct {
+		setup string
+		look  []string
+	}{
+		"descriptors":      {"exec 3</dev/null 7<>/dev/null 4<&-; exec 6>&1", shell("ls /proc/self/fd")},
+		"high descriptor":  {"ulimit -n 4096; eval 'exec 9</dev/null'", shell("ls /proc/self/fd")},
+		"closed input":     {"exec <&-", shell("ls /proc/self/fd")},
+		"all closed":       {"exec 5>&1 <&- >&- 2>&-", shell("ls /proc/self/fd >&5")},
+		"descriptor limit": {"ulimit -Sn 512", shell("ulimit -Sn; ulimit -Hn")},
+		"nohup":            {"trap '' HUP", signals},
+		"ignored signals":  {"trap '' HUP INT QUIT ILL ABRT SEGV SYS PIPE TERM USR1 CHLD TSTP 34 64", signals},
+		"blocked signals":  {"set -- env --block-signal=CHLD,TERM,PROF,HUP,34 \"$@\"", signals},
+		"default signals":  {":", signals},
+		"scheduling":       {"umask 027; nice -n 3 true; cd /usr", shell("umask; pwd; nice")},
+		"no environment":   {"set -- env -i \"$@\"", shell("cat /proc/$$/environ")},
+		"group, session":   {":", []string{"cut", "-d ", "-f5-8", "/proc/self/stat"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			see := func(prefix ...string) string {
 				args := append([]string{"-c", c.setup + "; exec \"$@\"", "sh"}, prefix...)
-				out, err := exec.Command("bash", append(args, "sh", "-c", c.look)...).CombinedOutput()
+				out, err := exec.Command("bash", append(args, c.look...)...).CombinedOutput()
 				require.NoError(t, err, string(out))
 				return string(out)
 			}

@@ -1,0 +1,19 @@
+// kind: behaviour
+// No internet socket takes less than 16 bytes: the filter asks about longer ones only.
+#include "probe.h"
+
+int main(void)
+{
+	static const struct { int domain, type, protocol; } kinds[] = {
+		{AF_INET, SOCK_STREAM, 0}, {AF_INET, SOCK_DGRAM, 0}, {AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE}, {AF_INET, SOCK_STREAM, IPPROTO_MPTCP},
+		{AF_INET6, SOCK_STREAM, 0}, {AF_INET6, SOCK_DGRAM, 0}, {AF_INET6, SOCK_DGRAM, IPPROTO_UDPLITE}, {AF_INET6, SOCK_STREAM, IPPROTO_MPTCP}};
+	for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		for (socklen_t length = 0; length < 16; length++) {
+			int fd = sock(kinds[i].domain, kinds[i].type, kinds[i].protocol);
+			union addr a = loopback(kinds[i].domain, ALLOWED);
+			FAILS(bind(fd, &a.any, length), EINVAL);
+			if (port_of(fd))
+				WRONG("%u bytes bound to port %d", length, port_of(fd));
+			close(fd);
+		}
+}

@@ -1,0 +1,4 @@
+// kind: attack
+#include "probe.h"
+
+int main(void) { bind_forbidden(sock(AF_INET6, SOCK_DGRAM, IPPROTO_UDPLITE)); }

@@ -1,0 +1,11 @@
+// kind: attack
+// arch: i386
+#include "probe.h"
+
+int main(void)
+{
+	int fd = sock(AF_INET, SOCK_STREAM, 0);
+	union addr a = loopback(AF_INET, FORBIDDEN);
+	long block[] = {fd, (long)&a, sizeof a.in};
+	refused(fd, syscall(SYS_socketcall, 2, block));
+}

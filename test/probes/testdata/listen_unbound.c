@@ -1,0 +1,13 @@
+// kind: attack
+// listen(2) on an unbound socket binds it to a port of the kernel's choice.
+#include "probe.h"
+
+int main(void)
+{
+	static const struct { int domain, protocol; } kinds[] = {
+		{AF_INET, 0}, {AF_INET6, 0}, {AF_INET, IPPROTO_MPTCP}, {AF_INET6, IPPROTO_MPTCP}};
+	for (int i = 0; i < 4; i++) {
+		int fd = sock(kinds[i].domain, SOCK_STREAM, kinds[i].protocol);
+		refused(fd, listen(fd, 1));
+	}
+}

@@ -1,0 +1,378 @@
+/*
+ * What every probe shares: its verdicts, its time limit, and the steps of a
+ * bind. A probe begins with comment lines that the harness reads:
+ *
+ *   // kind: attack      does harm on the bare kernel (exit 1), none when held
+ *   // kind: behaviour   exits 0 everywhere
+ *   // ports: 80,5000    what may be bound, if not 5000
+ *   // arch: i386        compiled with -m32
+ *   // compare: stdout   prints what the same user's run on the bare kernel prints
+ *   // expect WAY: 3 why  another exit status is right there; 0|3: either
+ */
+#ifndef PROBE_H
+#define PROBE_H
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/netlink.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define IP_LOCAL_PORT_RANGE 51
+/* Counts inside the kernel's ip_local_port_range only: 32768 to 60999. */
+#define RANGE(from, to) ((uint32_t)(to) << 16 | (from))
+
+enum { ALLOWED = 5000, FORBIDDEN = 5001 };
+
+/* Verdicts. Never through exit(3): threads and shared tables may be about. */
+enum { BROKEN_ = 1, SETUP_ = 2, WRONG_ = 3, NOT_APPLICABLE_ = 77 };
+
+__attribute__((noreturn, format(printf, 2, 3), unused))
+static void verdict(int code, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	fflush(stdout);
+	vdprintf(2, format, args);
+	_exit(code);
+}
+#define SAY_(code, what, format, ...) \
+	verdict(code, what ": %s:%d: " format "\n", __FILE__, __LINE__, ##__VA_ARGS__)
+#define BROKEN(...) SAY_(BROKEN_, "broken", __VA_ARGS__)                         /* harm was done */
+#define SETUP(...) SAY_(SETUP_, "set-up", __VA_ARGS__)                           /* the probe itself could not run */
+#define WRONG(...) SAY_(WRONG_, "wrong", __VA_ARGS__)                            /* not as on the bare kernel */
+#define NOT_APPLICABLE(...) SAY_(NOT_APPLICABLE_, "not applicable", __VA_ARGS__) /* this kernel has no such thing */
+
+#define OR_(verdict_, x) \
+	({ __typeof__(x) r_ = (x); if (r_ == (__typeof__(x))-1) verdict_("%s: %m", #x); r_; })
+#define MUST(x) OR_(SETUP, x)
+#define WORKS(x) OR_(WRONG, x)
+#define FAILS(x, expected) \
+	do { \
+		errno = 0; \
+		if ((x) != -1) WRONG("%s worked, not %s", #x, #expected); \
+		if (errno != (expected)) WRONG("%s: %m, not %s", #x, #expected); \
+	} while (0)
+
+__attribute__((unused)) static void hung(int sig)
+{
+	(void)sig;
+	static const char message[] = "set-up: hung\n";
+	(void)!write(2, message, sizeof message - 1);
+	_exit(SETUP_);
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+	signal(SIGALRM, hung);
+	alarm(20);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+}
+
+static inline double now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+#define FOR_A_WHILE for (double end_ = now() + 2; now() < end_;)
+
+/* Processes and threads */
+
+static inline pid_t child(void)
+{
+	pid_t pid = MUST(fork());
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		alarm(20);
+	}
+	return pid;
+}
+
+static inline int status_of(pid_t pid)
+{
+	int status;
+	while (waitpid(pid, &status, __WALL) < 0)
+		if (errno != EINTR)
+			SETUP("waitpid: %m");
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* A child's verdict is ours. */
+static inline void join(pid_t pid)
+{
+	int code = status_of(pid);
+	if (code)
+		_exit(code);
+}
+#define CHILD(...) do { pid_t p_ = child(); if (!p_) { __VA_ARGS__; fflush(stdout); _exit(0); } join(p_); } while (0)
+
+static inline pthread_t thread(void *(*run)(void *), void *arg)
+{
+	pthread_t t;
+	if ((errno = pthread_create(&t, NULL, run, arg)))
+		SETUP("pthread_create: %m");
+	return t;
+}
+
+static inline void *idle(void *arg)
+{
+	for (;;)
+		pause();
+	return arg;
+}
+
+/* Where several threads share everything the kernel can't be trusted with it. */
+__attribute__((unused)) static const char *company = "alone";
+#define ALONE_AND_IN_COMPANY(check) \
+	do { CHILD(check); CHILD(company = "with a second thread"; thread(idle, NULL); check); } while (0)
+
+static inline void *shared(size_t size)
+{
+	return MUST(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+}
+
+/* Leaves only the capabilities of mask. */
+static inline void keep_caps(uint32_t mask)
+{
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct data[2];
+	MUST(syscall(SYS_capget, &header, data));
+	data[0].effective = data[0].permitted &= mask;
+	data[1].effective = data[1].permitted = data[0].inheritable = data[1].inheritable = 0;
+	MUST(syscall(SYS_capset, &header, data));
+}
+
+static inline void filter(unsigned nr, unsigned action, unsigned flags, int *listener)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, action),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof code / sizeof *code, code};
+	MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	*listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+}
+
+/* Sockets */
+
+union addr {
+	struct sockaddr any;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+	struct sockaddr_un un;
+	struct sockaddr_nl nl;
+	struct sockaddr_storage room;
+	unsigned char bytes[128];
+};
+
+static inline int sock(int domain, int type, int protocol)
+{
+	int fd = socket(domain, type, protocol), on = 1;
+	if (fd < 0 && (errno == EAFNOSUPPORT || errno == EPROTONOSUPPORT || errno == ESOCKTNOSUPPORT))
+		NOT_APPLICABLE("socket(%d, %d, %d): %m", domain, type, protocol);
+	MUST(fd);
+	if (type == SOCK_STREAM && (domain == AF_INET || domain == AF_INET6))
+		MUST(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on));
+	return fd;
+}
+
+static inline union addr loopback(int domain, int port)
+{
+	union addr a = {.any.sa_family = domain};
+	a.in.sin_port = htons(port);
+	if (domain == AF_INET6)
+		a.in6.sin6_addr = in6addr_loopback;
+	else
+		a.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return a;
+}
+
+static inline socklen_t size_of(int domain)
+{
+	return domain == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+}
+
+static inline int option(int fd, int name)
+{
+	int value;
+	socklen_t length = sizeof value;
+	MUST(getsockopt(fd, SOL_SOCKET, name, &value, &length));
+	return value;
+}
+
+static inline int bind_port(int fd, int port)
+{
+	int domain = option(fd, SO_DOMAIN);
+	union addr a = loopback(domain, port);
+	return bind(fd, &a.any, size_of(domain));
+}
+
+/* 0: it is not bound. */
+static inline int port_of(int fd)
+{
+	union addr a = {0};
+	socklen_t length = sizeof a;
+	MUST(getsockname(fd, &a.any, &length));
+	return ntohs(a.in.sin_port);
+}
+
+static inline int reached(int domain, int port)
+{
+	int fd = MUST(socket(domain, SOCK_STREAM, 0));
+	union addr a = loopback(domain, port);
+	int ok = connect(fd, &a.any, size_of(domain)) == 0;
+	close(fd);
+	return ok;
+}
+
+/* Harm is a socket at a port that nobody allowed. */
+static inline void no_harm(int fd)
+{
+	int port = port_of(fd), domain = option(fd, SO_DOMAIN);
+	if (port && port != ALLOWED)
+		BROKEN("bound to port %d%s", port,
+		       option(fd, SO_ACCEPTCONN) && reached(domain, port) ? ", where a client reached it" : "");
+}
+
+/* The policy's no: EPERM, and nothing is bound. */
+static inline void refused(int fd, int result)
+{
+	int error = errno;
+	if (result == 0 && option(fd, SO_TYPE) == SOCK_STREAM)
+		listen(fd, 1);
+	no_harm(fd);
+	if (result == 0)
+		WRONG("worked, and bound nothing");
+	if (error != EPERM)
+		WRONG("refused with %s, not EPERM", strerrorname_np(error));
+}
+
+static inline void bind_forbidden(int fd)
+{
+	refused(fd, bind_port(fd, FORBIDDEN));
+}
+
+/* Of a place from which to bind: the allowed port works and another does not. */
+static inline void only_allowed(void)
+{
+	int fd = sock(AF_INET, SOCK_STREAM, 0);
+	WORKS(bind_port(fd, ALLOWED));
+	if (port_of(fd) != ALLOWED)
+		WRONG("bound to port %d", port_of(fd));
+	WORKS(listen(fd, 8));
+	if (!reached(AF_INET, ALLOWED))
+		WRONG("the listener at port %d can't be reached", ALLOWED);
+	close(fd);
+	fd = sock(AF_INET, SOCK_STREAM, 0);
+	bind_forbidden(fd);
+	close(fd);
+}
+
+/* A line for `compare: stdout`. */
+#define SHOW(x) show(#x, (errno = 0, (x)))
+static inline void show(const char *what, long result)
+{
+	printf("%s: %s: %s\n", company, what, result == -1 ? strerrorname_np(errno) : "works");
+}
+
+/* AF_UNIX: at least 16 bytes, so that the name passes through the supervisor. */
+static inline socklen_t unix_addr(union addr *a, const char *path)
+{
+	memset(a, 0, sizeof *a);
+	a->any.sa_family = AF_UNIX;
+	return offsetof(struct sockaddr_un, sun_path) + snprintf(a->un.sun_path, sizeof a->un.sun_path, "%s", path) + 1;
+}
+
+static inline int bind_unix(int fd, const char *path)
+{
+	union addr a;
+	socklen_t length = unix_addr(&a, path);
+	return bind(fd, &a.any, length);
+}
+
+/*
+ * The swap: SWAPPED is now an AF_UNIX socket, which is no matter of ports, and
+ * now an internet socket. A look at the one must not let the other through.
+ */
+enum { SWAPPED = 200 };
+struct swap {
+	int unix_fd, inet_fd;
+};
+
+static inline struct swap swap_sockets(void)
+{
+	struct swap s = {sock(AF_UNIX, SOCK_STREAM, 0), sock(AF_INET, SOCK_STREAM, 0)};
+	union addr autobind = {.any.sa_family = AF_UNIX};
+	MUST(bind(s.unix_fd, &autobind.any, sizeof(sa_family_t)));
+	MUST(dup2(s.unix_fd, SWAPPED));
+	return s;
+}
+
+static inline void swap_once(const struct swap *s)
+{
+	dup2(s->inet_fd, SWAPPED);
+	dup2(s->unix_fd, SWAPPED);
+}
+
+/* Calls under the swap; the AF_UNIX socket answers natively, over and over. */
+static inline void bind_swapped(const struct swap *s)
+{
+	union addr a = loopback(AF_INET, FORBIDDEN);
+	FOR_A_WHILE {
+		bind(SWAPPED, &a.any, sizeof a.in);
+		no_harm(s->inet_fd);
+	}
+}
+
+static inline void listen_swapped(const struct swap *s)
+{
+	FOR_A_WHILE {
+		listen(SWAPPED, 1);
+		no_harm(s->inet_fd);
+	}
+}
+
+/* Signals without end, from another process: a timer of our own would kill time only while we run. */
+static inline void nothing(int sig) { (void)sig; }
+
+static inline void storm(int flags, int pause)
+{
+	struct sigaction action = {.sa_handler = nothing, .sa_flags = flags};
+	MUST(sigaction(SIGUSR1, &action, NULL));
+	pid_t target = getpid();
+	if (child() == 0)
+		for (;;) {
+			kill(target, SIGUSR1);
+			usleep(rand() % pause);
+		}
+}
+
+#endif

@@ -1,0 +1,50 @@
+// kind: attack
+// A tracer stops the thread anywhere in its bind(2) and puts another address in.
+#include "probe.h"
+#include <sys/user.h>
+
+static union addr allowed, forbidden;
+
+static void bind_again_and_again(void)
+{
+	for (;;) {
+		int fd = sock(AF_INET, SOCK_DGRAM, 0);
+		bind(fd, &allowed.any, sizeof allowed.in);
+		no_harm(fd);
+		close(fd);
+	}
+}
+
+int main(void)
+{
+	allowed = loopback(AF_INET, ALLOWED);
+	forbidden = loopback(AF_INET, FORBIDDEN);
+	pid_t pid = child();
+	if (pid == 0)
+		bind_again_and_again();
+	usleep(1000);
+	MUST(ptrace(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL));
+	MUST(ptrace(PTRACE_INTERRUPT, pid, 0, 0));
+	int step = 0;
+	FOR_A_WHILE {
+		struct user_regs_struct regs;
+		int status;
+		MUST(waitpid(pid, &status, __WALL));
+		if (WIFEXITED(status))
+			_exit(WEXITSTATUS(status));
+		MUST(ptrace(PTRACE_GETREGS, pid, 0, &regs));
+		if (regs.orig_rax == SYS_bind && regs.rsi == (uintptr_t)&allowed) {
+			regs.rsi = (uintptr_t)&forbidden;
+			MUST(ptrace(PTRACE_SETREGS, pid, 0, &regs));
+		}
+		/* Now from call to call, now stopped wherever it is. */
+		if (step++ % 3) {
+			MUST(ptrace(PTRACE_SYSCALL, pid, 0, 0));
+		} else {
+			MUST(ptrace(PTRACE_CONT, pid, 0, 0));
+			usleep(rand() % 100);
+			MUST(ptrace(PTRACE_INTERRUPT, pid, 0, 0));
+		}
+	}
+	_exit(0);
+}

@@ -1,0 +1,20 @@
+// kind: attack
+// A thread swaps the socket behind the fd while bind(2) is under way.
+#include "probe.h"
+
+static struct swap sockets;
+
+static void *flip(void *arg)
+{
+	for (;;)
+		swap_once(&sockets);
+	return arg;
+}
+
+int main(void)
+{
+	sockets = swap_sockets();
+	thread(flip, NULL);
+	bind_swapped(&sockets);
+	_exit(0);
+}

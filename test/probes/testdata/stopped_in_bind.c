@@ -1,0 +1,36 @@
+// kind: behaviour
+// Processes stopped anywhere in a bind hold up nobody else.
+#include "probe.h"
+
+enum { PROCESSES = 30 };
+
+int main(void)
+{
+	pid_t all[PROCESSES];
+	int on = 1;
+	for (int i = 0; i < PROCESSES; i++)
+		if ((all[i] = child()) == 0)
+			for (;;) {
+				int fd = sock(AF_INET, SOCK_STREAM, 0);
+				setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+				bind_port(fd, ALLOWED);
+				close(fd);
+			}
+	usleep(50000);
+	for (int i = 0; i < PROCESSES; i++) {
+		usleep(rand() % 500);
+		kill(all[i], SIGSTOP);
+	}
+	for (int i = 0; i < 50; i++) {
+		double start = now();
+		int fd = sock(AF_INET, SOCK_STREAM, 0);
+		MUST(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on));
+		WORKS(bind_port(fd, ALLOWED));
+		if (now() - start > 5)
+			WRONG("a bind took %.1f s", now() - start);
+		close(fd);
+	}
+	for (int i = 0; i < PROCESSES; i++)
+		kill(all[i], SIGKILL);
+	_exit(0);
+}

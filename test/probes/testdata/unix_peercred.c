@@ -1,0 +1,35 @@
+// kind: behaviour
+// A client sees which user listens.
+#include "probe.h"
+
+static void listener(void)
+{
+	int fd = sock(AF_UNIX, SOCK_STREAM, 0), client = sock(AF_UNIX, SOCK_STREAM, 0);
+	union addr a;
+	socklen_t length = unix_addr(&a, "./socket-for-peercred");
+	WORKS(bind(fd, &a.any, length));
+	WORKS(listen(fd, 1));
+	WORKS(connect(client, &a.any, length));
+	MUST(unlink("./socket-for-peercred"));
+	struct ucred peer = {0};
+	socklen_t size = sizeof peer;
+	WORKS(getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size));
+	if (peer.uid != geteuid() || peer.gid != getegid())
+		WRONG("%s: the listener is said to be %d:%d", company, peer.uid, peer.gid);
+	close(fd);
+	close(client);
+}
+
+static void check(void)
+{
+	listener();
+	syscall(SYS_setresgid, -1, 1235, -1);
+	syscall(SYS_setresuid, -1, 1235, -1);
+	listener();
+}
+
+int main(void)
+{
+	MUST(chmod(".", 0777));
+	ALONE_AND_IN_COMPANY(check());
+}

@@ -1,0 +1,148 @@
+// Package runc runs real runc containers for the tests and leaves nothing of
+// them behind, and the agent that they are attached to.
+package runc
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/stretchr/testify/require"
+)
+
+// patience bounds every command: what takes longer hangs.
+const patience = time.Minute
+
+// Config says in which way a container differs from that of `runc spec`.
+type Config struct {
+	Rootfs      string
+	Args        []string
+	Env         []string
+	Seccomp     *specs.LinuxSeccomp
+	Annotations map[string]string
+}
+
+// A Container has a state directory of its own, and is deleted with the test.
+type Container struct {
+	id, dir string
+}
+
+var made atomic.Int32
+
+// New writes the container's bundle. Its working directory is a tmpfs.
+func New(t testing.TB, c Config) *Container {
+	t.Helper()
+	container := &Container{id: fmt.Sprintf("port-restricter-test-%d-%d", os.Getpid(), made.Add(1)), dir: t.TempDir()}
+	spec := exec.Command("runc", "spec")
+	spec.Dir = container.dir
+	out, err := spec.CombinedOutput()
+	require.NoError(t, err, "runc spec: %s", out)
+
+	config := filepath.Join(container.dir, "config.json")
+	text, err := os.ReadFile(config)
+	require.NoError(t, err)
+	var s specs.Spec
+	require.NoError(t, json.Unmarshal(text, &s))
+	s.Root.Path = c.Rootfs
+	s.Process.Terminal, s.Process.Args, s.Process.Cwd = false, c.Args, "/tmp"
+	s.Process.Env = append(s.Process.Env, c.Env...)
+	s.Mounts = append(s.Mounts, specs.Mount{Destination: "/tmp", Type: "tmpfs", Source: "tmpfs", Options: []string{"mode=1777"}})
+	s.Linux.Seccomp, s.Annotations = c.Seccomp, c.Annotations
+	text, err = json.Marshal(s)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(config, text, 0o600))
+	t.Cleanup(func() {
+		out, err := container.command(context.Background(), "delete", "--force", container.id).CombinedOutput()
+		require.NoError(t, err, "runc delete: %s", out)
+	})
+	return container
+}
+
+func (c *Container) command(ctx context.Context, args ...string) *exec.Cmd {
+	command := exec.CommandContext(ctx, "runc", append([]string{"--root", filepath.Join(c.dir, "state")}, args...)...)
+	command.WaitDelay = time.Second
+	return command
+}
+
+// Result is how a command ended.
+type Result struct {
+	Code           int
+	Stdout, Stderr string
+}
+
+// Finish runs the command to its end.
+func Finish(t testing.TB, command *exec.Cmd) Result {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	err := command.Run()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		require.NoError(t, err, "%s: %s", command, &stderr)
+	}
+	return Result{command.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+// Run runs the container to its end.
+func (c *Container) Run(t testing.TB) Result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return Finish(t, c.command(ctx, "run", "--bundle", c.dir, c.id))
+}
+
+// Start leaves the container running. What runc says stands in the error.
+func (c *Container) Start(t testing.TB) error {
+	t.Helper()
+	// A file, since the container keeps the write end of a pipe open.
+	log, err := os.Create(filepath.Join(c.dir, "log"))
+	require.NoError(t, err)
+	defer log.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	start := c.command(ctx, "run", "--detach", "--bundle", c.dir, c.id)
+	start.Stdout, start.Stderr = log, log
+	if err := start.Run(); err != nil {
+		said, _ := os.ReadFile(log.Name())
+		return fmt.Errorf("runc run: %w: %s", err, said)
+	}
+	return nil
+}
+
+// Exec is a further process in the running container, to be started by the caller.
+func (c *Container) Exec(t testing.TB, args ...string) *exec.Cmd {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	return c.command(ctx, append([]string{"exec", c.id}, args...)...)
+}
+
+// Pid is the container's first process, as the host numbers it.
+func (c *Container) Pid(t testing.TB) int {
+	t.Helper()
+	out, err := c.command(context.Background(), "state", c.id).Output()
+	require.NoError(t, err)
+	var state specs.State
+	require.NoError(t, json.Unmarshal(out, &state))
+	return state.Pid
+}
+
+// Rootfs is a root directory with a static busybox in /bin.
+func Rootfs(t testing.TB) string {
+	t.Helper()
+	busybox, err := exec.LookPath("busybox")
+	require.NoError(t, err)
+	program, err := os.ReadFile(busybox)
+	require.NoError(t, err)
+	rootfs := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(rootfs, "bin"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(rootfs, "bin/busybox"), program, 0o755))
+	return rootfs
+}
