@@ -35,13 +35,11 @@ type worker struct {
 	seen    uint64 // the turn, when the watch last looked
 }
 
-// How a call in hand stands.
+// How a call in hand stands; neither, once it is over.
 const (
-	turnOver   = iota // the worker looks for the next call
-	turnTaken         // it is worked on, and the worker is the session's receiver
-	turnPassed        // it is worked on, and the watch has passed the receiver's part on
-	turnBits   = 2
-	turnMask   = 1<<turnBits - 1
+	turnTaken  = 1 // the worker is the session's receiver
+	turnPassed = 2 // the watch has passed the receiver's part on
+	turnMask   = turnTaken | turnPassed
 )
 
 // startWorker reports to started, if there is one, whether the thread could be
@@ -144,10 +142,10 @@ func (w *worker) receiveAll(s *session) error {
 
 // handle says whether the worker is still the session's receiver afterwards.
 func (w *worker) handle(s *session) bool {
-	turn := w.turn.Load()&^turnMask + 1<<turnBits | turnTaken
+	turn := (w.turn.Load()|turnMask) + 1 | turnTaken
 	w.turn.Store(turn)
 	s.handle(&w.n, w.neutral)
-	return w.turn.CompareAndSwap(turn, turn&^turnMask|turnOver)
+	return w.turn.CompareAndSwap(turn, turn&^turnMask)
 }
 
 // watchBusy counts a busy worker, and sees to it that somebody watches.

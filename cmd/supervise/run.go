@@ -51,7 +51,7 @@ func (c Command) Run() (status int, err error) {
 	reaped := make(chan unix.WaitStatus)
 	go func() { reaped <- reap(child, before) }()
 
-	attachErr, failed := child.converse(c.Attach)
+	failed, attachErr := child.converse(c.Attach)
 	ws := <-reaped
 	switch {
 	case failed.Message != "":
@@ -68,7 +68,7 @@ func (c Command) Run() (status int, err error) {
 const patience = 2 * time.Second
 
 // converse returns when CMD runs or never will, with the reason of either side.
-func (s spawned) converse(attach func(*net.UnixConn) error) (attachErr error, failed failure) {
+func (s spawned) converse(attach func(*net.UnixConn) error) (failed failure, attachErr error) {
 	defer s.conn.Close()
 	attachErr = attach(s.conn)
 	if attachErr == nil {
@@ -81,8 +81,8 @@ func (s spawned) converse(attach func(*net.UnixConn) error) (attachErr error, fa
 	message, err := io.ReadAll(s.failure)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		_ = unix.PidfdSendSignal(s.pidfd, unix.SIGKILL, nil, 0)
-		return nil, failure{fmt.Sprintf("attach the engine: %v", attachErr), statusOurs}
+		return failure{fmt.Sprintf("attach the engine: %v", attachErr), statusOurs}, nil
 	}
 	_ = json.Unmarshal(message, &failed)
-	return attachErr, failed
+	return failed, attachErr
 }
