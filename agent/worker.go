@@ -142,7 +142,7 @@ func (w *worker) receiveAll(s *session) error {
 
 // handle says whether the worker is still the session's receiver afterwards.
 func (w *worker) handle(s *session) bool {
-	turn := (w.turn.Load()|turnMask) + 1 | turnTaken
+	turn := (w.turn.Load() | turnMask) + 1 | turnTaken
 	w.turn.Store(turn)
 	s.handle(&w.n, w.neutral)
 	return w.turn.CompareAndSwap(turn, turn&^turnMask)
