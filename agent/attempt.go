@@ -18,7 +18,6 @@ const maxSockaddr = 128
 type attempt struct {
 	session *session
 	id      uint64
-	earlier <-chan struct{} // a withdrawn call of the same thread, still in flight
 	neutral bool
 
 	call   call

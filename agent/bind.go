@@ -47,29 +47,19 @@ func (a *attempt) bind(transport config.Protocol) error {
 }
 
 // settle notes a bind that was done, and answers one that was done before for a
-// caller whom a signal called away.
+// caller whom a signal called away. The kernel says EINVAL of a socket that is
+// bound, or, for a path, EADDRINUSE of the file that is there.
 func (a *attempt) settle(err error, asked []byte) error {
 	a.record.errno = err
-	if a.call.kind != callBind || err != nil && !errors.Is(err, unix.EINVAL) {
+	if a.call.kind != callBind || err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EADDRINUSE) {
 		return err
 	}
 	cookie, cookieErr := unix.GetsockoptUint64(a.socket, unix.SOL_SOCKET, unix.SO_COOKIE)
-	if cookieErr != nil {
+	if cookieErr != nil || err != nil && !a.session.orphans.claim(cookie, asked) {
 		return err
 	}
-	if err == nil {
-		a.bound, a.cookie = true, cookie
-		return nil
-	}
-	if a.earlier != nil {
-		a.unlock()
-		<-a.earlier
-	}
-	if a.session.orphans.claim(cookie, asked) {
-		a.record.errno, a.bound, a.cookie = nil, true, cookie
-		return nil
-	}
-	return err
+	a.record.errno, a.bound, a.cookie = nil, true, cookie
+	return nil
 }
 
 func rawBind(socket int, sockaddr []byte) error {

@@ -63,8 +63,11 @@ var errNative = errors.New("run by the kernel, in the target's context")
 func (s *session) handle(n *notification, neutral bool) {
 	flight, earlier := s.orphans.begin(n.PID)
 	defer s.orphans.end(n.PID, flight)
+	if earlier != nil {
+		<-earlier // it still holds the socket, and decides what this one finds
+	}
 
-	a := attempt{session: s, id: n.ID, earlier: earlier, neutral: neutral, socket: -1}
+	a := attempt{session: s, id: n.ID, neutral: neutral, socket: -1}
 	err := a.run(n)
 	// Before the answer: once it has it the target may close its socket and
 	// bind the port again, which our duplicate would still hold.
