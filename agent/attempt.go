@@ -159,9 +159,11 @@ var errDenied = errors.New("refused by policy")
 // does as the target would.
 func (a *attempt) inTargetsContext() error {
 	a.unlock()
+	if a.repeats() {
+		return nil
+	}
 	if !a.call.argsInMemory && a.target.exclusive() {
 		return errNative
 	}
-	err := a.target.actAsTarget(&a.call, a.socket, a.asked, a.valid)
-	return a.settle(err, a.asked)
+	return a.settle(a.target.actAsTarget(&a.call, a.socket, a.asked, a.valid))
 }

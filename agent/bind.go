@@ -32,7 +32,7 @@ func (a *attempt) bind(transport config.Protocol) error {
 	// there: it would bind a low port for a target that may not.
 	if at.Port() < firstUnprivilegedPort && !a.neutral && a.target.foreign() {
 		a.unlock()
-		return a.settle(a.target.actAsTarget(&a.call, a.socket, sockaddr, a.valid), a.asked)
+		return a.settle(a.target.actAsTarget(&a.call, a.socket, sockaddr, a.valid))
 	}
 	err := rawBind(a.socket, sockaddr)
 	if errors.Is(err, unix.EACCES) {
@@ -43,23 +43,38 @@ func (a *attempt) bind(transport config.Protocol) error {
 			err = asTarget
 		}
 	}
-	return a.settle(err, a.asked)
+	return a.settle(err)
 }
 
-// settle notes a bind that was done, and answers one that was done before for a
-// caller whom a signal called away. The kernel says EINVAL of a socket that is
-// bound, or, for a path, EADDRINUSE of the file that is there.
-func (a *attempt) settle(err error, asked []byte) error {
+// settle notes a bind that was done, and answers one that was done before. The
+// kernel says EINVAL of a socket that is bound, or, for a path, EADDRINUSE of
+// the file that is there.
+func (a *attempt) settle(err error) error {
 	a.record.errno = err
-	if a.call.kind != callBind || err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EADDRINUSE) {
+	if a.call.kind != callBind {
 		return err
 	}
-	cookie, cookieErr := unix.GetsockoptUint64(a.socket, unix.SOL_SOCKET, unix.SO_COOKIE)
-	if cookieErr != nil || err != nil && !a.session.orphans.claim(cookie, asked) {
-		return err
+	if err == nil {
+		cookie, cookieErr := unix.GetsockoptUint64(a.socket, unix.SOL_SOCKET, unix.SO_COOKIE)
+		a.bound, a.cookie = cookieErr == nil, cookie
+	} else if (errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EADDRINUSE)) && a.repeats() {
+		return nil
+	}
+	return err
+}
+
+// repeats says whether this very bind was done before, for a caller whom a
+// signal called away from the answer: it is the answer to this one.
+func (a *attempt) repeats() bool {
+	if a.call.kind != callBind || a.session.orphans.none() {
+		return false
+	}
+	cookie, err := unix.GetsockoptUint64(a.socket, unix.SOL_SOCKET, unix.SO_COOKIE)
+	if err != nil || !a.session.orphans.claim(cookie, a.asked) {
+		return false
 	}
 	a.record.errno, a.bound, a.cookie = nil, true, cookie
-	return nil
+	return true
 }
 
 func rawBind(socket int, sockaddr []byte) error {

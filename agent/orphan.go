@@ -68,6 +68,13 @@ func (o *orphans) remember(cookie uint64, asked []byte) {
 	o.binds[cookie] = string(asked)
 }
 
+// none says that there is nothing to claim.
+func (o *orphans) none() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.binds) == 0
+}
+
 // claim says whether this very bind was done before, and forgets it.
 func (o *orphans) claim(cookie uint64, asked []byte) bool {
 	o.mu.Lock()

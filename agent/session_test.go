@@ -200,6 +200,18 @@ func TestAnOrphanSpeaksForItsOwnAddressOnly(t *testing.T) {
 	require.Equal(t, -int32(unix.EINVAL), kernel.answers[1].Error)
 }
 
+// The helper had bound the path; the kernel would find its file in the way.
+func TestARestartedBindIsNotRunNativelyOnceAHelperDidIt(t *testing.T) {
+	target := &fakeTarget{memory: make([]byte, 20), onSocket: socketOf(t, unix.AF_UNIX, unix.SOCK_STREAM)}
+	s, kernel := newFakeSession(t, "0", target)
+	s.kernel = &withdrawOnRespond{fakeNotifier: kernel, id: 1}
+	s.handle(bindNotification(1, 20), true)
+	target.alone = true
+	s.handle(bindNotification(2, 20), true)
+	s.handle(bindNotification(3, 20), true)
+	require.Equal(t, []response{{ID: 1}, {ID: 2}, {ID: 3, Flags: respondContinue}}, kernel.answers)
+}
+
 func TestOrphansAreBounded(t *testing.T) {
 	var o orphans
 	for cookie := range uint64(10 * orphanLimit) {

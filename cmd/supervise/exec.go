@@ -23,7 +23,7 @@ const (
 	statusNotFound      = 127
 )
 
-// execCommand does as execvp(3) and returns only on failure. exec.LookPath has other rules: it refuses ".", and
+// execCommand does as execvp(3) and, for the error, as a shell, and returns only on failure. exec.LookPath has other rules: it refuses ".", and
 // tries neither the next directory after EACCES nor the shell after ENOEXEC.
 func execCommand(args, env []string) failure {
 	name := args[0]
@@ -39,10 +39,14 @@ func execCommand(args, env []string) failure {
 		if dir == "" {
 			dir = "."
 		}
-		switch err := tryExec(dir+"/"+name, args, env); err {
+		path := dir + "/" + name
+		switch err := tryExec(path, args, env); err {
 		case syscall.ENOENT, syscall.ENOTDIR, syscall.ESTALE, syscall.ENODEV, syscall.ETIMEDOUT:
 		case syscall.EACCES:
-			result = err
+			// A shell says "not found" where it was only the directory (root's, in the PATH of a user) that it could not search.
+			if _, missing := os.Stat(path); missing == nil {
+				result = err
+			}
 		default:
 			return cannotRun(name, err)
 		}

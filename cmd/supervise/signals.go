@@ -73,9 +73,6 @@ func forward(caught io.Reader, child spawned) {
 		if _, err := io.ReadFull(caught, unsafe.Slice((*byte)(unsafe.Pointer(&info)), unsafe.Sizeof(info))); err != nil {
 			return
 		}
-		if unix.Signal(info.Signo) == unix.SIGCONT && resuming.CompareAndSwap(true, false) {
-			continue
-		}
 		if pass(&info, child.pid, child.pidfd) != unix.ESRCH {
 			continue
 		}
@@ -103,6 +100,8 @@ func pass(info *unix.Siginfo, pid, pidfd int) error {
 	switch {
 	case ours && (fromTerminal(info) || fromDescendant(info)):
 		return nil
+	case ours && sig == unix.SIGCONT && hasTerminal():
+		return nil // a shell continues the whole group; by now, it could undo the next ^Z (see stopWithChild)
 	case sig == unix.SIGCONT && !ours && group > 1: // 0 and -1 are other groups to kill(2)
 		// A shell continues a job by its group, in which the child is not any more.
 		return unix.Kill(-group, sig)

@@ -18,7 +18,9 @@ func TestEachSignalSentToTheSupervisorReachesTheCommandOnce(t *testing.T) {
 	for _, sig := range signals {
 		probe = append(probe, strconv.Itoa(sig))
 	}
-	s := startSession(t, supervised("", probe...))
+	cmd := supervised("", probe...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a terminal would make SIGCONT the shell's business
+	s := startSession(t, cmd)
 	s.until("ready " + strconv.Itoa(s.cmd.Process.Pid) + "\n")
 	for _, sig := range signals {
 		s.kill(syscall.Signal(sig))
@@ -49,6 +51,15 @@ func TestIgnoredSignalIsNotForwarded(t *testing.T) {
 	rest, _ := s.rest()
 	require.NotContains(t, rest, "signal 1\n")
 	require.NotContains(t, rest, "signal 10\n")
+}
+
+func TestSignalSentByTheCommandIsNotSentBack(t *testing.T) {
+	s := startSession(t, supervised("", "sh", "-c", `trap "echo back" USR1; trap "echo end; exit" USR2
+		kill -USR1 $PPID; echo ready; while :; do sleep 0.01; done`))
+	s.until("ready\n")
+	s.kill(syscall.SIGUSR2)
+	rest, _ := s.rest()
+	require.Equal(t, "end\n", rest)
 }
 
 func TestQueuedValueReachesTheCommandAlsoWhereTheSignalWasBlocked(t *testing.T) {

@@ -51,7 +51,7 @@ func TestStatusIsThatOfTheCommandOrOfAShellThatCouldNotRunIt(t *testing.T) {
 		"lock fails":                     {how: "lock fails", args: []string{"true"}, status: 125, stderr: "set up the second lock: no lock today\n"},
 		"load fails":                     {how: "load fails", args: []string{"true"}, status: 125, stderr: "load the filter: no filter today\n"},
 		"attach fails":                   {how: "attach fails", args: []string{"echo", "ran"}, status: 125, stderr: "attach the engine: no engine today\n"},
-		"child killed":                   {how: "killed", args: []string{"true"}, status: 137, stderr: "the child was killed by signal 9 before it could run \"true\": read unix @->@: EOF\n"},
+		"child killed":                   {how: "killed", args: []string{"true"}, status: 138, stderr: "the child was killed by signal 10 before it could run \"true\": read unix @->@: EOF\n"},
 		"child hangs after attach fails": {how: "stopped", args: []string{"true"}, status: 125, stderr: "attach the engine: no engine today\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
