@@ -1,4 +1,5 @@
 // kind: behaviour
+// expect runc: 0|3 runc 1.1 takes no WAIT_KILLABLE_RECV: an answer in some 100,000 is lost to a signal that comes with it
 // A storm of signals with SA_RESTART: every bind and listen works, and is done once.
 #include "probe.h"
 

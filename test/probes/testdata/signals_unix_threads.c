@@ -1,4 +1,5 @@
 // kind: behaviour
+// expect runc: 0|3 runc 1.1 takes no WAIT_KILLABLE_RECV: an answer in some 100,000 is lost to a signal that comes with it
 // A pathname socket in a storm, bound by a helper for several threads: who was
 // told EINTR asks again, and doesn't find the file of the first call in the way.
 #include "probe.h"
