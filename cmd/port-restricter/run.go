@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/sirupsen/logrus"
@@ -14,6 +15,9 @@ import (
 	"github.com/port-restricter/port-restricter/cmd/supervise"
 	"github.com/port-restricter/port-restricter/config"
 )
+
+// attachLimit is for a child that hangs before it loaded the filter.
+const attachLimit = 30 * time.Second
 
 // newRun makes both the bare call and its long form.
 func newRun(use string) *cobra.Command {
@@ -66,6 +70,9 @@ func runRestricted(policy config.Policy, verbose bool, args []string) (int, erro
 	return supervise.Command{
 		Args: args,
 		Attach: func(conn *net.UnixConn) error {
+			if err := conn.SetReadDeadline(time.Now().Add(attachLimit)); err != nil {
+				return err
+			}
 			state, fd, err := agent.Receive(conn)
 			if err != nil {
 				return err
