@@ -18,8 +18,9 @@ bin/port-restricter: needs-build FORCE
 demo: needs-demo build ## a real runc container held to its port, then the CLI
 	test/demo/demo.sh
 
+# One package at a time: a probe looks for a moment in which nobody forks.
 test: needs-demo needs-test build ## every test, none skipped; as root
-	go test $(GOFLAGS_ALL) -count=1 ./...
+	go test $(GOFLAGS_ALL) -count=1 -p 1 ./...
 
 lint: needs-build ## gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "run gofmt -w on: $$unformatted"; exit 1; }

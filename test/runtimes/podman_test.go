@@ -1,11 +1,13 @@
 package runtimes
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -17,12 +19,26 @@ func podman(t *testing.T, args ...string) runc.Result {
 	t.Helper()
 	store, err := os.MkdirTemp("", "podman") // podman takes 50 characters at the most
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(store)) })
+	t.Cleanup(func() {
+		// conmon has podman clean up once more after podman has ended.
+		require.Eventually(t, func() bool { return !anyProcessNames(store) }, time.Minute, 50*time.Millisecond)
+		require.NoError(t, os.RemoveAll(store))
+	})
 	global := []string{"--root", filepath.Join(store, "root"), "--runroot", filepath.Join(store, "run"), "--storage-driver", "vfs",
 		"--cgroup-manager", "cgroupfs", "--runtime", "runc"}
 	// podman asks for the largest limits, which a machine may refuse to root.
 	run := []string{"run", "--rm", "--network", "none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"}
 	return runc.Finish(t, exec.Command("podman", append(append(global, run...), args...)...))
+}
+
+func anyProcessNames(text string) bool {
+	commands, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range commands {
+		if command, err := os.ReadFile(path); err == nil && bytes.Contains(command, []byte(text)) {
+			return true
+		}
+	}
+	return false
 }
 
 func TestAPodmanContainerIsHeldByProfileAndAnnotation(t *testing.T) {
