@@ -68,8 +68,10 @@ static int take_root(const struct as_target *t)
 }
 
 /*
- * The copy of our file table holds sockets of other containers, which would
- * stay bound for as long as this call hangs.
+ * The copy of our file table may hold sockets of other containers, which would
+ * stay bound for as long as this call hangs. No lock keeps them out of the copy:
+ * a target can make whoever holds its socket wait (a send that faults holds
+ * lock_sock), and all containers would wait for such a lock.
  */
 static void close_others(const struct as_target *t, int pipe_write)
 {

@@ -3,7 +3,6 @@ package agent
 import (
 	"errors"
 	"net/netip"
-	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -27,16 +26,10 @@ type attempt struct {
 	socket int
 	kind   socketKind
 
-	duplicated bool // forking is read-locked
-	bound      bool // a bind was done; cookie names its socket
-	cookie     uint64
-	record     record
+	bound  bool // a bind was done; cookie names its socket
+	cookie uint64
+	record record
 }
-
-// forking keeps duplicates of sockets out of helper processes: a fork would
-// copy them, and another container's port stay bound for as long as the helper
-// lives. Whoever holds it for reading does nothing that a target can delay.
-var forking sync.RWMutex
 
 func (a *attempt) run(n *notification) error {
 	err := a.look(n)
@@ -96,8 +89,6 @@ func (a *attempt) look(n *notification) (err error) {
 			readErr = a.target.read(a.call.addr, a.asked)
 		}
 	}
-	forking.RLock()
-	a.duplicated = true
 	var socketErr error
 	if a.socket, socketErr = a.target.socket(a.call.fd); socketErr == nil {
 		a.kind, socketErr = kindOf(a.socket)
@@ -116,20 +107,10 @@ func (a *attempt) look(n *notification) (err error) {
 
 func (a *attempt) valid() bool { return a.session.kernel.valid(a.id) }
 
-// unlock leaves the section in which no helper may be forked, before anything
-// that can take long.
-func (a *attempt) unlock() {
-	if a.duplicated {
-		forking.RUnlock()
-		a.duplicated = false
-	}
-}
-
 func (a *attempt) release() {
 	if a.socket >= 0 {
 		unix.Close(a.socket)
 	}
-	a.unlock()
 	if a.target != nil {
 		a.target.close()
 	}
@@ -158,7 +139,6 @@ var errDenied = errors.New("refused by policy")
 // call itself where nobody can change which socket it is about, else a helper
 // does as the target would.
 func (a *attempt) inTargetsContext() error {
-	a.unlock()
 	if a.repeats() {
 		return nil
 	}

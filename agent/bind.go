@@ -31,13 +31,11 @@ func (a *attempt) bind(transport config.Protocol) error {
 	// A thread that owns the target's user namespace has every capability
 	// there: it would bind a low port for a target that may not.
 	if at.Port() < firstUnprivilegedPort && !a.neutral && a.target.foreign() {
-		a.unlock()
 		return a.settle(a.target.actAsTarget(&a.call, a.socket, sockaddr, a.valid))
 	}
 	err := rawBind(a.socket, sockaddr)
 	if errors.Is(err, unix.EACCES) {
 		// We have no capability; the target may. Its own kernel answer counts.
-		a.unlock()
 		asTarget := a.target.actAsTarget(&a.call, a.socket, sockaddr, a.valid)
 		if !errors.Is(asTarget, errNotActed) {
 			err = asTarget

@@ -29,7 +29,6 @@ func (a *attempt) setsockopt() error {
 	a.call.addrlen = len(value)
 	err := unix.SetsockoptString(a.socket, a.call.level, a.call.option, string(value))
 	if err == unix.EPERM || err == unix.EACCES {
-		a.unlock()
 		return a.target.actAsTarget(&a.call, a.socket, value, a.valid)
 	}
 	return err
@@ -46,7 +45,6 @@ func (a *attempt) attachFilter() error {
 		return unix.EINVAL
 	}
 	program := make([]unix.SockFilter, length)
-	a.unlock() // the memory may block
 	bytes := unsafe.Slice((*byte)(unsafe.Pointer(&program[0])), int(length)*int(unsafe.Sizeof(program[0])))
 	if err := a.target.read(uint64(binary.NativeEndian.Uint32(a.asked[4:])), bytes); err != nil {
 		return err
