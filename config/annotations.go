@@ -65,6 +65,19 @@ func FromState(annotations map[string]string, metadata string) (Policy, error) {
 	}, nil
 }
 
+// Annotated tells whether annotations ask to restrict this container: a key of
+// ours speaks for it, or it can't be told for whom it speaks.
+func Annotated(annotations map[string]string) bool {
+	container, err := containerName(annotations)
+	for key := range annotations {
+		_, name, named := strings.Cut(key, "/")
+		if strings.HasPrefix(key, keyPrefix) && (!named || name == "" || name == container || container == "" || err != nil) {
+			return true
+		}
+	}
+	return false
+}
+
 // containerName takes the engine's word. A pod can forge the key of the other
 // engine, which then disagrees.
 func containerName(annotations map[string]string) (string, error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"os/signal"
@@ -23,14 +24,18 @@ func newAgent() *cobra.Command {
 		Short: "Serve containers whose OCI runtime sends their seccomp notify fd",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
+			settings, err := config.LoadSettings()
+			if err != nil {
+				return err
+			}
 			log := newLog(verbose)
 			ctx, stop := signal.NotifyContext(command.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
-			return serve(ctx, log, socket)
+			return serve(ctx, log, cmp.Or(socket, settings.Listener, agent.DefaultSocket))
 		},
 	}
 	command.SetContext(context.Background())
-	command.Flags().StringVar(&socket, "socket", agent.DefaultSocket, "`PATH` of the socket, the listenerPath of the containers' seccomp profile")
+	command.Flags().StringVar(&socket, "socket", "", "`PATH` of the socket, the listenerPath of the containers' seccomp profile (default \""+agent.DefaultSocket+"\")")
 	command.Flags().BoolVarP(&verbose, "verbose", "v", false, "log what was allowed, too")
 	return command
 }

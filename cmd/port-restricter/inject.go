@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/aymanbagabas/go-udiff"
+	"github.com/spf13/cobra"
+
+	"github.com/port-restricter/port-restricter/hook"
+)
+
+func newInject() *cobra.Command {
+	var flags injectionFlags
+	var bundle string
+	var dryRun bool
+	command := &cobra.Command{
+		Use:     "inject --bundle DIR [flags]",
+		Short:   "Put the filter into the config.json of an annotated OCI bundle",
+		Example: "  port-restricter inject --bundle DIR --dry-run",
+		Args:    cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			o, err := flags.options()
+			if err != nil {
+				return err
+			}
+			edit, err := hook.InjectFile(filepath.Join(bundle, "config.json"), o)
+			if err != nil {
+				return err
+			}
+			switch {
+			case !edit.Changes():
+				fmt.Fprintf(command.ErrOrStderr(), "%s: nothing to change: no annotation port-restricter.* speaks for the container, or the filter is in place\n", edit.Path)
+				return nil
+			case dryRun:
+				_, err = fmt.Fprint(command.OutOrStdout(), udiff.Unified(edit.Path, edit.Path, string(edit.Before), string(edit.After)))
+				return err
+			}
+			return edit.Write()
+		},
+	}
+	flags.add(command)
+	command.Flags().StringVarP(&bundle, "bundle", "b", ".", "`DIR` of the bundle")
+	command.Flags().BoolVar(&dryRun, "dry-run", false, "print what would change, as a diff")
+	return command
+}
