@@ -57,10 +57,10 @@ func readSettings(path string) (Settings, error) {
 	var settings Settings
 	err = toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&settings)
 	if strict := (*toml.StrictMissingError)(nil); errors.As(err, &strict) {
-		return Settings{}, fmt.Errorf("read settings %s: the keys are listener, metadata, runtime; not known:\n%s", path, strict)
+		return Settings{}, fmt.Errorf("read settings %s: the keys are listener, metadata, runtime; not known:\n%s", path, strict.String())
 	}
 	if detail := (*toml.DecodeError)(nil); errors.As(err, &detail) {
-		return Settings{}, fmt.Errorf("read settings %s:\n%s", path, detail)
+		return Settings{}, fmt.Errorf("read settings %s:\n%s", path, detail.String())
 	}
 	return settings, err
 }

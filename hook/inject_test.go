@@ -1,0 +1,160 @@
+package hook
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/stretchr/testify/require"
+)
+
+var ours = Options{ListenerPath: "/run/port-restricter/agent.sock"}
+
+// configJSON has fields that no Go type of ours knows, and an odd layout.
+func configJSON(annotations, linux string) string {
+	return fmt.Sprintf(`{ "ociVersion":"1.0.2",
+   "future": {"b":1, "a":[ 1,2 ]}, "annotations": %s,
+   "linux": {%s "futureToo":1e3,
+      "maskedPaths":["/proc/kcore\u003c"]}  }
+`, annotations, linux)
+}
+
+const annotated = `{"port-restricter.port":"5000"}`
+
+func TestInjectChangesNothingButSeccomp(t *testing.T) {
+	for name, seccomp := range map[string]string{
+		"none":   "",
+		"null":   `"seccomp": null,`,
+		"one":    `"seccomp": {"defaultAction":"SCMP_ACT_ERRNO","defaultErrnoRet":38,"syscalls":[{"names":["read","bind"],"action":"SCMP_ACT_ALLOW"}]},`,
+		"an own": `"seccomp": {"defaultAction":"SCMP_ACT_ALLOW"},`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := configJSON(annotated, seccomp)
+			after, err := Inject([]byte(before), ours)
+			require.NoError(t, err)
+
+			var spec specs.Spec
+			require.NoError(t, json.Unmarshal(after, &spec))
+			require.Equal(t, ours.ListenerPath, spec.Linux.Seccomp.ListenerPath)
+			require.Equal(t, withoutSeccomp(t, before), withoutSeccomp(t, string(after)))
+			for _, odd := range []string{`{"b":1, "a":[ 1,2 ]}`, `1e3`, `["/proc/kcore\u003c"]`, `"ociVersion":"1.0.2",` + "\n"} {
+				require.Contains(t, string(after), odd)
+			}
+
+			again, err := Inject(after, ours)
+			require.NoError(t, err)
+			require.Equal(t, string(after), string(again))
+		})
+	}
+}
+
+func withoutSeccomp(t *testing.T, text string) map[string]any {
+	var config map[string]any
+	require.NoError(t, json.Unmarshal([]byte(text), &config))
+	delete(config["linux"].(map[string]any), "seccomp")
+	return config
+}
+
+func TestInjectGivesAContainerWithoutALinuxSectionOne(t *testing.T) {
+	after, err := Inject([]byte(`{"annotations":`+annotated+`}`), ours)
+	require.NoError(t, err)
+	require.Contains(t, string(after), ours.ListenerPath)
+}
+
+func TestInjectLeavesOthersAlone(t *testing.T) {
+	for _, annotations := range []string{
+		"null", "{}", `{"port-restricter":"5000"}`, `{"other.port":"5000"}`,
+		`{"port-restricter.port/web":"5000","io.kubernetes.container.name":"db"}`,
+	} {
+		before := configJSON(annotations, `"seccomp":{"listenerPath":"/run/theirs.sock","defaultAction":"SCMP_ACT_ALLOW"},`)
+		after, err := Inject([]byte(before), ours)
+		require.NoError(t, err)
+		require.Equal(t, before, string(after))
+	}
+}
+
+func TestInjectRefuses(t *testing.T) {
+	for name, test := range map[string]struct{ text, says string }{
+		"no JSON":                 {`{"annotations":`, "config.json"},
+		"a port that is none":     {configJSON(`{"port-restricter.port":"http"}`, ""), `"http"`},
+		"a key that is none":      {configJSON(`{"port-restricter.prot":"5000"}`, ""), "port-restricter.prot is not known"},
+		"somebody else's agent":   {configJSON(annotated, `"seccomp":{"listenerPath":"/run/theirs.sock","defaultAction":"SCMP_ACT_ALLOW"},`), "/run/theirs.sock"},
+		"a profile without a sum": {configJSON(annotated, `"seccomp":{"defaultAction":"SCMP_ACT_OTHER"},`), "SCMP_ACT_OTHER"},
+		// Runtimes written in Go take the last.
+		"two linux sections": {strings.Replace(configJSON(annotated, ""), `"future"`, `"linux": {}, "Linux": {"seccomp":null}, "future"`, 1), "no filter of ours"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Inject([]byte(test.text), ours)
+			require.ErrorContains(t, err, test.says)
+		})
+	}
+}
+
+func TestInjectFileReplacesTheFileAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.json")
+	before := configJSON(annotated, "")
+	require.NoError(t, os.WriteFile(path, []byte(before), 0o640))
+	reader, err := os.Open(path)
+	require.NoError(t, err)
+	defer reader.Close()
+
+	edit, err := InjectFile(path, ours)
+	require.NoError(t, err)
+	require.True(t, edit.Changes())
+	require.NoError(t, edit.Write())
+
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o640), info.Mode())
+	old := make([]byte, len(before)+1)
+	n, err := reader.Read(old)
+	require.NoError(t, err)
+	require.Equal(t, before, string(old[:n]), "who had it open reads what it was")
+	require.NoError(t, inPlaceOf(t, path))
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*"))
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+
+	again, err := InjectFile(path, ours)
+	require.NoError(t, err)
+	require.False(t, again.Changes())
+}
+
+func inPlaceOf(t *testing.T, path string) error {
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	spec, err := parseAnnotated(text)
+	require.NoError(t, err)
+	return inPlace(spec, ours)
+}
+
+func TestGuardRefusesWhatDroppedTheFilter(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "agent.sock")
+	o := Options{ListenerPath: socket}
+	whole, err := Inject([]byte(configJSON(annotated, "")), o)
+	require.NoError(t, err)
+	require.ErrorContains(t, Guard(whole, o), "start it: port-restricter agent --socket "+socket)
+
+	listener, err := net.Listen("unix", socket)
+	require.NoError(t, err)
+	defer listener.Close()
+	require.NoError(t, Guard(whole, o))
+	require.NoError(t, Guard([]byte(configJSON("{}", "")), o), "not annotated")
+	require.ErrorIs(t, Guard([]byte(configJSON(annotated, "")), o), ErrNoFilter)
+	require.ErrorIs(t, Guard(whole, Options{ListenerPath: "/run/other.sock"}), ErrNoFilter)
+
+	var spec specs.Spec
+	require.NoError(t, json.Unmarshal(whole, &spec))
+	rules := spec.Linux.Seccomp.Syscalls
+	for i := range rules {
+		spec.Linux.Seccomp.Syscalls = append(append([]specs.LinuxSyscall{}, rules[:i]...), rules[i+1:]...)
+		text, err := json.Marshal(spec)
+		require.NoError(t, err)
+		require.ErrorIs(t, Guard(text, o), ErrNoFilter, "without rule %d: %v", i, rules[i])
+	}
+}
