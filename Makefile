@@ -7,7 +7,7 @@ BUILD_NEEDS := gcc libc6-dev libseccomp-dev pkg-config
 DEMO_NEEDS := runc busybox-static jq
 TEST_NEEDS := podman gcc-multilib perl python3 nginx-light redis-server postgresql openssh-server openssh-client
 
-.PHONY: build demo test lint race clean
+.PHONY: build demo test lint race fuzz clean
 .DEFAULT_GOAL := build
 
 build: bin/port-restricter ## bin/port-restricter
@@ -29,6 +29,14 @@ lint: needs-build ## gofmt, vet, staticcheck
 
 race: needs-build ## the tests that re-execute nothing, under the race detector
 	go test $(GOFLAGS_ALL) -count=1 -race ./agent ./config
+
+FUZZTIME ?= 5s
+fuzz: needs-build ## every fuzz target for a short time, or FUZZTIME=10m
+	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u | while read -r package; do \
+		grep -h '^func Fuzz' "$$package"/*_test.go | sed 's/func \(Fuzz[A-Za-z0-9]*\).*/\1/' | while read -r target; do \
+			go test $(GOFLAGS_ALL) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" || exit 1; \
+		done || exit 1; \
+	done
 
 clean:
 	rm -rf bin

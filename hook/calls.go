@@ -97,6 +97,9 @@ func (m *merger) ioUring() error {
 		// What the default refuses is not named: runc answers ENOSYS for every
 		// call above the highest that a profile names.
 		if permits(m.base.DefaultAction) || c.permitted != nil || len(c.permittedIf) > 0 {
+			if len(c.refusedIf) > 0 {
+				return cannotCombine(c.refusedIf[0], name)
+			}
 			refused.Names = append(refused.Names, name)
 		}
 	}
