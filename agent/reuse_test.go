@@ -1,0 +1,181 @@
+package agent
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"github.com/sirupsen/logrus"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/config"
+)
+
+// roleVariable makes the test binary one of the processes below.
+const roleVariable = "PORT_RESTRICTER_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(roleVariable) {
+	case "target":
+		fmt.Fprintln(os.Stderr, bindUnderAFilter())
+		os.Exit(1)
+	case "victim":
+		select {} // it has the same sockaddr and a socket of its own
+	}
+	os.Exit(m.Run())
+}
+
+// wantedSockaddr is at the same address in every process of this binary: port
+// 5000 on any IPv4 address.
+var wantedSockaddr = [16]byte{0: unix.AF_INET, 2: 5000 >> 8, 3: 5000 & 0xff}
+
+// socketFD is the first of exec.Cmd's ExtraFiles.
+const socketFD = 3
+
+// The thread that is to be answered dies, and before we look at it another
+// process of the same numbers has its id: its own socket must not be bound.
+func TestTheSocketOfAReusedThreadIDIsNotBound(t *testing.T) {
+	if os.Getenv(roleVariable) != "namespace" {
+		inside := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
+		inside.Env = append(os.Environ(), roleVariable+"=namespace")
+		inside.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWNET, Pdeathsig: unix.SIGKILL}
+		out, err := inside.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		require.Contains(t, string(out), "--- PASS: "+t.Name())
+		return
+	}
+	require.NoError(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+	require.NoError(t, unix.Mount("proc", "/proc", "proc", 0, ""))
+	// Linux 6.14 has one for each pid namespace. The ids below 300 are given once.
+	require.NoError(t, os.WriteFile("/proc/sys/kernel/pid_max", []byte("340"), 0))
+	for lastID(t) < 300 {
+		require.NoError(t, exec.Command("/bin/true").Run())
+	}
+
+	for _, test := range []struct {
+		name    string
+		believe bool
+		port    int
+	}{
+		{"with every id taken for valid it would be", true, 5000},
+		{"asked whether it is", false, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			policy, err := config.New("5000", "", "")
+			require.NoError(t, err)
+			target, fd := startTarget(t)
+			s, err := newSession(fd, "test", policy, logrus.New())
+			require.NoError(t, err)
+			var n notification
+			require.NoError(t, s.kernel.receive(&n))
+			require.NoError(t, target.Kill())
+			_, err = target.Wait()
+			require.NoError(t, err)
+
+			socket := startVictim(t, int(n.PID))
+			if test.believe {
+				s.kernel = credulous{s.kernel}
+			}
+			s.handle(&n, false)
+			at, err := localAddress(socket)
+			require.NoError(t, err)
+			require.EqualValues(t, test.port, at.Port())
+		})
+	}
+}
+
+// credulous takes every notification for one that waits.
+type credulous struct{ notifier }
+
+func (credulous) valid(uint64) bool { return true }
+
+func role(name string, file *os.File) *exec.Cmd {
+	command := exec.Command("/proc/self/exe")
+	command.Env = append(os.Environ(), roleVariable+"="+name, "GOMAXPROCS=1")
+	command.ExtraFiles = []*os.File{file}
+	command.Stderr = os.Stderr
+	return command
+}
+
+// startTarget returns a process whose bind waits for an answer, and its notify fd.
+func startTarget(t *testing.T) (*os.Process, int) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	theirs := os.NewFile(uintptr(pair[1]), "pair")
+	command := role("target", theirs)
+	require.NoError(t, command.Start())
+	theirs.Close()
+	file := os.NewFile(uintptr(pair[0]), "pair")
+	defer file.Close()
+	conn, err := net.FileConn(file)
+	require.NoError(t, err)
+	defer conn.Close()
+	_, fd, err := Receive(conn.(*net.UnixConn))
+	require.NoError(t, err)
+	return command.Process, fd
+}
+
+// startVictim has processes come and go until one gets the id.
+func startVictim(t *testing.T, id int) (socket int) {
+	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { unix.Close(socket) })
+	for range 3000 {
+		dup, err := unix.FcntlInt(uintptr(socket), unix.F_DUPFD_CLOEXEC, 0)
+		require.NoError(t, err)
+		command := exec.Command("/bin/true")
+		if lastID(t) == id-1 {
+			command = role("victim", os.NewFile(uintptr(dup), "socket"))
+		}
+		require.NoError(t, command.Start())
+		unix.Close(dup)
+		if command.ExtraFiles != nil && command.Process.Pid == id {
+			t.Cleanup(func() { _ = command.Process.Kill(); _ = command.Wait() })
+			return socket
+		}
+		_ = command.Process.Kill()
+		_ = command.Wait()
+	}
+	require.FailNow(t, "no process got the id", "%d", id)
+	return -1
+}
+
+func lastID(t *testing.T) int {
+	text, err := os.ReadFile("/proc/sys/kernel/ns_last_pid")
+	require.NoError(t, err)
+	id, err := strconv.Atoi(string(text[:len(text)-1]))
+	require.NoError(t, err)
+	return id
+}
+
+// bindUnderAFilter is the target: it sends the notify fd of a filter of its own,
+// and binds by an fd that the kernel never gets to look up.
+func bindUnderAFilter() error {
+	runtime.LockOSThread()
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	filter := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS},
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jf: 1, K: unix.SYS_BIND},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_USER_NOTIF},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+	}
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	fd, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, uintptr(unsafe.Pointer(&program)))
+	if errno != 0 {
+		return errno
+	}
+	if err := unix.Sendmsg(socketFD, []byte(`{"fds":["seccompFd"]}`), unix.UnixRights(int(fd)), nil, 0); err != nil {
+		return err
+	}
+	_, _, errno = unix.RawSyscall(unix.SYS_BIND, socketFD, uintptr(unsafe.Pointer(&wantedSockaddr)), uintptr(len(wantedSockaddr)))
+	return errno
+}
