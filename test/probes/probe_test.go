@@ -85,5 +85,8 @@ func (p probe) allowed(way string) []int {
 	if codes := p.expect[way]; codes != nil {
 		return codes
 	}
+	if strings.HasPrefix(way, "podman") { // its runtime is runc
+		return p.allowed("runc")
+	}
 	return []int{holds}
 }

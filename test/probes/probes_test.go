@@ -16,20 +16,26 @@ import (
 )
 
 func TestProbes(t *testing.T) {
-	s := newStand(t)
-	ways, all := s.ways(), readProbes(t)
+	all := readProbes(t)
+	s := newStand(t, all)
+	ways := s.ways()
 	rows := map[string][]string{}
 	// Last, so that it comes after the subtests' output.
 	t.Cleanup(func() { t.Log(table(ways, all, rows)) })
 	for _, p := range all {
 		t.Run(p.name, func(t *testing.T) {
-			p.compile(t, s.program(p))
 			results := map[string]runc.Result{}
 			for _, w := range ways {
 				t.Run(w.name, func(t *testing.T) {
 					row := "failed"
 					defer func() { rows[p.name] = append(rows[p.name], row) }()
 					result := w.run(t, p)
+					// A race is won now and then, less on a busy machine.
+					for range 5 {
+						if p.attack && w.name == "bare" && result.Code == holds {
+							result = w.run(t, p)
+						}
+					}
 					results[w.name] = result
 					row = word(result.Code)
 					if w.baseline == "" {
@@ -43,7 +49,7 @@ func TestProbes(t *testing.T) {
 	}
 }
 
-func newStand(t *testing.T) *stand {
+func newStand(t *testing.T, all []probe) *stand {
 	dir, err := os.MkdirTemp("", "probes-") // t.TempDir is closed to other users
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
@@ -53,7 +59,11 @@ func newStand(t *testing.T) *stand {
 	binary, err := os.ReadFile(runc.Binary(t))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(s.binary, binary, 0o755))
+	for _, p := range all {
+		p.compile(t, s.program(p))
+	}
 	s.agent = runc.StartAgent(t)
+	s.podman = startPodman(t, s, all)
 	return s
 }
 

@@ -32,6 +32,7 @@ type way struct {
 type stand struct {
 	dir, rootfs, binary string
 	agent               *runc.Agent
+	podman              *podman
 }
 
 func (s *stand) program(p probe) string { return filepath.Join(s.rootfs, p.name) }
@@ -41,9 +42,13 @@ func (s *stand) ways() []way {
 		{"bare", "", func(t *testing.T, p probe) runc.Result { return s.onHost(t, p, 0, s.program(p)) }},
 		{"bare-user", "", func(t *testing.T, p probe) runc.Result { return s.onHost(t, p, ordinary, s.program(p)) }},
 		{"bare-runc", "", func(t *testing.T, p probe) runc.Result { return s.inContainer(t, p, false) }},
+		{"bare-podman", "", func(t *testing.T, p probe) runc.Result { return s.podman.run(t, p, false) }},
+		{"bare-podman-userns", "", func(t *testing.T, p probe) runc.Result { return s.podman.run(t, p, false, userNamespace...) }},
 		{"cli-root", "bare", func(t *testing.T, p probe) runc.Result { return s.underCLI(t, p, 0) }},
 		{"cli-user", "bare-user", func(t *testing.T, p probe) runc.Result { return s.underCLI(t, p, ordinary) }},
 		{"runc", "bare-runc", func(t *testing.T, p probe) runc.Result { return s.inContainer(t, p, true) }},
+		{"podman", "bare-podman", func(t *testing.T, p probe) runc.Result { return s.podman.run(t, p, true) }},
+		{"podman-userns", "bare-podman-userns", func(t *testing.T, p probe) runc.Result { return s.podman.run(t, p, true, userNamespace...) }},
 	}
 }
 

@@ -1,4 +1,6 @@
 // kind: attack
+// expect podman: 0|1 its parent there is a shell of the same container
+// expect podman-userns: 0|1
 // The supervisor has the notify fd, and a copy of each socket it binds.
 #include "probe.h"
 
