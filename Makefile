@@ -5,9 +5,9 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 BUILD_NEEDS := gcc libc6-dev libseccomp-dev pkg-config
 DEMO_NEEDS := runc busybox-static jq
-TEST_NEEDS := podman gcc-multilib perl python3 nginx-light redis-server postgresql openssh-server openssh-client
+TEST_NEEDS := podman crun uidmap gcc-multilib perl python3 nginx-light redis-server postgresql openssh-server openssh-client
 
-.PHONY: build demo test lint race clean
+.PHONY: build demo test tools lint race clean
 .DEFAULT_GOAL := build
 
 build: bin/port-restricter ## bin/port-restricter
@@ -19,8 +19,11 @@ demo: needs-demo build ## a real runc container held to its port, then the CLI
 	test/demo/demo.sh
 
 # One package at a time: a probe looks for a moment in which nobody forks.
-test: needs-demo needs-test build ## every test, none skipped; as root
+test: needs-demo needs-test build tools ## every test, none skipped; as root
 	go test $(GOFLAGS_ALL) -count=1 -p 1 ./...
+
+tools: needs-build ## runtimes that Debian has too old, into .cache/tools
+	test/tools/build.sh runc
 
 lint: needs-build ## gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "run gofmt -w on: $$unformatted"; exit 1; }

@@ -59,41 +59,58 @@ func identify(path string) (runtimeID, error) {
 	return runtimeID{path, stat.Dev, stat.Ino, stat.Size, stat.Mtim.Nano(), stat.Ctim.Nano()}, nil
 }
 
-// openCache opens the first of the usual directories that is ours alone. root
-// in a user namespace, as with rootless podman, may not write to /run.
+// openCache opens a directory that is ours alone, below the first place for
+// such things that is ours: with sudo XDG_RUNTIME_DIR can be another user's, and
+// root in a user namespace, as with rootless podman, may not write to /run.
 func openCache() (*os.File, error) {
-	bases := []string{os.Getenv("XDG_RUNTIME_DIR")}
-	if os.Geteuid() == 0 {
-		bases = []string{"/run", os.Getenv("XDG_RUNTIME_DIR")}
-	}
 	err := errors.New("no directory to keep answers in")
-	for _, base := range bases {
+	for _, base := range []string{os.Getenv("XDG_RUNTIME_DIR"), "/run"} {
 		if !filepath.IsAbs(base) {
 			continue
 		}
-		parent := filepath.Join(base, "port-restricter")
-		_ = os.Mkdir(parent, 0o755) // the agent's socket is there, too
-		dir := filepath.Join(parent, "runtimes")
-		_ = os.Mkdir(dir, 0o700)
-		var opened *os.File
-		if opened, err = openOwn(unix.AT_FDCWD, dir, unix.O_RDONLY|unix.O_DIRECTORY); err == nil {
-			return opened, nil
+		var dir *os.File
+		if dir, err = descend(base, cacheSteps...); err == nil {
+			return dir, nil
 		}
 	}
 	return nil, err
 }
 
-// openOwn opens what nobody but us could have written.
-func openOwn(dir int, name string, how int) (*os.File, error) {
-	// Not to wait for a FIFO.
+// The agent's socket is in the first of them, too.
+var cacheSteps = []step{{"port-restricter", 0o755}, {"runtimes", 0o700}}
+
+type step struct {
+	name string
+	mode uint32 // the most that others may do with it
+}
+
+// descend makes what is missing below base.
+func descend(base string, steps ...step) (*os.File, error) {
+	const how = unix.O_RDONLY | unix.O_DIRECTORY
+	dir, err := openOwn(unix.AT_FDCWD, base, how, 0o755)
+	for _, s := range steps {
+		if err != nil {
+			return nil, err
+		}
+		above := dir
+		_ = unix.Mkdirat(int(above.Fd()), s.name, s.mode)
+		dir, err = openOwn(int(above.Fd()), s.name, how, s.mode)
+		above.Close()
+	}
+	return dir, err
+}
+
+// openOwn opens what is ours, and lets others do no more than mode says.
+func openOwn(dir int, name string, how int, mode uint32) (*os.File, error) {
+	// Not to wait for the other end of a FIFO.
 	fd, err := unix.Openat(dir, name, how|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	file := os.NewFile(uintptr(fd), name)
 	var stat unix.Stat_t
-	if err = unix.Fstat(fd, &stat); err == nil && (int(stat.Uid) != os.Geteuid() || stat.Mode&0o077 != 0) {
-		err = fmt.Errorf("%s is not ours alone", name)
+	if err = unix.Fstat(fd, &stat); err == nil && (int(stat.Uid) != os.Geteuid() || stat.Mode&0o777&^mode != 0) {
+		err = fmt.Errorf("%s belongs to user %d with mode %#o", name, stat.Uid, stat.Mode)
 	}
 	if err != nil {
 		file.Close()
@@ -103,7 +120,7 @@ func openOwn(dir int, name string, how int) (*os.File, error) {
 }
 
 func readCache(dir *os.File, name string) (known cachedFlags, err error) {
-	file, err := openOwn(int(dir.Fd()), name, unix.O_RDONLY)
+	file, err := openOwn(int(dir.Fd()), name, unix.O_RDONLY, 0o600)
 	if err != nil {
 		return known, err
 	}
