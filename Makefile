@@ -5,9 +5,9 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 BUILD_NEEDS := gcc libc6-dev libseccomp-dev pkg-config
 DEMO_NEEDS := runc busybox-static jq
-TEST_NEEDS := podman gcc-multilib perl python3 nginx-light redis-server postgresql openssh-server openssh-client
+TEST_NEEDS := podman containerd conmon skopeo crun uidmap gcc-multilib perl python3 nginx-light redis-server postgresql openssh-server openssh-client
 
-.PHONY: build demo test lint race fuzz clean
+.PHONY: build demo test tools lint race fuzz clean
 .DEFAULT_GOAL := build
 
 build: bin/port-restricter ## bin/port-restricter
@@ -19,8 +19,13 @@ demo: needs-demo build ## a real runc container held to its port, then the CLI
 	test/demo/demo.sh
 
 # One package at a time: a probe looks for a moment in which nobody forks.
-test: needs-demo needs-test build ## every test, none skipped; as root
+test: needs-demo needs-test build tools ## every test, none skipped; as root
 	go test $(GOFLAGS_ALL) -count=1 -p 1 ./...
+
+tools: needs-build ## engines and runtimes that Debian has not, or too old, into .cache/tools
+	test/tools/build.sh runc
+	test/tools/build.sh containerd
+	test/tools/build.sh crio
 
 lint: needs-build ## gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "run gofmt -w on: $$unformatted"; exit 1; }

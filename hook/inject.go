@@ -50,6 +50,13 @@ func Inject(text []byte, o Options) ([]byte, error) {
 	return edited, inPlace(spec, o)
 }
 
+// Annotated tells whether an annotation of a config.json speaks for the
+// container, so that Inject would change it, or find it changed.
+func Annotated(text []byte) (bool, error) {
+	spec, err := parseAnnotated(text)
+	return spec != nil, err
+}
+
 // parseAnnotated returns nil for a container that no annotation speaks for.
 func parseAnnotated(text []byte) (*specs.Spec, error) {
 	var spec specs.Spec

@@ -33,6 +33,10 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == supervise.ChildCommand {
 		execRestricted(os.Args[2:])
 	}
+	// Not through cobra: every argument is the runtime's.
+	if args, ok := runtimeArguments(os.Args); ok {
+		os.Exit(execRuntime(args))
+	}
 	status, err := statusOurs, newRoot().Execute()
 	if s := (statusError{}); errors.As(err, &s) {
 		status, err = s.status, s.err
@@ -52,6 +56,6 @@ func newRoot() *cobra.Command {
 	root.Version = version
 	root.SilenceUsage, root.SilenceErrors = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newRun("run -p PORTS [flags] -- CMD [ARG...]"), newAgent(), newProfile(), newInject(), newHook())
+	root.AddCommand(newRun("run -p PORTS [flags] -- CMD [ARG...]"), newAgent(), newProfile(), newInject(), newHook(), newRuntime())
 	return root
 }

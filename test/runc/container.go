@@ -1,5 +1,5 @@
-// Package runc runs real runc containers for the tests and leaves nothing of
-// them behind, and the agent that they are attached to.
+// Package runc runs real containers of runc and crun for the tests and leaves
+// nothing of them behind, and the agent that they are attached to.
 package runc
 
 import (
@@ -24,6 +24,7 @@ const patience = time.Minute
 
 // Config says in which way a container differs from that of `runc spec`.
 type Config struct {
+	Runtime     Runtime
 	Rootfs      string
 	Args        []string
 	Env         []string
@@ -34,6 +35,7 @@ type Config struct {
 // A Container has a state directory of its own, and is deleted with the test.
 type Container struct {
 	id, dir string
+	runtime Runtime
 }
 
 var made atomic.Int32
@@ -41,14 +43,13 @@ var made atomic.Int32
 // New writes the container's bundle. Its working directory is a tmpfs.
 func New(t testing.TB, c Config) *Container {
 	t.Helper()
-	container := &Container{id: fmt.Sprintf("port-restricter-test-%d-%d", os.Getpid(), made.Add(1)), dir: t.TempDir()}
+	container := &Container{id: fmt.Sprintf("port-restricter-test-%d-%d", os.Getpid(), made.Add(1)), dir: t.TempDir(), runtime: c.Runtime}
 	spec := exec.Command("runc", "spec")
 	spec.Dir = container.dir
 	out, err := spec.CombinedOutput()
 	require.NoError(t, err, "runc spec: %s", out)
 
-	config := filepath.Join(container.dir, "config.json")
-	text, err := os.ReadFile(config)
+	text, err := os.ReadFile(container.ConfigFile())
 	require.NoError(t, err)
 	var s specs.Spec
 	require.NoError(t, json.Unmarshal(text, &s))
@@ -57,21 +58,29 @@ func New(t testing.TB, c Config) *Container {
 	s.Process.Env = append(s.Process.Env, c.Env...)
 	s.Mounts = append(s.Mounts, specs.Mount{Destination: "/tmp", Type: "tmpfs", Source: "tmpfs", Options: []string{"mode=1777"}})
 	s.Linux.Seccomp, s.Annotations = c.Seccomp, c.Annotations
+	if c.Runtime.Mend != nil {
+		c.Runtime.Mend(&s)
+	}
 	text, err = json.Marshal(s)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(config, text, 0o600))
+	require.NoError(t, os.WriteFile(container.ConfigFile(), text, 0o600))
 	t.Cleanup(func() {
 		out, err := container.command(context.Background(), "delete", "--force", container.id).CombinedOutput()
-		require.NoError(t, err, "runc delete: %s", out)
+		require.NoError(t, err, "delete: %s", out)
 	})
 	return container
 }
 
 func (c *Container) command(ctx context.Context, args ...string) *exec.Cmd {
-	command := exec.CommandContext(ctx, "runc", append([]string{"--root", filepath.Join(c.dir, "state")}, args...)...)
+	argv := c.runtime.argv(append([]string{"--root", filepath.Join(c.dir, "state")}, args...)...)
+	command := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	command.Env = append(os.Environ(), c.runtime.Env...)
 	command.WaitDelay = time.Second
 	return command
 }
+
+// ConfigFile is the bundle's config.json.
+func (c *Container) ConfigFile() string { return filepath.Join(c.dir, "config.json") }
 
 // Result is how a command ended.
 type Result struct {
@@ -99,8 +108,22 @@ func (c *Container) Run(t testing.TB) Result {
 	return Finish(t, c.command(ctx, "run", "--bundle", c.dir, c.id))
 }
 
-// Start leaves the container running. What runc says stands in the error.
+// Start leaves the container running. What the runtime says stands in the error.
 func (c *Container) Start(t testing.TB) error {
+	t.Helper()
+	return c.detached(t, "run", "--detach", "--bundle", c.dir, c.id)
+}
+
+// CreateAndStart is Start in two steps, as engines do it.
+func (c *Container) CreateAndStart(t testing.TB) error {
+	t.Helper()
+	if err := c.detached(t, "create", "--bundle", c.dir, c.id); err != nil {
+		return err
+	}
+	return c.detached(t, "start", c.id)
+}
+
+func (c *Container) detached(t testing.TB, args ...string) error {
 	t.Helper()
 	// A file, since the container keeps the write end of a pipe open.
 	log, err := os.Create(filepath.Join(c.dir, "log"))
@@ -108,11 +131,11 @@ func (c *Container) Start(t testing.TB) error {
 	defer log.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	start := c.command(ctx, "run", "--detach", "--bundle", c.dir, c.id)
-	start.Stdout, start.Stderr = log, log
-	if err := start.Run(); err != nil {
+	command := c.command(ctx, args...)
+	command.Stdout, command.Stderr = log, log
+	if err := command.Run(); err != nil {
 		said, _ := os.ReadFile(log.Name())
-		return fmt.Errorf("runc run: %w: %s", err, said)
+		return fmt.Errorf("%s: %w: %s", args[0], err, said)
 	}
 	return nil
 }

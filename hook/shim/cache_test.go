@@ -1,0 +1,114 @@
+package shim
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/stretchr/testify/require"
+)
+
+// A counted runtime notes each time that it is asked for its features.
+type counted struct{ path, asked string }
+
+func newCounted(t *testing.T) counted {
+	dir := t.TempDir()
+	r := counted{filepath.Join(dir, "runtime"), filepath.Join(dir, "asked")}
+	const features = `{"linux":{"seccomp":{"supportedFlags":["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"]}}}`
+	require.NoError(t, os.WriteFile(r.path, []byte("#!/bin/sh\necho \"$*\" >>"+r.asked+"\necho '"+features+"'\n"), 0o755))
+	return r
+}
+
+// requireFlags asks the cache, and tells whether that asked the runtime.
+func (r counted) requireFlags(t *testing.T) (asked bool) {
+	t.Helper()
+	_ = os.Remove(r.asked)
+	got, err := flags(r.path)
+	require.NoError(t, err)
+	require.Equal(t, []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagWaitKillableRecv}, got)
+	_, err = os.Stat(r.asked)
+	return err == nil
+}
+
+func TestFlagsAreAskedOnce(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	one, other := newCounted(t), newCounted(t)
+	require.True(t, one.requireFlags(t))
+	require.False(t, one.requireFlags(t))
+	require.True(t, other.requireFlags(t))
+	require.False(t, other.requireFlags(t))
+	require.False(t, one.requireFlags(t))
+}
+
+func TestFlagsAreAskedAgain(t *testing.T) {
+	for name, change := range map[string]func(t *testing.T, r counted, kept string){
+		"of a changed runtime": func(t *testing.T, r counted, _ string) {
+			require.NoError(t, os.Chtimes(r.path, time.Now(), time.Now().Add(time.Hour)))
+		},
+		"of a replaced runtime": func(t *testing.T, r counted, _ string) {
+			text, err := os.ReadFile(r.path)
+			require.NoError(t, err)
+			info, err := os.Stat(r.path)
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(r.path+"-new", text, 0o755))
+			require.NoError(t, os.Chtimes(r.path+"-new", info.ModTime(), info.ModTime()))
+			require.NoError(t, os.Rename(r.path+"-new", r.path))
+		},
+		"for a broken answer": func(t *testing.T, _ counted, kept string) {
+			require.NoError(t, os.WriteFile(kept, []byte(`{"Runtime":`), 0o600))
+		},
+		"for an empty answer": func(t *testing.T, _ counted, kept string) { require.NoError(t, os.Truncate(kept, 0)) },
+		"for an answer of another time": func(t *testing.T, _ counted, kept string) {
+			require.NoError(t, os.WriteFile(kept, []byte(`{"Version":2}`), 0o600))
+		},
+		"for somebody else's answer": func(t *testing.T, _ counted, kept string) { require.NoError(t, os.Chown(kept, 54321, 0)) },
+		"for one that others could write": func(t *testing.T, _ counted, kept string) {
+			require.NoError(t, os.Chmod(kept, 0o666))
+		},
+		"for a link": func(t *testing.T, _ counted, kept string) {
+			require.NoError(t, os.Rename(kept, kept+"-else"))
+			require.NoError(t, os.Symlink(kept+"-else", kept))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			base := t.TempDir()
+			t.Setenv("XDG_RUNTIME_DIR", base)
+			r := newCounted(t)
+			require.True(t, r.requireFlags(t))
+			kept, err := filepath.Glob(filepath.Join(base, "port-restricter/runtimes/flags-*.json"))
+			require.NoError(t, err)
+			require.Len(t, kept, 1)
+			change(t, r, kept[0])
+			require.True(t, r.requireFlags(t))
+			require.False(t, r.requireFlags(t), "it is kept again")
+		})
+	}
+}
+
+func TestNothingIsKeptInADirectoryOfOthers(t *testing.T) {
+	for name, make := range map[string]func(t *testing.T, base string){
+		"a base of another user":      func(t *testing.T, base string) { require.NoError(t, os.Chown(base, 54321, 0)) },
+		"a base that others write to": func(t *testing.T, base string) { require.NoError(t, os.Chmod(base, 0o777)) },
+		"a directory of another user": func(t *testing.T, base string) {
+			require.NoError(t, os.MkdirAll(filepath.Join(base, "port-restricter/runtimes"), 0o700))
+			require.NoError(t, os.Chown(filepath.Join(base, "port-restricter/runtimes"), 54321, 0))
+		},
+		"a directory that others read": func(t *testing.T, base string) {
+			require.NoError(t, os.MkdirAll(filepath.Join(base, "port-restricter/runtimes"), 0o755))
+		},
+		"a link": func(t *testing.T, base string) {
+			require.NoError(t, os.Symlink(t.TempDir(), filepath.Join(base, "port-restricter")))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			base := t.TempDir()
+			make(t, base)
+			_, err := descend(base, cacheSteps...)
+			require.Error(t, err)
+		})
+	}
+	_, err := descend(filepath.Join(t.TempDir(), "nothing"), cacheSteps...)
+	require.ErrorIs(t, err, os.ErrNotExist)
+}

@@ -1,0 +1,56 @@
+package runtimes
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	goruntime "runtime"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/port-restricter/port-restricter/test/runc"
+)
+
+// tellItself is a runtime that tells in which process it runs.
+const tellItself = `#!/usr/bin/python3
+import ctypes, os, resource, signal, sys
+if sys.argv[1:] == ["features"]: sys.exit(1)
+death = ctypes.c_int()
+ctypes.CDLL(None).prctl(2, ctypes.byref(death)) # PR_GET_PDEATHSIG
+print(sys.argv[1:], os.getcwd(), os.getppid(), "killed by", death.value, resource.getrlimit(resource.RLIMIT_NOFILE))
+print(sorted(os.environ.items()), sorted(os.listdir("/proc/self/fd")))
+print([line for line in open("/proc/self/status") if line.startswith(("Sig", "Shd", "Cap", "NoNewPrivs", "Uid", "Gid", "Groups"))])
+`
+
+// A runtime must not see whether it was started by the shim.
+func TestShimKeepsTheProcessAsItWas(t *testing.T) {
+	runtime := filepath.Join(t.TempDir(), "runtime")
+	require.NoError(t, os.WriteFile(runtime, []byte(tellItself), 0o755))
+	agent := runc.StartAgent(t)
+	c := behindShim(t, agent, runc.Runtime{}, "5000", busybox, "true") // annotated: then we do most
+	keep, tries := t.TempDir(), 10
+	inherited, err := os.Open(os.DevNull)
+	require.NoError(t, err)
+	defer inherited.Close()
+	goruntime.LockOSThread() // Pdeathsig is sent when this thread ends
+	defer goruntime.UnlockOSThread()
+	run := func(path string) string {
+		command := exec.Command(path, "create", "--preserve-fds=1", "--console-socket", "", "an id with\nlines")
+		command.Dir = filepath.Dir(c.ConfigFile())
+		command.Env = []string{"PORT_RESTRICTER_RUNTIME=" + runtime, "PORT_RESTRICTER_LISTENER=" + agent.Socket, "XDG_RUNTIME_DIR=" + keep, "PWD=" + command.Dir}
+		command.ExtraFiles = []*os.File{inherited}
+		// As containerd: the kernel kills the runtime when the engine ends.
+		command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		result := runc.Finish(t, command)
+		require.Zero(t, result.Code, result.Stderr)
+		return result.Stdout
+	}
+	direct := run(runtime)
+	require.Contains(t, direct, "killed by 9")
+	for link := runc.Shim(t); tries > 0; tries-- { // a wrong thread is a matter of luck
+		require.Equal(t, direct, run(link))
+	}
+	require.Contains(t, configOf(t, c), agent.Socket)
+}

@@ -1,0 +1,24 @@
+#!/bin/sh
+# Builds the tools of the Go module test/tools/NAME into .cache/tools, once for
+# each state of that module. A file NAME/tags has build tags of its own; a script
+# NAME/build.sh builds what is not Go.
+set -eu
+name=${1:?"usage: $0 NAME, a directory beside this script"}
+here=$(cd "$(dirname "$0")" && pwd)
+module=$here/$name
+cache=$here/../../.cache/tools
+[ -f "$module/go.mod" ] || { echo "$0: $module has no go.mod" >&2; exit 1; }
+mkdir -p "$cache"
+stamp=$cache/$name.built
+tags=seccomp
+[ ! -f "$module/tags" ] || tags=$(tr '\n' ' ' <"$module/tags")
+for source in "$module"/* "$0"; do
+	if [ ! -e "$stamp" ] || [ "$source" -nt "$stamp" ]; then
+		echo "building test/tools/$name"
+		rm -f "$stamp"
+		(cd "$module" && go build -tags "$tags" -o "$cache/" tool)
+		[ ! -x "$module/build.sh" ] || (cd "$module" && ./build.sh "$cache")
+		touch "$stamp"
+		exit
+	fi
+done
