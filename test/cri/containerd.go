@@ -1,0 +1,104 @@
+package cri
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/port-restricter/port-restricter/test/runc"
+)
+
+// Containerd is what differs between two of containerd.
+type Containerd struct {
+	Old bool // Debian's 1.6; else a current one
+	// Annotations are the patterns of those that reach the OCI runtime, of pods
+	// and of containers.
+	Annotations []string
+	// Shim is an OCI runtime for the handler "shim".
+	Shim string
+	Env  []string
+	// NRI turns the Node Resource Interface on, at the socket nri.sock.
+	NRI bool
+}
+
+// StartContainerd starts one that ends with the test.
+func StartContainerd(t testing.TB, c Containerd) *Engine {
+	t.Helper()
+	e := newEngine(t, "containerd")
+	binary, text := runc.Built(t, "containerd"), c.current(e)
+	if c.Old {
+		binary, text = "/usr/bin/containerd", c.old(e)
+	}
+	config := e.write(t, "config.toml", text)
+	// The engine takes its shim from PATH.
+	e.start(t, e.path("s"), append(append([]string{"env", "PATH=" + filepath.Dir(binary) + ":/usr/sbin:/usr/bin:/sbin:/bin"}, c.Env...), binary, "--config", config)...)
+
+	tar := e.path("image.tar")
+	writeImage(t, tar)
+	out, err := exec.Command("ctr", "--address", e.path("s"), "--namespace", "k8s.io", "images", "import", "--snapshotter", "native", tar).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return e
+}
+
+func (c Containerd) common(e *Engine) string {
+	return fmt.Sprintf(`
+root = %q
+state = %q
+[grpc]
+address = %q
+[plugins."io.containerd.internal.v1.opt"]
+path = %q
+`, e.path("root"), e.path("state"), e.path("s"), e.path("opt"))
+}
+
+func (c Containerd) old(e *Engine) string {
+	cri := `plugins."io.containerd.grpc.v1.cri"`
+	return "version = 2\n" + c.common(e) + fmt.Sprintf(`
+[%s]
+sandbox_image = %q
+restrict_oom_score_adj = true
+[%s.containerd]
+snapshotter = "native"
+`, cri, image, cri) + c.runtimes(cri+".containerd")
+}
+
+func (c Containerd) current(e *Engine) string {
+	cri, images := `plugins."io.containerd.cri.v1.runtime"`, `plugins."io.containerd.cri.v1.images"`
+	return "version = 3\n" + c.common(e) + fmt.Sprintf(`
+[%s]
+snapshotter = "native"
+[%s.pinned_images]
+sandbox = %q
+[%s]
+restrict_oom_score_adj = true
+[plugins."io.containerd.nri.v1.nri"]
+disable = %t
+socket_path = %q
+plugin_path = %q
+plugin_config_path = %q
+`, images, images, image, cri, !c.NRI, e.path("nri.sock"), e.path("nri"), e.path("nri.d")) + c.runtimes(cri+".containerd")
+}
+
+// runtimes are the handlers: runc, which is the default, and shim.
+func (c Containerd) runtimes(section string) string {
+	handler := func(name, binary string) string {
+		annotations := `["` + strings.Join(c.Annotations, `","`) + `"]`
+		return fmt.Sprintf(`
+[%s.runtimes.%s]
+runtime_type = "io.containerd.runc.v2"
+pod_annotations = %s
+container_annotations = %s
+[%s.runtimes.%s.options]
+BinaryName = %q
+`, section, name, annotations, annotations, section, name, binary)
+	}
+	text := handler("runc", "/usr/sbin/runc")
+	if c.Shim != "" {
+		text += handler("shim", c.Shim)
+	}
+	return text
+}
