@@ -31,7 +31,7 @@ func writeImage(t testing.TB, path string) {
 	layer := archive(t, []file{{"bin/", nil}, {"tmp/", nil}, {"bin/busybox", program}})
 	config, err := json.Marshal(map[string]any{
 		"architecture": runtime.GOARCH, "os": "linux",
-		"config": map[string]any{"Entrypoint": []string{Busybox, "sleep", "1000000"}, "Env": []string{"PATH=/bin"}},
+		"config": map[string]any{"Entrypoint": []string{Busybox, "sleep", "1000000"}, "Env": []string{"PATH=/bin"}, "StopSignal": "SIGKILL"},
 		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{fmt.Sprintf("sha256:%x", sha256.Sum256(layer))}},
 	})
 	require.NoError(t, err)
