@@ -78,16 +78,38 @@ func addRule(filter *seccomp.ScmpFilter, r specs.LinuxSyscall, byDefault seccomp
 			return err
 		}
 	}
+	// As runc: where two conditions ask of one argument, which libseccomp
+	// refuses, any of the rule's conditions will do.
+	alternatives := [][]seccomp.ScmpCondition{conditions}
+	if asksTwice(r.Args) {
+		alternatives = nil
+		for _, condition := range conditions {
+			alternatives = append(alternatives, []seccomp.ScmpCondition{condition})
+		}
+	}
 	for _, name := range r.Names {
 		number, err := seccomp.GetSyscallFromName(name)
 		if err != nil {
 			continue
 		}
-		if err := filter.AddRuleConditional(number, action, conditions); err != nil {
-			return err
+		for _, conditions := range alternatives {
+			if err := filter.AddRuleConditional(number, action, conditions); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+func asksTwice(args []specs.LinuxSeccompArg) bool {
+	asked := map[uint]bool{}
+	for _, a := range args {
+		if asked[a.Index] {
+			return true
+		}
+		asked[a.Index] = true
+	}
+	return false
 }
 
 func scmpAction(action specs.LinuxSeccompAction, errno *uint) (seccomp.ScmpAction, error) {

@@ -12,11 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bases are profiles that Merge takes. podman-default.json is linux.seccomp of
-// the config.json that podman 4.3.1 (Debian 12) makes for a container on amd64.
+// bases are profiles that Merge takes.
 func bases(t *testing.T) map[string]*specs.LinuxSeccomp {
-	podman, err := ReadProfile("testdata/podman-default.json")
-	require.NoError(t, err)
 	names := func(action specs.LinuxSeccompAction, names ...string) specs.LinuxSyscall {
 		return specs.LinuxSyscall{Names: names, Action: action}
 	}
@@ -24,8 +21,7 @@ func bases(t *testing.T) map[string]*specs.LinuxSeccomp {
 	byDefault := with(specs.ActErrno, names(specs.ActAllow, all...))
 	byDefault.DefaultErrnoRet = new(uint(38))
 	refusesBind := refusal(uint(unix.EACCES), "bind")
-	return map[string]*specs.LinuxSeccomp{
-		"podman's default":                   podman,
+	profiles := map[string]*specs.LinuxSeccomp{
 		"allows by default":                  with(specs.ActAllow, refusal(1, "mount")),
 		"logs by default":                    with(specs.ActLog),
 		"logs by default, allows by name":    with(specs.ActLog, names(specs.ActAllow, all...)),
@@ -60,6 +56,12 @@ func bases(t *testing.T) map[string]*specs.LinuxSeccomp {
 		"notifies of bind and listen already":  with(specs.ActAllow, names(specs.ActNotify, "bind", "listen")),
 		"the same call by default and by name": with(specs.ActAllow, names(specs.ActAllow, all...)),
 	}
+	for _, engine := range defaults {
+		base, err := ReadProfile("testdata/" + engine + "-default.json")
+		require.NoError(t, err)
+		profiles[engine+"'s default"] = base
+	}
+	return profiles
 }
 
 // What base refuses stays refused, what it allows stays allowed, but no call
