@@ -73,7 +73,11 @@ func (p *podmanEngine) listen(t *testing.T, port string, options ...string) runc
 	rootfs := runc.Rootfs(t)
 	// root of a user namespace must get there, and make mount points.
 	require.NoError(t, os.Chmod(filepath.Dir(rootfs), 0o711))
-	require.NoError(t, os.Chmod(rootfs, 0o777))
+	for _, dir := range []string{"", "etc", "run"} {
+		path := filepath.Join(rootfs, dir)
+		require.NoError(t, os.MkdirAll(path, 0o777))
+		require.NoError(t, os.Chmod(path, 0o777))
+	}
 	return p.container(t, append(options, "--rootfs", rootfs, busybox, "sh", "-c", "busybox timeout 1 busybox nc -l -p "+port+"; exit $?")...)
 }
 
