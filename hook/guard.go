@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"time"
 
@@ -57,6 +58,10 @@ func inPlace(spec *specs.Spec, o Options) error {
 // agentAnswers fails when nobody accepts connections on the agent's socket.
 func agentAnswers(socket string) error {
 	conn, err := net.DialTimeout("unix", socket, answerLimit)
+	if errors.Is(err, fs.ErrNotExist) {
+		// In the kernel's words podman takes it for a command that the image lacks.
+		err = fmt.Errorf("there is no socket %s", socket)
+	}
 	if err != nil {
 		return fmt.Errorf("the agent doesn't answer, and without it the container could bind nothing: %w; start it: port-restricter agent --socket %s", err, socket)
 	}

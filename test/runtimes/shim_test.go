@@ -94,19 +94,19 @@ func TestShimRefusesAnAnnotationThatMakesNoPolicy(t *testing.T) {
 func TestShimRefusesToRestore(t *testing.T) {
 	agent := runc.StartAgent(t)
 	c := behindShim(t, agent, runc.Runtime{Path: "/usr/sbin/runc"}, "5000", busybox, "true")
-	result := shim(t, nil, "restore", "--bundle", filepath.Dir(c.ConfigFile()), "any")
+	result := viaShim(t, nil, "restore", "--bundle", filepath.Dir(c.ConfigFile()), "any")
 	require.Equal(t, 125, result.Code)
 	require.Contains(t, result.Stderr, "create the container anew")
 }
 
-// shim runs a command of the shim, with further variables in its environment.
-func shim(t *testing.T, env []string, args ...string) runc.Result {
+// viaShim runs a command of the shim, with further variables in its environment.
+func viaShim(t *testing.T, env []string, args ...string) runc.Result {
 	t.Helper()
 	env = append(env, "XDG_RUNTIME_DIR="+t.TempDir()) // what the shim keeps
-	return shimAs(t, runc.Shim(t), env, args...)
+	return runAs(t, runc.Shim(t), env, args...)
 }
 
-func shimAs(t *testing.T, path string, env []string, args ...string) runc.Result {
+func runAs(t *testing.T, path string, env []string, args ...string) runc.Result {
 	t.Helper()
 	command := exec.Command(path, args...)
 	command.Env = append(os.Environ(), env...)
@@ -119,8 +119,8 @@ func TestShimPassesOtherCommandsOn(t *testing.T) {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			for _, runtime := range []string{"/usr/sbin/runc", "/usr/bin/crun"} {
 				env := []string{"PORT_RESTRICTER_RUNTIME=" + runtime}
-				wanted := withoutTime(shimAs(t, runtime, env, args...))
-				require.Equal(t, wanted, withoutTime(shimAs(t, runc.Shim(t), env, args...)))
+				wanted := withoutTime(runAs(t, runtime, env, args...))
+				require.Equal(t, wanted, withoutTime(runAs(t, runc.Shim(t), env, args...)))
 			}
 		})
 	}
@@ -158,7 +158,7 @@ func TestShimFindsTheRuntime(t *testing.T) {
 		{"a relative path", []string{"PORT_RESTRICTER_RUNTIME=bin/runc"}, "relative path"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			result := shim(t, test.env, "--version")
+			result := viaShim(t, test.env, "--version")
 			require.Contains(t, result.Stdout+result.Stderr, test.says)
 		})
 	}
@@ -167,15 +167,15 @@ func TestShimFindsTheRuntime(t *testing.T) {
 func TestShimReadsTheSettings(t *testing.T) {
 	settings := filepath.Join(t.TempDir(), "config.toml")
 	require.NoError(t, os.WriteFile(settings, []byte(`runtime = "crun"`), 0o600))
-	require.Contains(t, shim(t, []string{"PORT_RESTRICTER_CONFIG=" + settings}, "--version").Stdout, "crun version")
+	require.Contains(t, viaShim(t, []string{"PORT_RESTRICTER_CONFIG=" + settings}, "--version").Stdout, "crun version")
 
 	require.NoError(t, os.WriteFile(settings, []byte(`runtim = "crun"`), 0o600))
-	broken := shim(t, []string{"PORT_RESTRICTER_CONFIG=" + settings}, "--version")
+	broken := viaShim(t, []string{"PORT_RESTRICTER_CONFIG=" + settings}, "--version")
 	require.Equal(t, 125, broken.Code)
 	require.Contains(t, broken.Stderr, settings)
 	named := []string{"PORT_RESTRICTER_CONFIG=" + settings, "PORT_RESTRICTER_RUNTIME=crun"}
-	require.Contains(t, shim(t, named, "--version").Stdout, "crun version", "what doesn't need the settings works without")
-	require.Contains(t, shim(t, named, "create", "id").Stderr, settings)
+	require.Contains(t, viaShim(t, named, "--version").Stdout, "crun version", "what doesn't need the settings works without")
+	require.Contains(t, viaShim(t, named, "create", "id").Stderr, settings)
 }
 
 func TestShimIsCalledByLinkCopyAndCommand(t *testing.T) {
@@ -187,14 +187,14 @@ func TestShimIsCalledByLinkCopyAndCommand(t *testing.T) {
 	require.NoError(t, os.WriteFile(duplicate, program, 0o755))
 	env := []string{"PORT_RESTRICTER_RUNTIME=runc"}
 	for _, result := range []runc.Result{
-		shim(t, env, "--version"),
-		shimAs(t, duplicate, env, "--version"),
-		shimAs(t, binary, env, "runtime", "--version"),
+		viaShim(t, env, "--version"),
+		runAs(t, duplicate, env, "--version"),
+		runAs(t, binary, env, "runtime", "--version"),
 	} {
 		require.Contains(t, result.Stdout, "runc version", result.Stderr)
 	}
 	// One copy names the other.
-	result := shimAs(t, duplicate, []string{"PORT_RESTRICTER_RUNTIME=" + runc.Shim(t)}, "--version")
+	result := runAs(t, duplicate, []string{"PORT_RESTRICTER_RUNTIME=" + runc.Shim(t)}, "--version")
 	require.Contains(t, result.Stderr, "that is port-restricter itself")
 }
 
@@ -203,7 +203,7 @@ func TestShimWritesItsErrorWhereTheEngineLooks(t *testing.T) {
 	agent.Stop(t)
 	c := behindShim(t, agent, runc.Runtime{Path: "/usr/sbin/runc"}, "5000", busybox, "true")
 	create := func(global ...string) runc.Result {
-		return shim(t, []string{"PORT_RESTRICTER_RUNTIME=runc", "PORT_RESTRICTER_LISTENER=" + agent.Socket},
+		return viaShim(t, []string{"PORT_RESTRICTER_RUNTIME=runc", "PORT_RESTRICTER_LISTENER=" + agent.Socket},
 			append(global, "create", "--bundle", filepath.Dir(c.ConfigFile()), "nobody")...)
 	}
 	const mend = "start it: port-restricter agent"
