@@ -1,0 +1,72 @@
+package engines
+
+import (
+	"bytes"
+	"encoding/json"
+	"path/filepath"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/port-restricter/port-restricter/hook"
+)
+
+const kubeletUsage = `metadata:
+  annotations:
+    port-restricter.port: "5000"
+spec:
+  securityContext:
+    seccompProfile:
+      type: Localhost
+      localhostProfile: port-restricter.json
+`
+
+// Kubelet gets a Localhost profile, which needs no runtime handler. The
+// annotation must reach the OCI runtime all the same: CRI-O hands it on,
+// containerd only through a handler with pod_annotations.
+func Kubelet(o Options) (*Plan, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	plan := &Plan{Next: "nothing to restart: the kubelet hands the profile's path on, and the runtime reads it with each container"}
+	file := ownFile{path: filepath.Join(o.KubeletRoot, "seccomp", "port-restricter.json"), mode: 0o644, ours: ourProfile}
+	if !o.Remove {
+		plan.Usage = kubeletUsage
+		text, err := kubeletProfile(o)
+		if err != nil {
+			return nil, err
+		}
+		file.text = text
+	}
+	return plan, plan.write(o, file)
+}
+
+func kubeletProfile(o Options) ([]byte, error) {
+	var base *specs.LinuxSeccomp
+	if o.BaseProfile != "" {
+		var err error
+		if base, err = hook.ReadProfile(o.BaseProfile); err != nil {
+			return nil, err
+		}
+	}
+	profile, err := hook.Merge(base, hook.Options{ListenerPath: o.Listener, ListenerMetadata: o.Metadata})
+	if err != nil {
+		return nil, err
+	}
+	var text bytes.Buffer
+	err = hook.Write(&text, profile)
+	return text.Bytes(), err
+}
+
+// ourProfile: it has our filter, as merging it in once more changes nothing.
+func ourProfile(text []byte) bool {
+	var profile specs.LinuxSeccomp
+	if json.Unmarshal(text, &profile) != nil || profile.ListenerPath == "" {
+		return false
+	}
+	merged, err := hook.Merge(&profile, hook.Options{ListenerPath: profile.ListenerPath, ListenerMetadata: profile.ListenerMetadata})
+	if err != nil {
+		return false
+	}
+	var again bytes.Buffer
+	return hook.Write(&again, merged) == nil && bytes.Equal(again.Bytes(), text)
+}
