@@ -59,14 +59,15 @@ func Containerd(o Options) (*Plan, error) {
 func (p *Plan) inBlock(o Options, conf *containerd, handler string, dropIn ownFile) (*Plan, error) {
 	target := conf.files[conf.inForce()]
 	for _, file := range conf.files {
-		text := cutBlock(file.text)
+		text := file.rest
 		if file.path == target.path {
-			if text = file.text; text == nil {
+			switch {
+			case text == nil:
 				text = []byte(containerdHeader)
-			} else if len(file.parsed) == 0 {
+			case len(file.parsed) == 0:
 				handler = "version = 2\n\n" + handler // the file has nothing but comments
 			}
-			text = setBlock(text, handler)
+			text = keepBlock(cutImport(file.text, containerdDropIn), text, handler)
 			if err := conf.sameBut(file, text); err != nil {
 				return nil, err
 			}
@@ -82,7 +83,7 @@ func (p *Plan) inBlock(o Options, conf *containerd, handler string, dropIn ownFi
 // inImports has the main file import the drop-in.
 func (p *Plan) inImports(o Options, conf *containerd) error {
 	for i, file := range conf.files {
-		text := cutBlock(file.text) // of a time when this file had version 2
+		text := file.rest
 		if i == 0 && !conf.imports(containerdDropIn) {
 			var err error
 			if text, err = addImport(text, containerdDropIn); err != nil {
@@ -104,12 +105,9 @@ func (p *Plan) removeContainerd(o Options, conf *containerd, dropIn ownFile) (*P
 		return nil, err
 	}
 	for i, file := range conf.files {
-		text := cutBlock(file.text)
-		if i == 0 {
-			text = cutImport(text, containerdDropIn)
-			if rest, _ := parseTable(file.path, text); slices.Contains(texts(rest["imports"]), containerdDropIn) {
-				return nil, fmt.Errorf("%s imports %q otherwise than port-restricter configure wrote it, and containerd would not start without that file: take it out of imports", file.path, containerdDropIn)
-			}
+		text := file.rest
+		if i == 0 && slices.Contains(texts(file.parsed["imports"]), containerdDropIn) {
+			return nil, fmt.Errorf("%s imports %q otherwise than port-restricter configure wrote it, and containerd would not start without that file: take it out of imports", file.path, containerdDropIn)
 		}
 		if string(text) == containerdHeader {
 			text = nil

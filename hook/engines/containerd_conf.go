@@ -19,7 +19,8 @@ type containerd struct {
 type containerdFile struct {
 	path   string
 	text   []byte // nil for none
-	parsed table  // without our block
+	rest   []byte // without our block and import
+	parsed table  // the rest
 }
 
 func readContainerd(o Options) (*containerd, error) {
@@ -28,7 +29,7 @@ func readContainerd(o Options) (*containerd, error) {
 	for len(pending) > 0 {
 		path := pending[0]
 		pending = pending[1:]
-		if path == containerdDropIn || slices.ContainsFunc(conf.files, func(f containerdFile) bool { return f.path == path }) {
+		if slices.ContainsFunc(conf.files, func(f containerdFile) bool { return f.path == path }) {
 			continue
 		}
 		file := containerdFile{path: path}
@@ -36,7 +37,14 @@ func readContainerd(o Options) (*containerd, error) {
 		if file.text, err = o.read(path); err != nil {
 			return nil, err
 		}
-		if file.parsed, err = parseTable(path, cutBlock(file.text)); err != nil {
+		if path == containerdDropIn && marked(file.text) {
+			continue
+		}
+		file.rest = cutBlock(file.text)
+		if path == containerdConf {
+			file.rest = cutImport(file.rest, containerdDropIn)
+		}
+		if file.parsed, err = parseTable(path, file.rest); err != nil {
 			return nil, err
 		}
 		conf.files = append(conf.files, file)

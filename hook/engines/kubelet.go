@@ -29,7 +29,9 @@ func Kubelet(o Options) (*Plan, error) {
 	}
 	plan := &Plan{Next: "nothing to restart: the kubelet hands the profile's path on, and the runtime reads it with each container"}
 	file := ownFile{path: filepath.Join(o.KubeletRoot, "seccomp", "port-restricter.json"), mode: 0o644, ours: ourProfile}
-	if !o.Remove {
+	if o.Remove {
+		plan.Next = "nothing to restart; containers of pods that still name the profile will not start"
+	} else {
 		plan.Usage = kubeletUsage
 		text, err := kubeletProfile(o)
 		if err != nil {

@@ -15,7 +15,7 @@ func Podman(o Options) (*Plan, error) {
 	}
 	dir := filepath.Join(ourHome(o), "podman", "hooks.d")
 	plan := &Plan{Next: "nothing to restart: podman reads it at its next start; " +
-		"podman run --annotation port-restricter.port=5000 … is held to that port, or " + Handler + " as its --runtime"}
+		"podman run --annotation port-restricter.port=5000 … is held to that port"}
 	if o.Remove {
 		plan.Next = "nothing to restart: podman reads it at its next start"
 	}

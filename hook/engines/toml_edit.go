@@ -18,14 +18,14 @@ const (
 	blockClose = "# port-restricter configure: end\n"
 )
 
-// setBlock puts a block at the end. One that is there and says the same stays
-// where it is.
-func setBlock(text []byte, block string) []byte {
+// keepBlock puts a block at the end of rest; but one that is in text already and
+// says the same stays where it is.
+func keepBlock(text, rest []byte, block string) []byte {
 	whole := []byte(blockOpen + block + blockClose)
 	if bytes.Contains(text, whole) {
 		return text
 	}
-	return slices.Concat(cutBlock(text), whole)
+	return slices.Concat(rest, whole)
 }
 
 func cutBlock(text []byte) []byte {
@@ -59,8 +59,11 @@ func addImport(text []byte, path string) ([]byte, error) {
 		return nil, err
 	}
 	at, insert := importsOpen.FindIndex(text), strconv.Quote(path)
-	if imports := texts(before["imports"]); len(imports) > 0 {
-		insert += ", "
+	if imports := texts(before["imports"]); len(imports) > 0 && at != nil {
+		insert += ","
+		if !bytes.HasPrefix(text[at[1]:], []byte("\n")) {
+			insert += " "
+		}
 	}
 	if _, said := before["imports"]; !said {
 		at, insert = versionLine.FindIndex(text), importLine(path)
@@ -94,7 +97,11 @@ func cutImport(text []byte, path string) []byte {
 	if !found {
 		return text
 	}
-	return slices.Concat(text[:at[1]], bytes.TrimPrefix(rest, []byte(", ")))
+	rest, more := bytes.CutPrefix(rest, []byte(","))
+	if more && !bytes.HasPrefix(rest, []byte("\n")) {
+		rest = bytes.TrimPrefix(rest, []byte(" "))
+	}
+	return slices.Concat(text[:at[1]], rest)
 }
 
 func array(value any) []any {
