@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,8 +15,13 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
-// podman's containers of a test stand in a store of their own.
 func podman(t *testing.T, args ...string) runc.Result {
+	t.Helper()
+	return podmanIn(t, nil, "runc", args...)
+}
+
+// podmanIn runs a container whose store is its own.
+func podmanIn(t *testing.T, world *runc.World, runtime string, args ...string) runc.Result {
 	t.Helper()
 	store, err := os.MkdirTemp("", "podman") // podman takes 50 characters at the most
 	require.NoError(t, err)
@@ -25,10 +31,11 @@ func podman(t *testing.T, args ...string) runc.Result {
 		require.NoError(t, os.RemoveAll(store))
 	})
 	global := []string{"--root", filepath.Join(store, "root"), "--runroot", filepath.Join(store, "run"), "--storage-driver", "vfs",
-		"--cgroup-manager", "cgroupfs", "--runtime", "runc"}
+		"--cgroup-manager", "cgroupfs", "--runtime", runtime}
 	// podman asks for the largest limits, which a machine may refuse to root.
 	run := []string{"run", "--rm", "--network", "none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"}
-	return runc.Finish(t, exec.Command("podman", append(append(global, run...), args...)...))
+	command := world.Enter(slices.Concat([]string{"podman"}, global, run, args)...)
+	return runc.Finish(t, exec.Command(command[0], command[1:]...))
 }
 
 func anyProcessNames(text string) bool {
