@@ -34,7 +34,7 @@ func Containerd(o Options) (*Plan, error) {
 	if o.Remove {
 		return plan.removeContainerd(o, conf, dropIn)
 	}
-	if err := conf.check(o); err != nil {
+	if err := conf.check(); err != nil {
 		return nil, err
 	}
 	handler, behind, err := conf.handler(o)

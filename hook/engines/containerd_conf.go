@@ -118,7 +118,7 @@ func (c *containerd) cri() table {
 
 // check refuses a configuration that a handler can't be added to, or would be of
 // no use in.
-func (c *containerd) check(o Options) error {
+func (c *containerd) check() error {
 	if c.version < 2 {
 		return fmt.Errorf("%s is of version 1, or says none: name plugins by their full names, as containerd config dump does, and put version = 2 at its top", containerdConf)
 	}
