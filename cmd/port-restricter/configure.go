@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +22,10 @@ func newConfigure() *cobra.Command {
 		Example: "  port-restricter configure podman --dry-run\n" +
 			"  port-restricter configure containerd && systemctl restart containerd\n" +
 			"  port-restricter configure containerd --remove",
-		Args: cobra.NoArgs,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			return fmt.Errorf("configure %q: the engines are podman, containerd, crio, docker, kubelet", strings.Join(args, " "))
+		},
 	}
 	podman := newEngine("podman", "Hooks for annotated containers, and the runtime "+engines.Handler,
 		"Annotated containers get the filter by a precreate hook, and a guard hook refuses those that lack it.\n"+
@@ -35,7 +39,7 @@ func newConfigure() *cobra.Command {
 		newEngine("containerd", "A runtime handler for pods", "", engines.Containerd),
 		newEngine("crio", "A runtime handler for pods, and a guard hook", "", engines.CRIO),
 		newEngine("docker", "A runtime: docker run --runtime "+engines.Handler,
-			"Docker gives containers annotations since version 25 (docker run --annotation); with an older one, every bind is refused.", engines.Docker),
+			"Docker gives containers annotations since version 25 (docker run --annotation); an older one has no way to annotate\none, and the runtime leaves a container without an annotation alone.", engines.Docker),
 	} {
 		command.AddCommand(engine.Command)
 	}
