@@ -23,6 +23,8 @@ type Containerd struct {
 	Env  []string
 	// NRI turns the Node Resource Interface on, at the socket nri.sock.
 	NRI bool
+	// Edit returns another text for the configuration; nil: none.
+	Edit func(config string) string
 }
 
 // StartContainerd starts one that ends with the test.
@@ -32,6 +34,9 @@ func StartContainerd(t testing.TB, c Containerd) *Engine {
 	binary, text := runc.Built(t, "containerd"), c.current(e)
 	if c.Old {
 		binary, text = "/usr/bin/containerd", c.old(e)
+	}
+	if c.Edit != nil {
+		text = c.Edit(text)
 	}
 	config := e.write(t, "config.toml", text)
 	// The engine takes its shim from PATH.

@@ -16,7 +16,7 @@ func TestCRIOPodIsHeldByALocalhostProfile(t *testing.T) {
 	pod := startPod(t, engine, cri.Pod{Annotations: map[string]string{key: "5000"}})
 	c := sleeping("web")
 	c.Seccomp = ours
-	running := requireHeld(t, engine, pod, c)
+	running := requirePodHeld(t, engine, pod, c)
 
 	// Another of the pod's containers has a port of its own, or none.
 	named := startPod(t, engine, cri.Pod{Annotations: map[string]string{key + "/other": "5001"}})

@@ -73,8 +73,8 @@ func requirePodServed(t *testing.T, engine *cri.Engine, c *cri.Container, port i
 	<-done
 }
 
-// requireHeld: a pod's container binds 5000 only, whichever process tries.
-func requireHeld(t *testing.T, engine *cri.Engine, pod *cri.Pod, c cri.Container) *cri.Container {
+// requirePodHeld: a pod's container binds 5000 only, whichever process tries.
+func requirePodHeld(t *testing.T, engine *cri.Engine, pod *cri.Pod, c cri.Container) *cri.Container {
 	t.Helper()
 	first := c
 	first.Name += "-first"

@@ -1,0 +1,73 @@
+package engines
+
+import (
+	"bytes"
+	"encoding/json"
+	"path/filepath"
+	"slices"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/port-restricter/port-restricter/hook"
+)
+
+const kubeletUsage = `metadata:
+  annotations:
+    port-restricter.port: "5000"
+spec:
+  securityContext:
+    seccompProfile:
+      type: Localhost
+      localhostProfile: port-restricter.json
+`
+
+// Kubelet gets a Localhost profile, which needs no runtime handler. The
+// annotation must reach the OCI runtime all the same: CRI-O hands it on,
+// containerd only through a handler with pod_annotations.
+func Kubelet(o Options) (*Plan, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	plan := &Plan{Next: "nothing to restart: the kubelet hands the profile's path on, and the runtime reads it with each container"}
+	file := ownFile{path: filepath.Join(o.KubeletRoot, "seccomp", "port-restricter.json"), mode: 0o644, ours: ourProfile}
+	if o.Remove {
+		plan.Next = "nothing to restart; containers of pods that still name the profile will not start"
+	} else {
+		plan.Usage = kubeletUsage
+		text, err := kubeletProfile(o)
+		if err != nil {
+			return nil, err
+		}
+		file.text = text
+	}
+	return plan, plan.write(o, file)
+}
+
+func kubeletProfile(o Options) ([]byte, error) {
+	var base *specs.LinuxSeccomp
+	if o.BaseProfile != "" {
+		var err error
+		if base, err = hook.ReadProfile(o.BaseProfile); err != nil {
+			return nil, err
+		}
+	}
+	profile, err := hook.Merge(base, hook.Options{ListenerPath: o.Listener, ListenerMetadata: o.Metadata})
+	if err != nil {
+		return nil, err
+	}
+	var text bytes.Buffer
+	err = hook.Write(&text, profile)
+	return text.Bytes(), err
+}
+
+// ourProfile: one of that name that sends bind to a supervisor. JSON has no
+// comments for a marker, and an earlier version's rules may have been others.
+func ourProfile(text []byte) bool {
+	var profile specs.LinuxSeccomp
+	if json.Unmarshal(text, &profile) != nil || profile.ListenerPath == "" {
+		return false
+	}
+	return slices.ContainsFunc(profile.Syscalls, func(rule specs.LinuxSyscall) bool {
+		return rule.Action == specs.ActNotify && slices.Contains(rule.Names, "bind")
+	})
+}

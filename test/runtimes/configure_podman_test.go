@@ -1,0 +1,53 @@
+package runtimes
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/port-restricter/port-restricter/test/runc"
+)
+
+func TestPodmanHoldsContainersOnceConfigured(t *testing.T) {
+	agent := runc.StartAgent(t)
+	n := newNode(t, "listener = '"+agent.Socket+"'", "", "/etc/containers/containers.conf.d")
+	// A hook of the administrator's, in a directory that only he names.
+	n.run(t, "sh", "-c", `mkdir -p /etc/hooks /etc/containers/containers.conf.d
+		echo '[engine]
+			hooks_dir = ["/etc/hooks"]' >/etc/containers/containers.conf.d/10-site.conf
+		echo '{"version": "1.0.0", "hook": {"path": "/bin/touch", "args": ["touch", "/etc/hooks/ran"]}, "when": {"always": true}, "stages": ["prestart"]}' >/etc/hooks/site.json`)
+	podman := newPodman(t, "runc", n.World)
+	listen := func(port string, flags ...string) runc.Result { t.Helper(); return podman.listen(t, port, flags...) }
+	requireRefused := func(result runc.Result) { t.Helper(); require.Contains(t, result.Stderr, refusal) }
+	requireServed := func(result runc.Result) { t.Helper(); require.Equal(t, listened, result.Code, result.Stderr) }
+	annotated := []string{"--annotation", key + "=5000"}
+	requireServed(listen("5001", annotated...))
+
+	dry := n.configure(t, "podman", "--dry-run")
+	require.Contains(t, dry, "+++ /etc/containers/containers.conf.d/port-restricter.conf")
+	requireServed(listen("5001", annotated...))
+
+	wrote := n.configure(t, "podman")
+	require.Contains(t, wrote, "created /etc/containers/containers.conf.d/port-restricter.conf\n")
+	require.Contains(t, wrote, "\nnext: ")
+	require.Equal(t, "nothing to change\n", n.configure(t, "podman"))
+	requireRefused(listen("5001", annotated...))
+	requireServed(listen("5000", annotated...))
+	requireServed(listen("5001")) // without an annotation
+	n.run(t, "rm", "/etc/hooks/ran")
+	requireServed(listen("5000", annotated...))
+	n.run(t, "test", "-e", "/etc/hooks/ran")
+
+	t.Run("the runtime by its name", func(t *testing.T) {
+		requireRefused(newPodman(t, handler, n.World).listen(t, "5001", annotated...))
+	})
+
+	// The guard, where the first hook did nothing.
+	n.run(t, "rm", "/etc/port-restricter/podman/hooks.d/port-restricter-precreate.json")
+	result := listen("5000", annotated...)
+	require.Contains(t, result.Stderr, "has no filter of ours")
+	require.NotZero(t, result.Code)
+
+	n.configure(t, "podman", "--remove")
+	requireServed(listen("5001", annotated...))
+}

@@ -1,0 +1,196 @@
+package runtimes
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/stretchr/testify/require"
+
+	"github.com/port-restricter/port-restricter/test/cri"
+	"github.com/port-restricter/port-restricter/test/runc"
+)
+
+const handler = "port-restricter"
+
+// A node has an /etc of its own, which begins as the machine's with before's
+// files in the place of directory.
+type node struct {
+	*runc.World
+	binary string
+}
+
+func newNode(t *testing.T, settings, before, directory string) node {
+	t.Helper()
+	n := node{runc.NewWorld(t, runc.World{Settings: settings}), runc.Binary(t)}
+	n.run(t, "rm", "-rf", directory)
+	if _, err := os.Stat(filepath.Join(before, directory)); before != "" && err == nil {
+		n.run(t, "cp", "-r", filepath.Join(before, directory), directory)
+	}
+	return n
+}
+
+func (n node) run(t *testing.T, command ...string) (stdout string) {
+	t.Helper()
+	command = n.Enter(command...)
+	result := runc.Finish(t, exec.Command(command[0], command[1:]...))
+	require.Zero(t, result.Code, "%v: %s", command, result.Stderr)
+	return result.Stdout
+}
+
+func (n node) configure(t *testing.T, engine string, flags ...string) (stdout string) {
+	t.Helper()
+	return n.run(t, append([]string{n.binary, "configure", engine}, flags...)...)
+}
+
+func parsed(t *testing.T, text string) (tree map[string]any) {
+	t.Helper()
+	require.NoError(t, toml.Unmarshal([]byte(text), &tree))
+	return tree
+}
+
+// take returns what stands at the keys, and takes it out.
+func take(t *testing.T, tree map[string]any, keys ...string) map[string]any {
+	t.Helper()
+	last := len(keys) - 1
+	for _, key := range keys[:last] {
+		tree, _ = tree[key].(map[string]any)
+	}
+	taken, ok := tree[keys[last]].(map[string]any)
+	require.True(t, ok, "there is no %v", keys)
+	delete(tree, keys[last])
+	return taken
+}
+
+// said is a tree without what says nothing: zero values and empty tables.
+func nonZero(tree map[string]any) map[string]any {
+	is := map[string]any{}
+	for key, value := range tree {
+		if deeper, ok := value.(map[string]any); ok {
+			if value = nonZero(deeper); len(value.(map[string]any)) == 0 {
+				continue
+			}
+		}
+		if value != "" && value != int64(0) && value != false {
+			is[key] = value
+		}
+	}
+	return is
+}
+
+// containerd says what it makes of its configuration: with ours it is what it
+// was, and the handler.
+func TestContainerdReadsWhatConfigureWrites(t *testing.T) {
+	cases, err := filepath.Glob("../../hook/engines/testdata/containerd/*")
+	require.NoError(t, err)
+	require.NotEmpty(t, cases)
+	for name, containerd := range map[string]string{"1.6": "/usr/bin/containerd", "2.3": runc.Built(t, "containerd")} {
+		plugin := map[string]string{"1.6": "io.containerd.grpc.v1.cri", "2.3": "io.containerd.cri.v1.runtime"}[name]
+		for _, dir := range cases {
+			if name == "1.6" && strings.HasPrefix(filepath.Base(dir), "version3") {
+				continue // it reads no version 3
+			}
+			t.Run(name+"/"+filepath.Base(dir), func(t *testing.T) {
+				before, err := filepath.Abs(filepath.Join(dir, "before"))
+				require.NoError(t, err)
+				n := newNode(t, "listener = '/agent.sock'", before, "/etc/containerd")
+				dump := func(what string) map[string]any {
+					tree := parsed(t, n.run(t, containerd, "config", what))
+					delete(tree, "imports")
+					return nonZero(tree)
+				}
+				what := "dump"
+				if filepath.Base(dir) == "empty" {
+					what = "default" // dump fails without a file, where the daemon starts
+				}
+				was := dump(what)
+				n.configure(t, "containerd")
+				is := dump("dump")
+				ours := take(t, is, "plugins", plugin, "containerd", "runtimes", handler)
+				require.Equal(t, was, is)
+				require.Equal(t, "/etc/port-restricter/containerd/port-restricter-runtime", ours["options"].(map[string]any)["BinaryName"])
+				require.Contains(t, ours["pod_annotations"], "port-restricter.*/*")
+				if strings.Contains(dir, "runtimes") {
+					require.Equal(t, true, ours["options"].(map[string]any)["SystemdCgroup"])
+				}
+
+				n.configure(t, "containerd", "--remove")
+				require.Equal(t, was, dump(what))
+			})
+		}
+	}
+}
+
+func TestContainerdHoldsPodsOfTheConfiguredHandler(t *testing.T) {
+	agent := runc.StartAgent(t)
+	// The engine under test has its files elsewhere, so those of ours have, too.
+	edit := func(config string) string {
+		root := t.TempDir()
+		path := filepath.Join(root, "etc/containerd/config.toml")
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(config), 0o644))
+		binary := runc.Binary(t)
+		out, err := exec.Command(binary, "configure", "containerd", "--root", root, "--binary", binary, "--listener", agent.Socket).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		inRoot := strings.NewReplacer("/etc/port-restricter/", root+"/etc/port-restricter/", "/etc/containerd/", root+"/etc/containerd/")
+		dropIn := filepath.Join(root, "etc/containerd/conf.d/port-restricter.toml")
+		if text, err := os.ReadFile(dropIn); err == nil {
+			require.NoError(t, os.WriteFile(dropIn, []byte(inRoot.Replace(string(text))), 0o644))
+		}
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		return inRoot.Replace(string(text))
+	}
+	eachContainerd(t, cri.Containerd{Edit: edit}, func(t *testing.T, engine *cri.Engine) {
+		pod := startPod(t, engine, cri.Pod{Handler: handler, Annotations: map[string]string{key: "5000"}})
+		requirePodHeld(t, engine, pod, sleeping("web"))
+		// The default handler is as it was.
+		free := startPod(t, engine, cri.Pod{})
+		requirePodServed(t, engine, startContainer(t, free, sleeping("web")), 5001)
+	})
+}
+
+func TestCRIOReadsWhatConfigureWrites(t *testing.T) {
+	for _, dir := range []string{"empty", "configured"} {
+		t.Run(dir, func(t *testing.T) {
+			before, err := filepath.Abs(filepath.Join("../../hook/engines/testdata/crio", dir, "before"))
+			require.NoError(t, err)
+			n := newNode(t, "listener = '/agent.sock'", before, "/etc/crio")
+			read := func() map[string]any { return parsed(t, n.run(t, runc.Built(t, "crio"), "config")) }
+			was := read()
+			n.configure(t, "crio")
+			is := read()
+			ours := take(t, is, "crio", "runtime", "runtimes", handler)
+			if dir == "empty" { // it tells its own default runtime only beside another
+				take(t, is, "crio", "runtime", "runtimes", "crun")
+			}
+			require.Equal(t, "/etc/port-restricter/crio/port-restricter-runtime", ours["runtime_path"])
+			if dir == "configured" {
+				require.Equal(t, "/usr/libexec/crio/conmon", ours["monitor_path"])
+			}
+			wasHooks, isHooks := takeHooks(was), takeHooks(is)
+			require.Equal(t, append(wasHooks, "/etc/port-restricter/crio/hooks.d"), isHooks)
+			require.Equal(t, nonZero(was), nonZero(is))
+
+			n.configure(t, "crio", "--remove")
+			is = read()
+			require.Equal(t, wasHooks, takeHooks(is))
+			require.Equal(t, was, is)
+		})
+	}
+}
+
+// takeHooks takes hooks_dir out of CRI-O's configuration, which is silent about
+// defaults.
+func takeHooks(tree map[string]any) []any {
+	runtime := tree["crio"].(map[string]any)["runtime"].(map[string]any)
+	dirs, ok := runtime["hooks_dir"].([]any)
+	if !ok {
+		dirs = []any{"/usr/share/containers/oci/hooks.d"}
+	}
+	delete(runtime, "hooks_dir")
+	return dirs
+}
