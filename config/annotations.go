@@ -78,6 +78,21 @@ func Annotated(annotations map[string]string) bool {
 	return false
 }
 
+// OfContainer are the keys of ours in a pod's and its container's annotations,
+// with the name that the engine has for the container: what FromState is asked
+// with before there is an OCI container. The container's win.
+func OfContainer(name string, pod, container map[string]string) map[string]string {
+	found := map[string]string{nameCRIO: name}
+	for _, annotations := range []map[string]string{pod, container} {
+		for key, value := range annotations {
+			if strings.HasPrefix(key, keyPrefix) {
+				found[key] = value
+			}
+		}
+	}
+	return found
+}
+
 // containerName takes the engine's word. A pod can forge the key of the other
 // engine, which then disagrees.
 func containerName(annotations map[string]string) (string, error) {

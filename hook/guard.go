@@ -28,7 +28,7 @@ func Guard(text []byte, o Options) error {
 	if err := inPlace(spec, o); err != nil {
 		return err
 	}
-	return agentAnswers(o.ListenerPath)
+	return AgentAnswers(o.ListenerPath)
 }
 
 // inPlace: what merging our filter into doesn't change, has it.
@@ -55,8 +55,8 @@ func inPlace(spec *specs.Spec, o Options) error {
 	return nil
 }
 
-// agentAnswers fails when nobody accepts connections on the agent's socket.
-func agentAnswers(socket string) error {
+// AgentAnswers fails when nobody accepts connections on the agent's socket.
+func AgentAnswers(socket string) error {
 	conn, err := net.DialTimeout("unix", socket, answerLimit)
 	if errors.Is(err, fs.ErrNotExist) {
 		// In the kernel's words podman takes it for a command that the image lacks.

@@ -56,6 +56,6 @@ func newRoot() *cobra.Command {
 	root.Version = version
 	root.SilenceUsage, root.SilenceErrors = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newRun("run -p PORTS [flags] -- CMD [ARG...]"), newAgent(), newProfile(), newInject(), newHook(), newRuntime(), newConfigure())
+	root.AddCommand(newRun("run -p PORTS [flags] -- CMD [ARG...]"), newAgent(), newProfile(), newInject(), newHook(), newNRI(), newRuntime(), newConfigure())
 	return root
 }

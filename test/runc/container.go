@@ -64,10 +64,7 @@ func New(t testing.TB, c Config) *Container {
 	text, err = json.Marshal(s)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(container.ConfigFile(), text, 0o600))
-	t.Cleanup(func() {
-		out, err := container.command(context.Background(), "delete", "--force", container.id).CombinedOutput()
-		require.NoError(t, err, "delete: %s", out)
-	})
+	t.Cleanup(func() { container.Delete(t) })
 	return container
 }
 
@@ -117,10 +114,23 @@ func (c *Container) Start(t testing.TB) error {
 // CreateAndStart is Start in two steps, as engines do it.
 func (c *Container) CreateAndStart(t testing.TB) error {
 	t.Helper()
-	if err := c.detached(t, "create", "--bundle", c.dir, c.id); err != nil {
+	if err := c.Create(t); err != nil {
 		return err
 	}
 	return c.detached(t, "start", c.id)
+}
+
+// Create is its first step.
+func (c *Container) Create(t testing.TB) error {
+	t.Helper()
+	return c.detached(t, "create", "--bundle", c.dir, c.id)
+}
+
+// Delete kills the container, and leaves its bundle.
+func (c *Container) Delete(t testing.TB) {
+	t.Helper()
+	out, err := c.command(context.Background(), "delete", "--force", c.id).CombinedOutput()
+	require.NoError(t, err, "delete: %s", out)
 }
 
 func (c *Container) detached(t testing.TB, args ...string) error {
