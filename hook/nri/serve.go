@@ -19,8 +19,8 @@ const retry = 2 * time.Second
 // Serve answers the engine at the socket until ctx ends, and comes back to it
 // when it restarts. index orders plugins, from 00 to 99.
 func (p *Plugin) Serve(ctx context.Context, socket, index string) error {
-	// One for the errors of the arguments, which trying again won't mend.
-	if _, err := p.stub(socket, index); err != nil {
+	// Trying again won't mend it.
+	if err := api.CheckPluginIndex(index); err != nil {
 		return err
 	}
 	var before string

@@ -21,7 +21,7 @@ type Containerd struct {
 	// Shim is an OCI runtime for the handler "shim".
 	Shim string
 	Env  []string
-	// NRI turns the Node Resource Interface on, at the socket nri.sock.
+	// NRI turns the Node Resource Interface on.
 	NRI bool
 	// Edit returns another text for the configuration; nil: none.
 	Edit func(config string) string
@@ -85,7 +85,7 @@ disable = %t
 socket_path = %q
 plugin_path = %q
 plugin_config_path = %q
-`, images, images, image, cri, !c.NRI, e.path("nri.sock"), e.path("nri"), e.path("nri.d")) + c.runtimes(cri+".containerd")
+`, images, images, image, cri, !c.NRI, e.NRISocket(), e.path("nri"), e.path("nri.d")) + c.runtimes(cri+".containerd")
 }
 
 // runtimes are the handlers: runc, which is the default, and shim.

@@ -18,6 +18,8 @@ type CRIO struct {
 	Env  []string
 	// Hooks is a hooks.d directory.
 	Hooks string
+	// NRI turns the Node Resource Interface on.
+	NRI bool
 }
 
 // mendSpec is runc for machines whose root has not got CAP_SYS_RESOURCE: what a
@@ -95,7 +97,10 @@ signature_policy = %q
 [crio.network]
 network_dir = %q
 [crio.nri]
-enable_nri = false
+enable_nri = %t
+nri_listen = %q
+nri_plugin_dir = %q
+nri_plugin_config_dir = %q
 [crio.runtime]
 cgroup_manager = "cgroupfs"
 conmon_cgroup = "pod"
@@ -108,7 +113,8 @@ namespaces_dir = %q
 pinns_path = %q
 hooks_dir = [%q]
 `, e.path("root"), e.path("runroot"), e.path("pods"), e.path("version"), e.path("persist"), e.path("clean"), e.path("s"), image,
-		e.path("policy.json"), e.path("net.d"), e.path("exits"), e.path("attach"), e.path("ns"), runc.Built(t, "pinns"), hooks) + handler("runc", runtime)
+		e.path("policy.json"), e.path("net.d"),
+		c.NRI, e.NRISocket(), e.path("nri"), e.path("nri.d"), e.path("exits"), e.path("attach"), e.path("ns"), runc.Built(t, "pinns"), hooks) + handler("runc", runtime)
 	if c.Shim != "" {
 		text += handler("shim", c.Shim)
 	}

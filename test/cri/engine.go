@@ -50,6 +50,9 @@ func newEngine(t testing.TB, name string) *Engine {
 
 func (e *Engine) path(name string) string { return filepath.Join(e.Dir, name) }
 
+// NRISocket is where it listens for plugins, if it has been told to.
+func (e *Engine) NRISocket() string { return e.path("nri.sock") }
+
 func (e *Engine) write(t testing.TB, name, text string) (path string) {
 	t.Helper()
 	path = e.path(name)

@@ -17,6 +17,7 @@ import (
 type Pod struct {
 	Annotations, Labels map[string]string
 	Handler             string // runtime handler; empty: the engine's default
+	Privileged          bool   // containers of it may be
 
 	engine *Engine
 	id     string
@@ -62,7 +63,7 @@ func (e *Engine) Run(t testing.TB, p Pod) (*Pod, error) {
 		Labels:       p.Labels,
 		Linux: &runtimeapi.LinuxPodSandboxConfig{
 			CgroupParent:    "/" + e.cgroup,
-			SecurityContext: &runtimeapi.LinuxSandboxSecurityContext{NamespaceOptions: host, Seccomp: runtimeDefault},
+			SecurityContext: &runtimeapi.LinuxSandboxSecurityContext{NamespaceOptions: host, Seccomp: runtimeDefault, Privileged: p.Privileged},
 		},
 	}
 	made, err := e.RunPodSandbox(ctx, &runtimeapi.RunPodSandboxRequest{Config: p.config, RuntimeHandler: p.Handler})

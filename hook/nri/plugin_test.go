@@ -1,0 +1,108 @@
+package nri
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"path/filepath"
+	"testing"
+
+	"github.com/containerd/nri/pkg/api"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/sirupsen/logrus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/port-restricter/port-restricter/hook"
+)
+
+// registered is a plugin of an engine, with an agent that answers.
+func registered(t *testing.T, engine, version string) *Plugin {
+	t.Helper()
+	socket := filepath.Join(t.TempDir(), "agent.sock")
+	listener, err := net.Listen("unix", socket)
+	require.NoError(t, err)
+	t.Cleanup(func() { listener.Close() })
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	p := &Plugin{Options: hook.Options{ListenerPath: socket}, Guard: "/usr/bin/port-restricter", Log: log}
+	_, err = p.Configure(context.Background(), "", engine, version)
+	require.NoError(t, err)
+	return p
+}
+
+func create(p *Plugin, c *api.Container) (*api.ContainerAdjustment, error) {
+	c.Name = "web"
+	pod := &api.PodSandbox{Annotations: map[string]string{"port-restricter.port": "5000", "other": "kept from the runtime"}}
+	adjustment, _, err := p.CreateContainer(context.Background(), pod, c)
+	return adjustment, err
+}
+
+// actions of a call in a policy.
+func actions(policy *api.LinuxSeccomp, call string) (found []string) {
+	for _, rule := range policy.GetSyscalls() {
+		for _, name := range rule.GetNames() {
+			if name == call {
+				found = append(found, rule.GetAction())
+			}
+		}
+	}
+	return found
+}
+
+func TestAnEngineThatHidesPoliciesGetsADefaultProfile(t *testing.T) {
+	for _, version := range []string{"1.34.0", "1.37.0-dev"} {
+		p := registered(t, "cri-o", version)
+		adjustment, err := create(p, &api.Container{})
+		require.NoError(t, err)
+		policy := adjustment.GetLinux().GetSeccompPolicy()
+		require.Equal(t, p.Options.ListenerPath, policy.GetListenerPath())
+		require.Equal(t, string(specs.ActErrno), policy.GetDefaultAction())
+		require.Equal(t, []string{string(specs.ActNotify)}, actions(policy, "listen"))
+		require.Contains(t, actions(policy, "getpid"), string(specs.ActAllow))
+		require.NotContains(t, actions(policy, "unshare"), string(specs.ActAllow), "it goes with a capability that a usual container has not")
+		require.Equal(t, map[string]string{"port-restricter.port": "5000"}, adjustment.GetAnnotations())
+		require.Equal(t, []string{"port-restricter", "hook", "createRuntime", "--listener", p.Options.ListenerPath}, adjustment.GetHooks().GetCreateRuntime()[0].GetArgs())
+	}
+}
+
+func TestAnUnconfinedContainerStaysSoElse(t *testing.T) {
+	unconfined := &api.SecurityProfile{ProfileType: api.SecurityProfile_UNCONFINED}
+	for engine, linux := range map[string]*api.LinuxContainer{"cri-o": {SeccompProfile: unconfined}, "containerd": {}} {
+		adjustment, err := create(registered(t, engine, "2.3.0"), &api.Container{Linux: linux})
+		require.NoError(t, err)
+		require.Equal(t, string(specs.ActAllow), adjustment.GetLinux().GetSeccompPolicy().GetDefaultAction(), engine)
+	}
+}
+
+func TestAHiddenLocalhostProfileIsNotReplaced(t *testing.T) {
+	profile := &api.SecurityProfile{ProfileType: api.SecurityProfile_LOCALHOST, LocalhostRef: "/profiles/mine.json"}
+	_, err := create(registered(t, "containerd", "2.2.9"), &api.Container{Linux: &api.LinuxContainer{SeccompProfile: profile}})
+	require.ErrorContains(t, err, "/profiles/mine.json")
+	require.ErrorContains(t, err, "port-restricter profile --base FILE")
+}
+
+func TestEnginesThatShowPolicies(t *testing.T) {
+	for version, want := range map[string]bool{
+		"v2.3.0": true, "2.3.6+unknown": true, "2.10.0": true, "3.0.0-rc.0": true,
+		"v2.2.9": false, "1.7.27": false, "unknown": false, "": false, "2": false,
+	} {
+		require.Equal(t, want, showsPolicies("containerd", version), version)
+	}
+	require.False(t, showsPolicies("cri-o", "2.3.0"))
+}
+
+func TestAPolicySurvivesTheWayToOCI(t *testing.T) {
+	p, err := defaultProfile()
+	require.NoError(t, err)
+	want, err := json.Marshal(p)
+	require.NoError(t, err)
+	got, err := json.Marshal(toOCI(api.FromOCILinuxSeccomp(p)))
+	require.NoError(t, err)
+	require.JSONEq(t, string(want), string(got))
+}
+
+func TestABadIndexIsRefused(t *testing.T) {
+	p := registered(t, "containerd", "2.3.0")
+	require.ErrorContains(t, p.Serve(context.Background(), "/nowhere.sock", "x"), `"x"`)
+}
