@@ -97,7 +97,7 @@ func (p *Plugin) adjust(annotations map[string]string, c *api.Container) (*api.C
 		}
 	}
 	adjustment.AddHooks(&api.Hooks{CreateRuntime: []*api.Hook{{
-		Path: p.Guard, Args: []string{"port-restricter", "hook", "createRuntime", "--listener", p.Options.ListenerPath},
+		Path: p.Guard, Args: []string{"port-restricter", "hook", "createRuntime", "--listener", p.Options.ListenerPath, "--metadata", p.Options.ListenerMetadata},
 	}}})
 	return adjustment, nil
 }

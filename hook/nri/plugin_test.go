@@ -62,7 +62,7 @@ func TestAnEngineThatHidesPoliciesGetsADefaultProfile(t *testing.T) {
 		require.Contains(t, actions(policy, "getpid"), string(specs.ActAllow))
 		require.NotContains(t, actions(policy, "unshare"), string(specs.ActAllow), "it goes with a capability that a usual container has not")
 		require.Equal(t, map[string]string{"port-restricter.port": "5000"}, adjustment.GetAnnotations())
-		require.Equal(t, []string{"port-restricter", "hook", "createRuntime", "--listener", p.Options.ListenerPath}, adjustment.GetHooks().GetCreateRuntime()[0].GetArgs())
+		require.Equal(t, []string{"port-restricter", "hook", "createRuntime", "--listener", p.Options.ListenerPath, "--metadata", ""}, adjustment.GetHooks().GetCreateRuntime()[0].GetArgs())
 	}
 }
 

@@ -71,7 +71,7 @@ func makesNamespaces(t *testing.T, c *cri.Container) bool {
 func TestContainerdPodIsHeldByNRI(t *testing.T) {
 	agent := runc.StartAgent(t)
 	engine := cri.StartContainerd(t, cri.Containerd{NRI: true})
-	plugin := startPlugin(t, engine, agent)
+	plugin := startPlugin(t, engine, agent, "--metadata", key+"=5000-5009")
 	pod := startPod(t, engine, cri.Pod{Annotations: map[string]string{key: "5000", key + "/other": "5001"}})
 
 	running := requirePodHeld(t, engine, pod, sleeping("web"))
