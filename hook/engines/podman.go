@@ -14,8 +14,8 @@ func Podman(o Options) (*Plan, error) {
 		return nil, err
 	}
 	dir := filepath.Join(ourHome(o), "podman", "hooks.d")
-	plan := &Plan{Next: "nothing to restart: podman reads it at its next start; " +
-		"podman run --annotation port-restricter.port=5000 … is held to that port"}
+	plan := &Plan{Next: "start the agent, if none runs: port-restricter agent --socket " + o.Listener + "; " +
+		"podman reads all this at its next start: podman run --annotation port-restricter.port=5000 … is held to that port"}
 	if o.Remove {
 		plan.Next = "nothing to restart: podman reads it at its next start"
 	}
