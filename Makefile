@@ -36,7 +36,7 @@ race: needs-build ## the tests that re-execute nothing, under the race detector
 	go test $(GOFLAGS_ALL) -count=1 -race ./agent ./config
 
 FUZZTIME ?= 5s
-fuzz: needs-build ## every fuzz target for a short time, or FUZZTIME=10m
+fuzz: needs-demo needs-test build tools ## every fuzz target for a short time, or FUZZTIME=10m
 	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u | while read -r package; do \
 		grep -h '^func Fuzz' "$$package"/*_test.go | sed 's/func \(Fuzz[A-Za-z0-9]*\).*/\1/' | while read -r target; do \
 			go test $(GOFLAGS_ALL) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" || exit 1; \

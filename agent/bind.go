@@ -14,9 +14,9 @@ const firstUnprivilegedPort = 1024
 
 // bind does bind(2) on the duplicate, with the address that was checked.
 func (a *attempt) bind(transport config.Protocol) error {
-	at, short := a.kind.parseAddress(a.asked)
-	if short {
-		return unix.EINVAL
+	at, err := a.kind.parseAddress(a.asked)
+	if err != nil {
+		return err
 	}
 	d := a.decide(config.Bind, transport, at)
 	if d.Verdict == config.Deny {
@@ -33,7 +33,7 @@ func (a *attempt) bind(transport config.Protocol) error {
 	if at.Port() < firstUnprivilegedPort && !a.neutral && a.target.foreign() {
 		return a.settle(a.target.actAsTarget(&a.call, a.socket, sockaddr, a.valid))
 	}
-	err := rawBind(a.socket, sockaddr)
+	err = rawBind(a.socket, sockaddr)
 	if errors.Is(err, unix.EACCES) {
 		// We have no capability; the target may. Its own kernel answer counts.
 		asTarget := a.target.actAsTarget(&a.call, a.socket, sockaddr, a.valid)

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,17 +41,18 @@ func FuzzParseAddress(f *testing.F) {
 	f.Add(unix.AF_INET, ipv4(unix.AF_UNSPEC, 0))
 	f.Add(unix.AF_INET6, make([]byte, 28))
 	f.Add(unix.AF_INET6, make([]byte, 23))
+	f.Add(unix.AF_INET6, append(ipv4(unix.AF_INET, 5000, 0, 0, 0, 0), make([]byte, 12)...))
 	f.Fuzz(func(t *testing.T, domain int, sockaddr []byte) {
 		if domain != unix.AF_INET && domain != unix.AF_INET6 || len(sockaddr) > maxSockaddr {
 			return
 		}
-		at, short := socketKind{domain: domain}.parseAddress(sockaddr)
+		at, refused := socketKind{domain: domain}.parseAddress(sockaddr)
 		fd, err := unix.Socket(domain, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 		require.NoError(t, err)
 		defer unix.Close(fd)
 		err = rawBind(fd, sockaddr)
-		if short {
-			require.ErrorIs(t, err, unix.EINVAL)
+		if refused != nil {
+			require.Equal(t, refused, err)
 			return
 		}
 		require.Equal(t, binary.BigEndian.Uint16(sockaddr[2:]), at.Port())
@@ -64,4 +66,15 @@ func FuzzParseAddress(f *testing.F) {
 			require.Equal(t, at.Port(), bound.Port())
 		}
 	})
+}
+
+// An address that isn't where the policy looked for it.
+func TestSCTPTakesAnIPv4AddressOnAnIPv6Socket(t *testing.T) {
+	sockaddr := append(ipv4(unix.AF_INET, 5000, 0, 0, 0, 0), make([]byte, 12)...)
+	copy(sockaddr[8:], netip.MustParseAddr("::ffff:127.0.0.1").AsSlice())
+	at, err := socketKind{domain: unix.AF_INET6, typ: unix.SOCK_STREAM, protocol: unix.IPPROTO_SCTP}.parseAddress(sockaddr)
+	require.NoError(t, err)
+	require.Equal(t, "0.0.0.0:5000", at.String())
+	_, err = socketKind{domain: unix.AF_INET6, typ: unix.SOCK_STREAM, protocol: unix.IPPROTO_TCP}.parseAddress(sockaddr)
+	require.Equal(t, unix.EAFNOSUPPORT, err)
 }

@@ -68,22 +68,29 @@ func (k socketKind) transport() (p config.Protocol, ok bool) {
 }
 
 // parseAddress reads address and port from a sockaddr as the kernel would for
-// a socket of this domain: bind(2) on an IPv4 socket takes AF_UNSPEC for
-// AF_INET, ip(7). short is true for a sockaddr that every internet protocol
-// refuses with EINVAL.
-func (k socketKind) parseAddress(sockaddr []byte) (at netip.AddrPort, short bool) {
-	v6 := k.domain == unix.AF_INET6
-	if k.domain == familySMC && len(sockaddr) >= 2 {
-		v6 = binary.NativeEndian.Uint16(sockaddr) == unix.AF_INET6
+// a socket of this domain. The errno is what every protocol says of it.
+func (k socketKind) parseAddress(sockaddr []byte) (netip.AddrPort, error) {
+	if len(sockaddr) < unix.SizeofSockaddrInet4 {
+		return netip.AddrPort{}, unix.EINVAL
 	}
-	if len(sockaddr) < unix.SizeofSockaddrInet4 || v6 && len(sockaddr) < 24 { // SIN6_LEN_RFC2133: no scope id
-		return netip.AddrPort{}, true
+	family, port := int(binary.NativeEndian.Uint16(sockaddr)), binary.BigEndian.Uint16(sockaddr[2:])
+	v4 := netip.AddrPortFrom(netip.AddrFrom4([4]byte(sockaddr[4:8])), port)
+	switch {
+	case k.domain == unix.AF_INET:
+		// bind(2) takes AF_UNSPEC for AF_INET there, ip(7), and refuses others.
+		return v4, nil
+	case k.domain == familySMC && family != unix.AF_INET6:
+		return v4, nil
+	case k.protocol == unix.IPPROTO_SCTP && family == unix.AF_INET:
+		return v4, nil // an IPv6 socket takes either, SCTP alone
+	case len(sockaddr) < 24: // SIN6_LEN_RFC2133: no scope id
+		return netip.AddrPort{}, unix.EINVAL
+	case family != unix.AF_INET6:
+		// Not left to the kernel: IPV6_ADDRFORM can make an IPv4 socket of
+		// it meanwhile, which looks for the address elsewhere.
+		return netip.AddrPort{}, unix.EAFNOSUPPORT
 	}
-	port := binary.BigEndian.Uint16(sockaddr[2:])
-	if v6 {
-		return netip.AddrPortFrom(netip.AddrFrom16([16]byte(sockaddr[8:24])).Unmap(), port), false
-	}
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(sockaddr[4:8])), port), false
+	return netip.AddrPortFrom(netip.AddrFrom16([16]byte(sockaddr[8:24])).Unmap(), port), nil
 }
 
 // setPort is what a rewriting decision changes in the copied sockaddr.
