@@ -47,9 +47,10 @@ type Engine struct {
 	closed      atomic.Bool
 	running     sync.WaitGroup
 
-	mu       sync.Mutex
-	workers  map[*worker]struct{}
-	sessions map[int32]*session // by notify fd
+	mu         sync.Mutex
+	workers    map[*worker]struct{}
+	sessions   map[int32]*session   // by notify fd
+	containers map[string]*inFlight // by container id
 }
 
 // NewEngine starts an engine. It fails on a kernel that can't do what it needs,
@@ -72,7 +73,10 @@ func NewEngine(log *logrus.Logger, policy PolicyFunc) (*Engine, error) {
 		unix.Close(epoll)
 		return nil, fmt.Errorf("create an eventfd: %w", err)
 	}
-	e := &Engine{log: log, policy: policy, epoll: epoll, stop: stop, sessions: make(map[int32]*session), workers: make(map[*worker]struct{})}
+	e := &Engine{
+		log: log, policy: policy, epoll: epoll, stop: stop,
+		workers: make(map[*worker]struct{}), sessions: make(map[int32]*session), containers: make(map[string]*inFlight),
+	}
 	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, stop, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(stop)}); err != nil {
 		return nil, fmt.Errorf("watch for the end: %w", err)
 	}
@@ -102,10 +106,14 @@ func (e *Engine) Attach(state *specs.ContainerProcessState, fd int) error {
 		unix.Close(fd)
 		return errors.New("the agent is shutting down")
 	}
-	e.sessions[int32(fd)] = s
-	s.arm = func() error { return e.arm(fd, unix.EPOLL_CTL_MOD) }
+	s.arm = func() {
+		if err := e.arm(fd, unix.EPOLL_CTL_MOD); err != nil {
+			go e.detach(s, err)
+		}
+	}
+	e.add(s)
 	if err := e.arm(fd, unix.EPOLL_CTL_ADD); err != nil {
-		delete(e.sessions, int32(fd))
+		e.remove(s)
 		unix.Close(fd)
 		return fmt.Errorf("container %q: watch the seccomp fd: %w", state.State.ID, err)
 	}
@@ -125,10 +133,30 @@ func (e *Engine) sessionOf(fd int32) *session {
 	return e.sessions[fd]
 }
 
+// add is called with mu held, as is remove.
+func (e *Engine) add(s *session) {
+	e.sessions[int32(s.notifyFD)] = s
+	if e.containers[s.container] == nil {
+		e.containers[s.container] = new(inFlight)
+	}
+	s.calls = e.containers[s.container]
+	s.calls.sessions++
+}
+
+func (e *Engine) remove(s *session) {
+	if e.sessions[int32(s.notifyFD)] != s {
+		return
+	}
+	delete(e.sessions, int32(s.notifyFD))
+	if s.calls.sessions--; s.calls.sessions == 0 {
+		delete(e.containers, s.container)
+	}
+}
+
 // detach ends a session; err is nil when its last process is gone.
 func (e *Engine) detach(s *session, err error) {
 	e.mu.Lock()
-	delete(e.sessions, int32(s.notifyFD))
+	e.remove(s)
 	e.mu.Unlock()
 	log := e.log.WithField("container", s.container)
 	if err != nil {

@@ -10,11 +10,6 @@ import (
 	"github.com/port-restricter/port-restricter/config"
 )
 
-// inFlightLimit bounds how many calls of one container are worked on at once.
-// Each may block for as long as the container wishes; over the bound the
-// container waits, and nobody else does.
-const inFlightLimit = 8
-
 // A session serves one notify fd: the processes that run under one load of the
 // filter. A container has one, and another for each exec.
 type session struct {
@@ -25,13 +20,13 @@ type session struct {
 	audit     *audit
 	orphans   orphans
 	open      func(tid uint32) (target, error)
-	arm       func() error // in the epoll set, for one worker to receive
+	arm       func() // in the epoll set, for one worker to receive
+	calls     *inFlight
 
-	mu       sync.Mutex
-	inFlight int  // workers that have to do with it
-	parked   bool // not armed until one of them leaves
-	gone     bool
-	closed   bool
+	mu      sync.Mutex
+	workers int // that have to do with it
+	gone    bool
+	closed  bool
 }
 
 func newSession(fd int, container string, policy config.Policy, log *logrus.Logger) (*session, error) {
@@ -106,40 +101,36 @@ func (s *session) activeWithin(milliseconds int) bool {
 	return err == nil && n == 1 && fds[0].Revents&unix.POLLIN != 0
 }
 
-// enter counts a worker in.
-func (s *session) enter() {
+// enter counts a worker in, unless the container has enough of them.
+func (s *session) enter() bool {
+	if !s.calls.enter(s) {
+		return false
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.inFlight++
+	s.workers++
+	return true
 }
 
-// passOn gives up the receiver's part to whichever worker is woken next; with
-// too many calls in flight only once one of them ends.
-func (s *session) passOn() error {
-	s.mu.Lock()
+// passOn gives up the receiver's part to whichever worker is woken next. It
+// says whether one will be at once.
+func (s *session) passOn() bool {
+	s.mu.Lock() // nobody may close the fd meanwhile
 	defer s.mu.Unlock()
-	s.parked = s.inFlight >= inFlightLimit
-	return s.armUnlessParked()
+	if s.gone {
+		return false
+	}
+	s.arm()
+	return s.activeWithin(0)
 }
 
 // leave counts a worker out.
-func (s *session) leave() error {
+func (s *session) leave() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.inFlight--
-	if s.closeIfDone() || !s.parked {
-		return nil
-	}
-	s.parked = false
-	return s.armUnlessParked()
-}
-
-// armUnlessParked holds mu while it arms: nobody may close the fd meanwhile.
-func (s *session) armUnlessParked() error {
-	if s.parked || s.gone {
-		return nil
-	}
-	return s.arm()
+	s.workers--
+	s.closeIfDone()
+	s.mu.Unlock()
+	s.calls.leave()
 }
 
 // hangUp ends the session: its last process is gone, or the engine closes.
@@ -151,13 +142,9 @@ func (s *session) hangUp() {
 }
 
 // closeIfDone closes the fd once no call in flight can answer through it.
-func (s *session) closeIfDone() bool {
-	if !s.gone || s.inFlight > 0 {
-		return false
-	}
-	if !s.closed {
+func (s *session) closeIfDone() {
+	if s.gone && s.workers == 0 && !s.closed {
 		unix.Close(s.notifyFD)
 		s.closed = true
 	}
-	return true
 }

@@ -269,18 +269,37 @@ func TestAnInternetBindIsNeverAnsweredByContinue(t *testing.T) {
 	}
 }
 
-func TestCallsInFlightAreBounded(t *testing.T) {
-	armed := 0
-	s := &session{arm: func() error { armed++; return nil }}
-	for range inFlightLimit {
-		s.enter()
-		require.NoError(t, s.passOn())
+func TestCallsInFlightAreBoundedForAContainer(t *testing.T) {
+	// Readable, as a notify fd with something to ask is.
+	busy := func() int {
+		fd, err := unix.Eventfd(1, unix.EFD_CLOEXEC)
+		require.NoError(t, err)
+		t.Cleanup(func() { unix.Close(fd) })
+		return fd
 	}
-	require.Equal(t, inFlightLimit-1, armed, "the last one waits")
-	require.NoError(t, s.leave())
-	require.Equal(t, inFlightLimit, armed, "the first that ends lets it in")
-	require.NoError(t, s.leave())
-	require.Equal(t, inFlightLimit, armed)
+	idle, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	require.NoError(t, err)
+	t.Cleanup(func() { unix.Close(idle) })
+	container, armed := new(inFlight), map[string]int{}
+	newOne := func(name string, fd int) *session {
+		return &session{notifyFD: fd, calls: container, arm: func() { armed[name]++ }}
+	}
+	first, exec, silent, late := newOne("first", busy()), newOne("exec", busy()), newOne("silent", idle), newOne("late", busy())
+	for range inFlightLimit {
+		require.True(t, first.enter())
+	}
+	require.False(t, silent.enter())
+	require.False(t, exec.enter(), "an exec'd process has a session of its own, and no share of its own")
+	require.False(t, late.enter())
+	require.True(t, container.crowded())
+
+	first.leave()
+	require.Equal(t, map[string]int{"silent": 1, "exec": 1}, armed, "who ends lets one in that has something to ask")
+	require.True(t, exec.enter())
+	late.hangUp()
+	first.leave()
+	require.NotContains(t, armed, "late")
+	require.False(t, container.crowded())
 }
 
 func TestAMissingKernelInterfaceIsNamedWithItsVersion(t *testing.T) {

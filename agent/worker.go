@@ -114,13 +114,16 @@ func (w *worker) run() {
 // serve is the session's receiver until the session is silent for hotWait, or
 // a call blocks and the watch passes the part on.
 func (w *worker) serve(s *session) {
+	if !s.enter() {
+		return
+	}
 	e := w.engine
-	s.enter()
 	w.session.Store(s)
 	e.watchBusy()
 	err := w.receiveAll(s)
 	e.busy.Add(-1)
-	if err = errors.Join(err, s.leave()); err != nil {
+	s.leave()
+	if err != nil {
 		e.detach(s, err)
 	}
 }
@@ -134,8 +137,9 @@ func (w *worker) receiveAll(s *session) error {
 		if err != nil && !errors.Is(err, unix.ENOENT) {
 			return err
 		}
-		if w.engine.closed.Load() || w.engine.busy.Load() > hotLimit || !s.activeWithin(hotWait) {
-			return s.passOn()
+		if w.engine.closed.Load() || w.engine.busy.Load() > hotLimit || s.calls.crowded() || !s.activeWithin(hotWait) {
+			s.passOn()
+			return nil
 		}
 	}
 }
@@ -184,9 +188,7 @@ func (e *Engine) watch() {
 		}
 		e.mu.Unlock()
 		for _, s := range stuck {
-			if err := s.passOn(); err != nil {
-				e.detach(s, err)
-			}
+			s.passOn()
 		}
 	}
 }
