@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -67,13 +68,8 @@ func groupShares(tid, process int) (bool, error) {
 			continue
 		}
 		same, err := sameFiles(tid, other)
-		if errors.Is(err, unix.EPERM) {
-			// Not ours to look into. Whoever shares the table was cloned
-			// under the filter, so a task without one does not.
-			mode, statusErr := statusField(other, "Seccomp")
-			if errors.Is(statusErr, os.ErrNotExist) || errors.Is(statusErr, unix.ESRCH) || statusErr == nil && mode != "2" {
-				continue
-			}
+		if errors.Is(err, unix.EPERM) && cantShare(tid, other) {
+			continue
 		}
 		if errors.Is(err, unix.ESRCH) {
 			continue
@@ -83,6 +79,32 @@ func groupShares(tid, process int) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// cantShare says of a task that isn't ours to look into that it can't share the
+// table of thread tid: whoever does was cloned under the filter.
+func cantShare(tid, other int) bool {
+	mode, err := statusField(other, "Seccomp")
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) || err == nil && mode != "2" {
+		return true
+	}
+	if err != nil || !keepsOurUser(tid) {
+		return false
+	}
+	theirs, err := (&thread{tid: other}).credentials()
+	return err == nil && !slices.Contains(theirs.uid[:], uint32(os.Getuid()))
+}
+
+// keepsOurUser says that whatever runs under the filter of thread tid has our
+// own uid: it began with it, and nothing it can exec gives it another one.
+func keepsOurUser(tid int) bool {
+	t, uid := &thread{tid: tid}, uint32(os.Getuid())
+	its, err := t.credentials()
+	if uid == 0 || err != nil || its.uid != [4]uint32{uid, uid, uid, uid} || !t.sharesWithUs("ns/user") {
+		return false
+	}
+	fixed, err := statusField(tid, "NoNewPrivs")
+	return err == nil && fixed == "1"
 }
 
 // sameFiles compares two file tables, KCMP_FILES of kcmp(2).

@@ -78,7 +78,10 @@ func (p *podman) runLike(t *testing.T, one probe, held bool, flags []string) str
 	require.NoError(t, os.Chmod(results, 0o777))
 	store, err := os.MkdirTemp("", "podman") // podman takes 50 characters at the most
 	require.NoError(t, err)
-	defer func() { require.NoError(t, os.RemoveAll(store)) }()
+	// conmon has podman clean up once more after podman has ended.
+	defer func() {
+		require.Eventually(t, func() bool { return os.RemoveAll(store) == nil }, time.Minute, 50*time.Millisecond)
+	}()
 
 	seccomp := "unconfined"
 	if held {

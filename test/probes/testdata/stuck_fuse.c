@@ -1,0 +1,104 @@
+// kind: behaviour
+// A file system whose server never answers blocks a bind to a path in it, and a
+// bind whose address stands in a file of it, and nobody else's.
+#include "probe.h"
+
+#include <linux/fuse.h>
+#include <sys/mount.h>
+
+/* Knows one file, PAGE, and lets whoever reads it or asks for another wait. */
+static void serve(int fd)
+{
+	static struct { struct fuse_in_header head; char rest[1 << 16]; } in;
+	for (;;) {
+		if (read(fd, &in, sizeof in) < 0) {
+			if (errno == ENODEV)
+				_exit(0);
+			continue;
+		}
+		struct {
+			struct fuse_out_header head;
+			union { struct fuse_init_out init; struct fuse_entry_out entry; struct fuse_attr_out attr; struct fuse_open_out open; };
+		} out = {.head.unique = in.head.unique};
+		struct fuse_attr dir = {.ino = 1, .mode = S_IFDIR | 0755, .nlink = 1}, file = {.ino = 2, .mode = S_IFREG | 0644, .nlink = 1, .size = 4096};
+		size_t length = 0;
+		switch (in.head.opcode) {
+		case FUSE_INIT:
+			out.init = (struct fuse_init_out){.major = FUSE_KERNEL_VERSION, .minor = FUSE_KERNEL_MINOR_VERSION, .max_write = 4096};
+			length = sizeof out.init;
+			break;
+		case FUSE_LOOKUP:
+			if (strcmp(in.rest, "PAGE"))
+				continue;
+			out.entry = (struct fuse_entry_out){.nodeid = 2, .attr = file};
+			length = sizeof out.entry;
+			break;
+		case FUSE_GETATTR:
+			out.attr.attr = in.head.nodeid == 1 ? dir : file;
+			length = sizeof out.attr;
+			break;
+		case FUSE_OPEN:
+			length = sizeof out.open;
+			break;
+		case FUSE_READ:
+			continue;
+		default:
+			out.head.error = -ENOSYS;
+		}
+		out.head.len = sizeof out.head + length;
+		(void)!write(fd, &out, out.head.len);
+	}
+}
+
+static int over; /* the server is gone: calls may fail now */
+
+static void *bind_path(void *dir)
+{
+	int fd = sock(AF_UNIX, SOCK_STREAM, 0);
+	union addr a;
+	char path[64];
+	snprintf(path, sizeof path, "%s/socket", (char *)dir);
+	if (bind(fd, &a.any, unix_addr(&a, path)) == 0 || !__atomic_load_n(&over, __ATOMIC_SEQ_CST))
+		WRONG("a bind on a file system that doesn't answer ended: %m");
+	return NULL;
+}
+
+static void *bind_page(void *page)
+{
+	int fd = sock(AF_INET, SOCK_STREAM, 0);
+	if (bind(fd, page, sizeof(struct sockaddr_in)) == 0 || !__atomic_load_n(&over, __ATOMIC_SEQ_CST))
+		WRONG("a bind from a page that never comes ended: %m");
+	return NULL;
+}
+
+int main(void)
+{
+	int device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	if (device < 0 || unshare(CLONE_NEWNS) < 0)
+		NOT_APPLICABLE("fuse: %m");
+	char dir[] = "/tmp/stuck-XXXXXX", options[64], path[64];
+	MUST(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) - !mkdtemp(dir));
+	snprintf(options, sizeof options, "fd=%d,rootmode=40755,user_id=0,group_id=0", device);
+	MUST(mount("stuck", dir, "fuse", MS_NODEV | MS_NOSUID, options));
+	pid_t server = child();
+	if (server == 0)
+		serve(device);
+	close(device);
+	snprintf(path, sizeof path, "%s/PAGE", dir);
+	int file = MUST(open(path, O_RDONLY));
+	void *page = MUST(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, file, 0));
+	pthread_t path_thread = thread(bind_path, dir), page_thread = thread(bind_page, page);
+	usleep(300000);
+	double start = now();
+	CHILD(int fd = sock(AF_INET, SOCK_STREAM, 0); WORKS(bind_port(fd, ALLOWED)); WORKS(listen(fd, 1)));
+	if (now() - start > 5)
+		WRONG("another process waited %.1f s", now() - start);
+	__atomic_store_n(&over, 1, __ATOMIC_SEQ_CST);
+	kill(server, SIGKILL);
+	status_of(server);
+	pthread_join(path_thread, NULL);
+	pthread_join(page_thread, NULL);
+	MUST(umount2(dir, MNT_DETACH));
+	MUST(rmdir(dir));
+	return 0;
+}
