@@ -21,7 +21,9 @@ const asUser = `set -e
 	printf %s "$2" >/run/script
 	chown -R 4321:4321 /run/home /run/rootfs
 	cd /run/home
-	exec env HOME=/run/home XDG_RUNTIME_DIR=/run/home RUNTIME="$3" CGROUPS="$4" setpriv --reuid 4321 --regid 4321 --init-groups sh /run/script`
+	# podman leaves a process that holds its user namespace.
+	exec env HOME=/run/home XDG_RUNTIME_DIR=/run/home RUNTIME="$3" CGROUPS="$4" \
+		unshare --pid --fork --kill-child --mount-proc setpriv --reuid 4321 --regid 4321 --init-groups sh /run/script`
 
 const rootless = `set -e
 	start=$(/run/port-restricter configure podman | sed -n 's/^next: .*\(port-restricter agent .*\); .*/\1/p')
