@@ -18,6 +18,7 @@ type attempt struct {
 	session *session
 	id      uint64
 	neutral bool
+	threads *threads
 
 	call   call
 	target target
@@ -55,8 +56,11 @@ func (a *attempt) run(n *notification) error {
 // refusedUnless lets errnos of the kernel through and records any other error
 // as the reason of a refusal.
 func (a *attempt) refusedUnless(err error) error {
+	if err == nil {
+		return nil
+	}
 	var errno unix.Errno
-	if err == nil || errors.Is(err, errNative) || errors.Is(err, errWithdrawn) || errors.As(err, &errno) && !errors.Is(err, errNotActed) {
+	if errors.Is(err, errNative) || errors.Is(err, errWithdrawn) || errors.As(err, &errno) && !errors.Is(err, errNotActed) {
 		return err
 	}
 	if a.record.decision != "deny" {
@@ -72,7 +76,7 @@ func (a *attempt) refusedUnless(err error) error {
 // socket, and reports errors in the order in which bind(2) finds them: the fd,
 // the length, the memory.
 func (a *attempt) look(n *notification) (err error) {
-	if a.target, err = a.session.open(n.PID); err != nil {
+	if a.target, err = a.session.open(a.threads, n.PID); err != nil {
 		return err
 	}
 	if a.call, err = decodeCall(n, a.target); err != nil {

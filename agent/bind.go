@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"errors"
 	"unsafe"
 
@@ -22,9 +23,9 @@ func (a *attempt) bind(transport config.Protocol) error {
 	if d.Verdict == config.Deny {
 		return errDenied
 	}
-	var buffer [maxSockaddr]byte
-	sockaddr := buffer[:copy(buffer[:], a.asked)]
+	sockaddr := a.asked
 	if d.Verdict == config.Rewrite {
+		sockaddr = bytes.Clone(a.asked)
 		setPort(sockaddr, d.Port)
 	}
 

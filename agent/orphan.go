@@ -1,6 +1,9 @@
 package agent
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // orphanLimit bounds what one container can make us remember.
 const orphanLimit = 128
@@ -15,41 +18,45 @@ const orphanLimit = 128
 // (SO_COOKIE, socket(7)): no entry can speak for another socket.
 type orphans struct {
 	mu      sync.Mutex
-	binds   map[uint64]string   // cookie → the sockaddr asked for
-	waiting map[uint32]*pending // thread → its call in flight
+	binds   map[uint64]string // cookie → the sockaddr asked for
+	waiting []pending         // few: inFlightLimit
+	turns   uint64
 }
 
 // pending is a call that was received and not answered yet.
-type pending struct{ done chan struct{} }
+type pending struct {
+	turn uint64
+	tid  uint32
+	done chan struct{} // nil while nobody waits for its end
+}
 
 // begin notes that thread tid has a call in flight. If an earlier, withdrawn
 // one of the same thread still is, earlier is closed when that one ends.
-func (o *orphans) begin(tid uint32) (p *pending, earlier <-chan struct{}) {
+func (o *orphans) begin(tid uint32) (turn uint64, earlier <-chan struct{}) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.waiting == nil {
-		o.waiting = make(map[uint32]*pending)
-	}
-	if before := o.waiting[tid]; before != nil {
-		if before.done == nil {
-			before.done = make(chan struct{})
+	for i := len(o.waiting) - 1; i >= 0; i-- {
+		if before := &o.waiting[i]; before.tid == tid {
+			if before.done == nil {
+				before.done = make(chan struct{})
+			}
+			earlier = before.done
+			break
 		}
-		earlier = before.done
 	}
-	p = new(pending)
-	o.waiting[tid] = p
-	return p, earlier
+	o.turns++
+	o.waiting = append(o.waiting, pending{turn: o.turns, tid: tid})
+	return o.turns, earlier
 }
 
-func (o *orphans) end(tid uint32, p *pending) {
+func (o *orphans) end(turn uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.waiting[tid] == p {
-		delete(o.waiting, tid)
+	i := slices.IndexFunc(o.waiting, func(p pending) bool { return p.turn == turn })
+	if done := o.waiting[i].done; done != nil {
+		close(done)
 	}
-	if p.done != nil {
-		close(p.done)
-	}
+	o.waiting = slices.Delete(o.waiting, i, i+1)
 }
 
 // remember keeps a bind whose caller is gone.

@@ -21,21 +21,21 @@ const (
 
 // A socketKind is what the kernel itself says of a socket: what is bound
 // depends on that, never on the family that the sockaddr claims.
-type socketKind struct{ domain, typ, protocol int }
+type socketKind struct{ domain, typ, protocol int32 }
 
 // kindOf asks the duplicate. ENOTSOCK and EBADF (O_PATH) are what bind(2)
 // would say as well.
 func kindOf(socket int) (k socketKind, err error) {
-	if k.domain, err = unix.GetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_DOMAIN); err != nil {
+	if k.domain, err = rawGetsockopt(socket, unix.SO_DOMAIN); err != nil {
 		return k, err
 	}
 	if k.domain != unix.AF_INET && k.domain != unix.AF_INET6 {
 		return k, nil
 	}
-	if k.typ, err = unix.GetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_TYPE); err != nil {
+	if k.typ, err = rawGetsockopt(socket, unix.SO_TYPE); err != nil {
 		return k, err
 	}
-	k.protocol, err = unix.GetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_PROTOCOL)
+	k.protocol, err = rawGetsockopt(socket, unix.SO_PROTOCOL)
 	return k, err
 }
 

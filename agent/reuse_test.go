@@ -75,6 +75,9 @@ func TestTheSocketOfAReusedThreadIDIsNotBound(t *testing.T) {
 			require.NoError(t, err)
 			var n notification
 			require.NoError(t, s.kernel.receive(&n))
+			space := new(workspace)
+			before, err := space.threads.open(n.PID)
+			require.NoError(t, err)
 			require.NoError(t, target.Kill())
 			_, err = target.Wait()
 			require.NoError(t, err)
@@ -83,7 +86,9 @@ func TestTheSocketOfAReusedThreadIDIsNotBound(t *testing.T) {
 			if test.believe {
 				s.kernel = credulous{s.kernel}
 			}
-			s.handle(&n, false)
+			_, err = rawPidfdGetfd(before.(*thread).pidfd, socketFD)
+			require.ErrorIs(t, err, unix.ESRCH, "a kept pidfd means no other thread")
+			s.handle(&n, space)
 			at, err := localAddress(socket)
 			require.NoError(t, err)
 			require.EqualValues(t, test.port, at.Port())

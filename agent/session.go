@@ -19,7 +19,7 @@ type session struct {
 	policy    config.Policy
 	audit     *audit
 	orphans   orphans
-	open      func(tid uint32) (target, error)
+	open      func(known *threads, tid uint32) (target, error)
 	arm       func() // in the epoll set, for one worker to receive
 	calls     *inFlight
 
@@ -37,13 +37,7 @@ func newSession(fd int, container string, policy config.Policy, log *logrus.Logg
 	return &session{
 		notifyFD: fd, kernel: kernel, container: container, policy: policy,
 		audit: newAudit(log.WithField("container", container)),
-		open: func(tid uint32) (target, error) {
-			t, err := openThread(tid)
-			if err != nil {
-				return nil, err
-			}
-			return t, nil
-		},
+		open:  (*threads).open,
 	}, nil
 }
 
@@ -53,22 +47,34 @@ var errWithdrawn = errors.New("the notification was withdrawn")
 // errNative is the answer that lets the kernel run the call itself.
 var errNative = errors.New("run by the kernel, in the target's context")
 
+// A workspace is what a worker keeps from one notification to the next.
+type workspace struct {
+	neutral bool // the thread owns nobody's user namespace
+	threads threads
+	attempt attempt
+	answer  response
+}
+
 // handle takes one notification all the way: look at the target, decide, act,
-// answer. neutral: the calling thread owns nobody's user namespace.
-func (s *session) handle(n *notification, neutral bool) {
+// answer.
+func (s *session) handle(n *notification, w *workspace) {
 	flight, earlier := s.orphans.begin(n.PID)
-	defer s.orphans.end(n.PID, flight)
+	defer s.orphans.end(flight)
 	if earlier != nil {
 		<-earlier // it still holds the socket, and decides what this one finds
 	}
 
-	a := attempt{session: s, id: n.ID, neutral: neutral, socket: -1}
-	err := a.run(n)
+	a := &w.attempt
+	*a = attempt{session: s, id: n.ID, neutral: w.neutral, threads: &w.threads, socket: -1}
+	w.answer = response{ID: n.ID}
+	if err := a.run(n); err != nil {
+		w.answer.fail(err)
+	}
 	// Before the answer: once it has it the target may close its socket and
 	// bind the port again, which our duplicate would still hold.
 	a.release()
 
-	if err := s.kernel.respond(answer(n.ID, err)); errors.Is(err, unix.ENOENT) && a.bound {
+	if err := s.kernel.respond(&w.answer); errors.Is(err, unix.ENOENT) && a.bound {
 		s.orphans.remember(a.cookie, a.asked)
 	}
 	if a.record.decision != "" {
@@ -76,13 +82,11 @@ func (s *session) handle(n *notification, neutral bool) {
 	}
 }
 
-// answer turns the outcome into what the kernel is told. Whatever is not an
-// errno is a reason of ours not to act, and there the answer is EPERM.
-func answer(id uint64, err error) *response {
-	r := &response{ID: id}
+// fail turns an error into what the kernel is told. Whatever is not an errno is
+// a reason of ours not to act, and there the answer is EPERM.
+func (r *response) fail(err error) {
 	var errno unix.Errno
 	switch {
-	case err == nil:
 	case errors.Is(err, errNative):
 		r.Flags = respondContinue
 	case errors.As(err, &errno) && !errors.Is(err, errNotActed):
@@ -90,7 +94,6 @@ func answer(id uint64, err error) *response {
 	default:
 		r.Error = -int32(unix.EPERM)
 	}
-	return r
 }
 
 // activeWithin waits for the session's next notification. A hang-up is none: the

@@ -3,6 +3,7 @@ package agent
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -81,7 +82,7 @@ func newFakeSession(t *testing.T, ports string, fake *fakeTarget) (*session, *fa
 	kernel := &fakeNotifier{withdrawn: map[uint64]bool{}}
 	return &session{
 		kernel: kernel, policy: policy, audit: newAudit(quietLog().WithField("container", "c1")),
-		open: func(uint32) (target, error) { return fake, nil },
+		open: func(*threads, uint32) (target, error) { return fake, nil },
 	}, kernel
 }
 
@@ -113,7 +114,7 @@ func TestASessionAnswersEPERMForWhatIsNotAllowed(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, kernel := newFakeSession(t, "1", &fakeTarget{memory: ipv4(unix.AF_INET, freePort(t)), onSocket: socketOf(t, unix.AF_INET, unix.SOCK_STREAM)})
-			s.handle(c.n, true)
+			s.handle(c.n, &workspace{neutral: true})
 			require.Equal(t, []response{{ID: 1, Error: -int32(unix.EPERM)}}, kernel.answers)
 		})
 	}
@@ -121,8 +122,8 @@ func TestASessionAnswersEPERMForWhatIsNotAllowed(t *testing.T) {
 
 func TestAnInvisibleTargetIsRefused(t *testing.T) {
 	s, kernel := newFakeSession(t, "0", nil)
-	s.open = func(tid uint32) (target, error) { return nil, errors.New("not visible") }
-	s.handle(bindNotification(1, 16), true)
+	s.open = func(*threads, uint32) (target, error) { return nil, errors.New("not visible") }
+	s.handle(bindNotification(1, 16), &workspace{neutral: true})
 	require.Equal(t, []response{{ID: 1, Error: -int32(unix.EPERM)}}, kernel.answers)
 }
 
@@ -146,7 +147,7 @@ func TestErrorsComeInTheKernelsOrder(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, kernel := newFakeSession(t, "0", &fakeTarget{memory: ipv4(unix.AF_INET, 0), onSocket: c.socket})
-			s.handle(bindNotification(1, c.length), true)
+			s.handle(bindNotification(1, c.length), &workspace{neutral: true})
 			require.Equal(t, []response{{ID: 1, Error: -int32(c.want)}}, kernel.answers)
 		})
 	}
@@ -157,7 +158,7 @@ func TestNothingIsBoundForAThreadThatIsGone(t *testing.T) {
 	target := &fakeTarget{memory: ipv4(unix.AF_INET, 0), onSocket: socket}
 	s, kernel := newFakeSession(t, "0", target)
 	target.onRead = func() { kernel.withdrawn[1] = true } // its id is somebody else's from here on
-	s.handle(bindNotification(1, 16), true)
+	s.handle(bindNotification(1, 16), &workspace{neutral: true})
 	fd, err := socket()
 	require.NoError(t, err)
 	defer unix.Close(fd)
@@ -172,9 +173,9 @@ func TestARestartedBindSeesTheResultOfTheFirstOnce(t *testing.T) {
 	// The signal comes between act and answer: valid when looked at, gone when answered.
 	withdrawing := &withdrawOnRespond{fakeNotifier: kernel, id: 1}
 	s.kernel = withdrawing
-	s.handle(bindNotification(1, 16), true)
-	s.handle(bindNotification(2, 16), true)
-	s.handle(bindNotification(3, 16), true)
+	s.handle(bindNotification(1, 16), &workspace{neutral: true})
+	s.handle(bindNotification(2, 16), &workspace{neutral: true})
+	s.handle(bindNotification(3, 16), &workspace{neutral: true})
 	require.Equal(t, []response{{ID: 1}, {ID: 2}, {ID: 3, Error: -int32(unix.EINVAL)}}, kernel.answers)
 }
 
@@ -194,9 +195,9 @@ func TestAnOrphanSpeaksForItsOwnAddressOnly(t *testing.T) {
 	target := &fakeTarget{memory: ipv4(unix.AF_INET, 0), onSocket: socketOf(t, unix.AF_INET, unix.SOCK_STREAM)}
 	s, kernel := newFakeSession(t, "0", target)
 	s.kernel = &withdrawOnRespond{fakeNotifier: kernel, id: 1}
-	s.handle(bindNotification(1, 16), true)
+	s.handle(bindNotification(1, 16), &workspace{neutral: true})
 	target.memory = ipv4(unix.AF_INET, 0, 127, 0, 0, 1)
-	s.handle(bindNotification(2, 16), true)
+	s.handle(bindNotification(2, 16), &workspace{neutral: true})
 	require.Equal(t, -int32(unix.EINVAL), kernel.answers[1].Error)
 }
 
@@ -205,10 +206,10 @@ func TestARestartedBindIsNotRunNativelyOnceAHelperDidIt(t *testing.T) {
 	target := &fakeTarget{memory: make([]byte, 20), onSocket: socketOf(t, unix.AF_UNIX, unix.SOCK_STREAM)}
 	s, kernel := newFakeSession(t, "0", target)
 	s.kernel = &withdrawOnRespond{fakeNotifier: kernel, id: 1}
-	s.handle(bindNotification(1, 20), true)
+	s.handle(bindNotification(1, 20), &workspace{neutral: true})
 	target.alone = true
-	s.handle(bindNotification(2, 20), true)
-	s.handle(bindNotification(3, 20), true)
+	s.handle(bindNotification(2, 20), &workspace{neutral: true})
+	s.handle(bindNotification(3, 20), &workspace{neutral: true})
 	require.Equal(t, []response{{ID: 1}, {ID: 2}, {ID: 3, Flags: respondContinue}}, kernel.answers)
 }
 
@@ -224,7 +225,7 @@ func TestTheSocketDecidesNotTheSockaddr(t *testing.T) {
 	forbidden := freePort(t)
 	for _, family := range []uint16{unix.AF_INET, unix.AF_UNSPEC, unix.AF_UNIX, unix.AF_INET6} {
 		s, kernel := newFakeSession(t, "1", &fakeTarget{memory: ipv4(family, forbidden), onSocket: socketOf(t, unix.AF_INET, unix.SOCK_STREAM)})
-		s.handle(bindNotification(1, 16), true)
+		s.handle(bindNotification(1, 16), &workspace{neutral: true})
 		require.Equal(t, -int32(unix.EPERM), kernel.answers[0].Error)
 	}
 }
@@ -235,7 +236,7 @@ func TestOtherFamiliesRunNativelyOnlyWhenNobodyCanSwapTheSocket(t *testing.T) {
 	for _, alone := range []bool{true, false} {
 		target := &fakeTarget{memory: path, alone: alone, onSocket: socketOf(t, unix.AF_UNIX, unix.SOCK_STREAM)}
 		s, kernel := newFakeSession(t, "1", target)
-		s.handle(bindNotification(1, 20), true)
+		s.handle(bindNotification(1, 20), &workspace{neutral: true})
 		require.Equal(t, alone, kernel.answers[0].Flags == respondContinue)
 		require.Equal(t, !alone, target.actedWith != nil)
 	}
@@ -248,7 +249,7 @@ func TestSocketcallNeverRunsNatively(t *testing.T) {
 	}
 	target := &fakeTarget{memory: memory, alone: true, onSocket: socketOf(t, unix.AF_UNIX, unix.SOCK_STREAM)}
 	s, kernel := newFakeSession(t, "1", target)
-	s.handle(&notification{ID: 1, PID: 42, Arch: unix.AUDIT_ARCH_I386, NR: 102, Args: [6]uint64{socketcallBind, 0}}, true)
+	s.handle(&notification{ID: 1, PID: 42, Arch: unix.AUDIT_ARCH_I386, NR: 102, Args: [6]uint64{socketcallBind, 0}}, &workspace{neutral: true})
 	require.Equal(t, []response{{ID: 1}}, kernel.answers)
 	require.Len(t, target.actedWith, 20)
 }
@@ -256,7 +257,7 @@ func TestSocketcallNeverRunsNatively(t *testing.T) {
 func TestWhatCannotBeActedIsRefusedWhateverTheReason(t *testing.T) {
 	target := &fakeTarget{memory: make([]byte, 20), onSocket: socketOf(t, unix.AF_UNIX, unix.SOCK_STREAM), actErr: errors.Join(errNotActed, unix.ESRCH)}
 	s, kernel := newFakeSession(t, "1", target)
-	s.handle(bindNotification(1, 20), true)
+	s.handle(bindNotification(1, 20), &workspace{neutral: true})
 	require.Equal(t, -int32(unix.EPERM), kernel.answers[0].Error)
 }
 
@@ -264,7 +265,7 @@ func TestAnInternetBindIsNeverAnsweredByContinue(t *testing.T) {
 	for _, typ := range []int{unix.SOCK_STREAM, unix.SOCK_DGRAM} {
 		target := &fakeTarget{memory: ipv4(unix.AF_INET, 0), alone: true, onSocket: socketOf(t, unix.AF_INET, typ)}
 		s, kernel := newFakeSession(t, "0", target)
-		s.handle(bindNotification(1, 16), true)
+		s.handle(bindNotification(1, 16), &workspace{neutral: true})
 		require.Equal(t, []response{{ID: 1}}, kernel.answers)
 	}
 }
@@ -309,4 +310,16 @@ func TestAMissingKernelInterfaceIsNamedWithItsVersion(t *testing.T) {
 		require.ErrorContains(t, checkKernel(missing), p.what+": it needs "+p.since)
 	}
 	require.NoError(t, checkKernel(probes))
+}
+
+// A log level that prints no allowed bind must not have it cost anything.
+func TestAnAllowedBindAllocatesNothing(t *testing.T) {
+	port := freePort(t)
+	s, kernel := newFakeSession(t, fmt.Sprint(port), &fakeTarget{memory: ipv4(unix.AF_INET, port, 127, 0, 0, 1), onSocket: func() (int, error) {
+		return unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	}})
+	kernel.answers = make([]response, 0, 1000)
+	n, space := bindNotification(1, 16), &workspace{neutral: true}
+	require.Zero(t, testing.AllocsPerRun(200, func() { s.handle(n, space) }))
+	require.Equal(t, response{ID: 1}, kernel.answers[0])
 }

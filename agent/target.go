@@ -37,6 +37,8 @@ const pidfdThread = unix.O_EXCL
 type thread struct {
 	tid   int
 	pidfd int
+	exact bool // the pidfd is the thread's, not its leader's
+	kept  bool // by threads, beyond this notification
 }
 
 // errUnreadable is the reason why a target can't be looked into; its bind is
@@ -45,18 +47,54 @@ var errUnreadable = errors.New("its process can't be looked into (it made itself
 
 // openThread takes hold of the thread tid. The id may have been reused since
 // the notification came: whoever opens it asks notifier.valid afterwards.
-func openThread(tid uint32) (*thread, error) {
+func openThread(tid uint32) (thread, error) {
 	if tid == 0 {
-		return nil, errors.New("its process is not visible from the agent's pid namespace: run the agent in the host's")
+		return thread{}, errors.New("its process is not visible from the agent's pid namespace: run the agent in the host's")
 	}
 	pidfd, err := unix.PidfdOpen(int(tid), pidfdThread)
+	exact := err == nil
 	if errors.Is(err, unix.EINVAL) {
 		pidfd, err = openLeader(int(tid))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open a pidfd of thread %d: %w", tid, err)
+		return thread{}, fmt.Errorf("open a pidfd of thread %d: %w", tid, err)
 	}
-	return &thread{tid: int(tid), pidfd: pidfd}, nil
+	return thread{tid: int(tid), pidfd: pidfd, exact: exact}, nil
+}
+
+// threads keeps the pidfds of the threads that a worker served last, for as
+// long as it stays with their session. A thread's pidfd never means another
+// one: once it is gone ESRCH is all that it says, whoever has the id by then. A
+// leader's pidfd is not kept, since a thread can leave its leader's file table.
+type threads [8]thread
+
+// open is openThread, with the pidfd from before if there is one.
+func (known *threads) open(tid uint32) (target, error) {
+	t := &known[tid%uint32(len(known))]
+	if t.kept && t.tid == int(tid) {
+		return t, nil
+	}
+	fresh, err := openThread(tid)
+	if err != nil {
+		return nil, err
+	}
+	t.forget()
+	*t = fresh
+	t.kept = fresh.exact
+	return t, nil
+}
+
+func (known *threads) forget() {
+	for i := range known {
+		known[i].forget()
+	}
+}
+
+func (t *thread) forget() {
+	if t.kept {
+		unix.Close(t.pidfd)
+		t.kept = false
+	}
 }
 
 // openLeader serves kernels before 6.9, whose pidfds know thread groups only.
@@ -86,11 +124,23 @@ func (t *thread) exclusive() bool { return exclusiveFiles(t.tid) }
 
 func (t *thread) foreign() bool { return !t.sharesWithUs("ns/user") }
 
-func (t *thread) close() { unix.Close(t.pidfd) }
+func (t *thread) close() {
+	if !t.kept {
+		unix.Close(t.pidfd)
+	}
+}
 
 func (t *thread) socket(fd int) (int, error) {
-	dup, err := unix.PidfdGetfd(t.pidfd, fd, 0)
-	if errors.Is(err, unix.EPERM) {
+	dup, err := rawPidfdGetfd(t.pidfd, fd)
+	if err == unix.ESRCH && t.kept { // of a thread that had the id before
+		t.forget()
+		if *t, err = openThread(uint32(t.tid)); err != nil {
+			return -1, err
+		}
+		t.kept = t.exact
+		dup, err = rawPidfdGetfd(t.pidfd, fd)
+	}
+	if err == unix.EPERM {
 		return -1, errUnreadable
 	}
 	return dup, err

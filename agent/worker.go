@@ -24,9 +24,9 @@ const (
 
 // A worker is one OS thread that takes notifications.
 type worker struct {
-	engine  *Engine
-	neutral bool // becomeNeutral
-	n       notification
+	engine *Engine
+	n      notification
+	space  workspace
 
 	// turn is the number of the call in hand and, in its two lowest bits, how
 	// it stands. session is what the call came from.
@@ -63,7 +63,7 @@ func (e *Engine) startWorker(started chan<- error) {
 			e.log.WithError(err).Error("a worker thread can't be used")
 			return
 		}
-		w := &worker{engine: e, neutral: neutral}
+		w := &worker{engine: e, space: workspace{neutral: neutral}}
 		e.mu.Lock()
 		e.workers[w] = struct{}{}
 		e.mu.Unlock()
@@ -121,6 +121,7 @@ func (w *worker) serve(s *session) {
 	w.session.Store(s)
 	e.watchBusy()
 	err := w.receiveAll(s)
+	w.space.threads.forget()
 	e.busy.Add(-1)
 	s.leave()
 	if err != nil {
@@ -148,7 +149,7 @@ func (w *worker) receiveAll(s *session) error {
 func (w *worker) handle(s *session) bool {
 	turn := (w.turn.Load() | turnMask) + 1 | turnTaken
 	w.turn.Store(turn)
-	s.handle(&w.n, w.neutral)
+	s.handle(&w.n, &w.space)
 	return w.turn.CompareAndSwap(turn, turn&^turnMask)
 }
 
