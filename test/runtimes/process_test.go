@@ -21,7 +21,7 @@ death = ctypes.c_int()
 ctypes.CDLL(None).prctl(2, ctypes.byref(death)) # PR_GET_PDEATHSIG
 print(sys.argv[1:], os.getcwd(), os.getppid(), "killed by", death.value, resource.getrlimit(resource.RLIMIT_NOFILE))
 print(sorted(os.environ.items()), sorted(os.listdir("/proc/self/fd")))
-print([line for line in open("/proc/self/status") if line.startswith(("Sig", "Shd", "Cap", "NoNewPrivs", "Uid", "Gid", "Groups"))])
+print([line for line in open("/proc/self/status") if line.startswith(("SigP", "SigB", "SigI", "SigC", "Shd", "Cap", "NoNewPrivs", "Uid", "Gid", "Groups"))])
 `
 
 // A runtime must not see whether it was started by the shim.
