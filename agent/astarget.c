@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 /*
@@ -44,6 +45,16 @@ static void raise_permitted(void)
 	set_caps(permitted, permitted);
 }
 
+/*
+ * As the target's user the helper could be traced by the target, and it holds
+ * a copy of our memory. Every change of credentials resets both settings.
+ */
+static void guard(void)
+{
+	syscall(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+}
+
 static int take_ids(const struct as_target *t)
 {
 	/* The capabilities outlive the change of ids until they are set below. */
@@ -54,6 +65,34 @@ static int take_ids(const struct as_target *t)
 		return -1;
 	syscall(SYS_setfsgid, t->fsgid);
 	syscall(SYS_setfsuid, t->fsuid);
+	raise_permitted();
+	return 0;
+}
+
+/*
+ * Who enters a user namespace needs CAP_SYS_ADMIN over it, which the owner of an
+ * ancestor has if he stands in that one's parent: user_namespaces(7). So
+ * nobody needs it out here. Its effective uid goes back as seen from inside.
+ */
+static int enter_userns(const struct as_target *t)
+{
+	if (syscall(SYS_setns, t->userns, CLONE_NEWUSER) == 0)
+		return 0;
+	if (errno != EPERM || syscall(SYS_setresuid, -1, t->owner, -1) < 0)
+		return -1;
+	guard();
+	raise_permitted();
+	if (syscall(SYS_setns, t->userns, CLONE_NEWUSER) < 0)
+		return -1;
+	guard();
+	if (t->euid_in == (uid_t)-1 || t->fsuid_in == (uid_t)-1) {
+		errno = EOVERFLOW;
+		return -1;
+	}
+	syscall(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
+	if (syscall(SYS_setresuid, -1, t->euid_in, -1) < 0)
+		return -1;
+	syscall(SYS_setfsuid, t->fsuid_in);
 	raise_permitted();
 	return 0;
 }
@@ -93,17 +132,26 @@ static void close_others(const struct as_target *t, int pipe_write)
 }
 
 /*
- * As the target's user the helper could be traced by the target, and it holds
- * a copy of our memory. Every change of credentials resets both settings.
+ * Nobody else could: a helper that has the target's ids is not ours to kill
+ * without CAP_KILL. The default action of the alarm ends a call that only
+ * SIGKILL would, unless the file system does not even let go for that.
  */
-static void guard(void)
+static void limit_time(void)
 {
-	syscall(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
-	syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	static const char by_default[64]; /* a struct kernel_sigaction: SIG_DFL is 0 */
+	struct itimerval limit = {.it_value.tv_sec = ACT_SECONDS};
+	sigset_t alarm_only;
+
+	syscall(SYS_rt_sigaction, SIGALRM, by_default, NULL, _NSIG / 8);
+	syscall(SYS_setitimer, ITIMER_REAL, &limit, NULL);
+	sigemptyset(&alarm_only);
+	sigaddset(&alarm_only, SIGALRM);
+	syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &alarm_only, NULL, _NSIG / 8);
 }
 
 static void act(const struct as_target *t, struct as_target_result *r)
 {
+	limit_time();
 	guard();
 	raise_permitted();
 
@@ -118,7 +166,7 @@ static void act(const struct as_target *t, struct as_target_result *r)
 	 */
 	int rooted = take_root(t) == 0;
 	r->stage = STAGE_USERNS;
-	if (t->userns >= 0 && syscall(SYS_setns, t->userns, CLONE_NEWUSER) < 0)
+	if (t->userns >= 0 && enter_userns(t) < 0)
 		goto failed;
 	r->stage = STAGE_ROOT;
 	if (!rooted && take_root(t) < 0)

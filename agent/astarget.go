@@ -20,9 +20,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// actLimit bounds how long a call made for the target may take: a path on a
-// hung file system holds its caller, and not for ever.
-const actLimit = 30 * time.Second
+// actLimit is when the helper ends itself.
+const actLimit = C.ACT_SECONDS * time.Second
 
 // errNotActed says that the call could not be made in the target's context;
 // the call itself was not made.
@@ -129,6 +128,7 @@ func (t *thread) context() (c *C.struct_as_target, release func(), err error) {
 		fds = append(fds, fd)
 		return C.int(fd)
 	}
+	c.euid_in, c.fsuid_in = C.uid_t(unmapped), C.uid_t(unmapped)
 	if !t.sharesWithUs("ns/user") {
 		c.userns = open("ns/user", unix.O_RDONLY)
 	}
@@ -146,6 +146,13 @@ func (t *thread) context() (c *C.struct_as_target, release func(), err error) {
 	c.umask, c.caps = C.uint(status.umask), C.uint64_t(status.effective)
 	c.ruid, c.euid, c.suid, c.fsuid = C.uid_t(status.uid[0]), C.uid_t(status.uid[1]), C.uid_t(status.uid[2]), C.uid_t(status.uid[3])
 	c.rgid, c.egid, c.sgid, c.fsgid = C.gid_t(status.gid[0]), C.gid_t(status.gid[1]), C.gid_t(status.gid[2]), C.gid_t(status.gid[3])
+	if c.userns >= 0 {
+		door, err := t.userNamespace(int(c.userns), status.uid[1], status.uid[3])
+		if err != nil {
+			return nil, release, err
+		}
+		c.owner, c.euid_in, c.fsuid_in = C.uid_t(door.owner), C.uid_t(door.euid), C.uid_t(door.fsuid)
+	}
 	if ours, err := (&thread{tid: unix.Gettid()}).credentials(); err != nil || ours.uid != status.uid || ours.gid != status.gid || !slices.Equal(ours.groups, status.groups) {
 		c.ids = 1
 	}
