@@ -70,31 +70,46 @@ static int take_ids(const struct as_target *t)
 }
 
 /*
- * Who enters a user namespace needs CAP_SYS_ADMIN over it, which the owner of an
- * ancestor has if he stands in that one's parent: user_namespaces(7). So
- * nobody needs it out here. Its effective uid goes back as seen from inside.
+ * Who enters a user namespace needs CAP_SYS_ADMIN in it. Its owner has that if he
+ * stands in its parent, and inside it everybody begins with every capability,
+ * over the namespaces within, too: user_namespaces(7). So nobody needs
+ * CAP_SYS_ADMIN out here.
  */
-static int enter_userns(const struct as_target *t)
+static int enter_as_owner(const struct as_target *t)
 {
-	if (syscall(SYS_setns, t->userns, CLONE_NEWUSER) == 0)
-		return 0;
-	if (errno != EPERM || syscall(SYS_setresuid, -1, t->owner, -1) < 0)
-		return -1;
-	guard();
-	raise_permitted();
-	if (syscall(SYS_setns, t->userns, CLONE_NEWUSER) < 0)
-		return -1;
-	guard();
-	if (t->euid_in == (uid_t)-1 || t->fsuid_in == (uid_t)-1) {
-		errno = EOVERFLOW;
+	uid_t real, owner, euid;
+
+	/* Inside, ids have other numbers: the saved uid takes the effective one along. */
+	if (t->fsuid != t->euid) {
+		errno = EOPNOTSUPP;
 		return -1;
 	}
-	syscall(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
-	if (syscall(SYS_setresuid, -1, t->euid_in, -1) < 0)
+	if (syscall(SYS_setresuid, -1, t->owner, t->euid) < 0)
 		return -1;
-	syscall(SYS_setfsuid, t->fsuid_in);
+	guard();
+	if (syscall(SYS_setns, t->outer, CLONE_NEWUSER) < 0)
+		return -1;
+	guard();
+	syscall(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
+	syscall(SYS_getresuid, &real, &owner, &euid);
+	/*
+	 * An id that the namespace has no number for looks like nobody's. Without
+	 * the capability the kernel takes the number for the saved uid only if it is.
+	 */
+	set_caps(permitted_caps(), permitted_caps() & ~(1ULL << CAP_SETUID));
+	if (syscall(SYS_setresuid, -1, euid, -1) < 0)
+		return -1;
 	raise_permitted();
 	return 0;
+}
+
+static int enter_userns(const struct as_target *t)
+{
+	if (t->userns < 0 || syscall(SYS_setns, t->userns, CLONE_NEWUSER) == 0)
+		return 0;
+	if (errno != EPERM || enter_as_owner(t) < 0)
+		return -1;
+	return t->userns == t->outer ? 0 : syscall(SYS_setns, t->userns, CLONE_NEWUSER);
 }
 
 static int take_root(const struct as_target *t)
@@ -114,7 +129,7 @@ static int take_root(const struct as_target *t)
  */
 static void close_others(const struct as_target *t, int pipe_write)
 {
-	int keep[] = {t->sock, t->userns, t->root, t->cwd, pipe_write};
+	int keep[] = {t->sock, t->userns, t->outer, t->root, t->cwd, pipe_write};
 	int n = sizeof keep / sizeof *keep;
 	for (int from = 0;;) {
 		int next = -1;
@@ -166,7 +181,7 @@ static void act(const struct as_target *t, struct as_target_result *r)
 	 */
 	int rooted = take_root(t) == 0;
 	r->stage = STAGE_USERNS;
-	if (t->userns >= 0 && enter_userns(t) < 0)
+	if (enter_userns(t) < 0)
 		goto failed;
 	r->stage = STAGE_ROOT;
 	if (!rooted && take_root(t) < 0)

@@ -115,7 +115,7 @@ func (t *thread) context() (c *C.struct_as_target, release func(), err error) {
 		}
 		C.free(groups)
 	}
-	c = &C.struct_as_target{userns: -1, root: -1}
+	c = &C.struct_as_target{userns: -1, outer: -1, root: -1}
 	open := func(name string, flags int) C.int {
 		if err != nil {
 			return -1
@@ -128,9 +128,15 @@ func (t *thread) context() (c *C.struct_as_target, release func(), err error) {
 		fds = append(fds, fd)
 		return C.int(fd)
 	}
-	c.euid_in, c.fsuid_in = C.uid_t(unmapped), C.uid_t(unmapped)
 	if !t.sharesWithUs("ns/user") {
 		c.userns = open("ns/user", unix.O_RDONLY)
+	}
+	if err == nil && c.userns >= 0 {
+		outer, owner, outerErr := belowOurs(int(c.userns))
+		if outer >= 0 && outer != int(c.userns) {
+			fds = append(fds, outer)
+		}
+		c.outer, c.owner, err = C.int(outer), C.uid_t(owner), outerErr
 	}
 	if !t.sharesWithUs("root") {
 		c.root = open("root", unix.O_PATH|unix.O_DIRECTORY)
@@ -146,13 +152,6 @@ func (t *thread) context() (c *C.struct_as_target, release func(), err error) {
 	c.umask, c.caps = C.uint(status.umask), C.uint64_t(status.effective)
 	c.ruid, c.euid, c.suid, c.fsuid = C.uid_t(status.uid[0]), C.uid_t(status.uid[1]), C.uid_t(status.uid[2]), C.uid_t(status.uid[3])
 	c.rgid, c.egid, c.sgid, c.fsgid = C.gid_t(status.gid[0]), C.gid_t(status.gid[1]), C.gid_t(status.gid[2]), C.gid_t(status.gid[3])
-	if c.userns >= 0 {
-		door, err := t.userNamespace(int(c.userns), status.uid[1], status.uid[3])
-		if err != nil {
-			return nil, release, err
-		}
-		c.owner, c.euid_in, c.fsuid_in = C.uid_t(door.owner), C.uid_t(door.euid), C.uid_t(door.fsuid)
-	}
 	if ours, err := (&thread{tid: unix.Gettid()}).credentials(); err != nil || ours.uid != status.uid || ours.gid != status.gid || !slices.Equal(ours.groups, status.groups) {
 		c.ids = 1
 	}

@@ -16,10 +16,9 @@ struct as_target {
 	unsigned len;
 	unsigned char data[128];
 
-	int userns;      /* -1: the target is in ours */
-	uid_t owner;     /* of the namespace below ours that holds it */
-	uid_t euid_in;   /* euid and fsuid as userns has them; -1: it has not */
-	uid_t fsuid_in;
+	int userns;  /* -1: the target is in ours */
+	int outer;   /* userns, or its ancestor, whose parent is ours */
+	uid_t owner; /* of outer */
 	int root;   /* -1: the target's root is ours */
 	int cwd;
 	unsigned umask;

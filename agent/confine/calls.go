@@ -12,7 +12,7 @@ import (
 const plain = `
 	Targets: pidfd_open pidfd_getfd process_vm_readv kcmp
 	Sockets: bind listen setsockopt getsockopt getsockname getpeername shutdown accept4 recvmsg
-	Helper: capget capset setgroups setresgid setresuid setfsgid setfsuid fchdir chroot umask close_range setitimer
+	Helper: capget capset setgroups setresgid setresuid getresuid setfsgid setfsuid fchdir chroot umask close_range setitimer
 		wait4 waitid
 	Files: read readv pread64 write writev close fcntl fstat newfstatat statx readlinkat getdents64 lseek pipe2
 		faccessat faccessat2 uname

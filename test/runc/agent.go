@@ -106,6 +106,12 @@ func copyOf(t testing.TB, program, dir string) string {
 // Pid is the agent's process.
 func (a *Agent) Pid() int { return a.process.Process.Pid }
 
+// Await waits until the agent's log has the text.
+func (a *Agent) Await(t testing.TB, text string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return strings.Contains(a.Log(t), text) }, patience, 10*time.Millisecond, "not in the agent's log: %s", text)
+}
+
 // Stop asks the agent to end, as an init system would.
 func (a *Agent) Stop(t testing.TB) {
 	t.Helper()
