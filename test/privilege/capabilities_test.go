@@ -4,9 +4,6 @@ package privilege
 
 import (
 	"maps"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -127,12 +124,7 @@ func behaviours(t *testing.T, agent *runc.Agent, p place, rootfs string) map[str
 // rootfs has the program, and can be entered by every user.
 func rootfs(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "privilege-")
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	require.NoError(t, os.Chmod(dir, 0o755))
-	out, err := exec.Command("gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-static", "-pthread", "-I../probes/testdata",
-		"-o", filepath.Join(dir, "behaviours"), "testdata/behaviours.c").CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	dir := directory(t)
+	compile(t, dir, "behaviours")
 	return dir
 }
