@@ -5,7 +5,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 BUILD_NEEDS := gcc libc6-dev libseccomp-dev pkg-config
 DEMO_NEEDS := runc busybox-static jq
-TEST_NEEDS := podman containerd conmon skopeo crun uidmap gcc-multilib perl python3 nginx-light redis-server postgresql openssh-server openssh-client
+TEST_NEEDS := systemd podman containerd conmon skopeo crun uidmap gcc-multilib perl python3 nginx-light redis-server postgresql openssh-server openssh-client
 
 .PHONY: build demo test tools lint race fuzz clean
 .DEFAULT_GOAL := build

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 /*
@@ -44,6 +45,16 @@ static void raise_permitted(void)
 	set_caps(permitted, permitted);
 }
 
+/*
+ * As the target's user the helper could be traced by the target, and it holds
+ * a copy of our memory. Every change of credentials resets both settings.
+ */
+static void guard(void)
+{
+	syscall(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+}
+
 static int take_ids(const struct as_target *t)
 {
 	/* The capabilities outlive the change of ids until they are set below. */
@@ -56,6 +67,49 @@ static int take_ids(const struct as_target *t)
 	syscall(SYS_setfsuid, t->fsuid);
 	raise_permitted();
 	return 0;
+}
+
+/*
+ * Who enters a user namespace needs CAP_SYS_ADMIN in it. Its owner has that if he
+ * stands in its parent, and inside it everybody begins with every capability,
+ * over the namespaces within, too: user_namespaces(7). So nobody needs
+ * CAP_SYS_ADMIN out here.
+ */
+static int enter_as_owner(const struct as_target *t)
+{
+	uid_t real, owner, euid;
+
+	/* Inside, ids have other numbers: the saved uid takes the effective one along. */
+	if (t->fsuid != t->euid) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	if (syscall(SYS_setresuid, -1, t->owner, t->euid) < 0)
+		return -1;
+	guard();
+	if (syscall(SYS_setns, t->outer, CLONE_NEWUSER) < 0)
+		return -1;
+	guard();
+	syscall(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
+	syscall(SYS_getresuid, &real, &owner, &euid);
+	/*
+	 * An id that the namespace has no number for looks like nobody's. Without
+	 * the capability the kernel takes the number for the saved uid only if it is.
+	 */
+	set_caps(permitted_caps(), permitted_caps() & ~(1ULL << CAP_SETUID));
+	if (syscall(SYS_setresuid, -1, euid, -1) < 0)
+		return -1;
+	raise_permitted();
+	return 0;
+}
+
+static int enter_userns(const struct as_target *t)
+{
+	if (t->userns < 0 || syscall(SYS_setns, t->userns, CLONE_NEWUSER) == 0)
+		return 0;
+	if (errno != EPERM || enter_as_owner(t) < 0)
+		return -1;
+	return t->userns == t->outer ? 0 : syscall(SYS_setns, t->userns, CLONE_NEWUSER);
 }
 
 static int take_root(const struct as_target *t)
@@ -75,7 +129,7 @@ static int take_root(const struct as_target *t)
  */
 static void close_others(const struct as_target *t, int pipe_write)
 {
-	int keep[] = {t->sock, t->userns, t->root, t->cwd, pipe_write};
+	int keep[] = {t->sock, t->userns, t->outer, t->root, t->cwd, pipe_write};
 	int n = sizeof keep / sizeof *keep;
 	for (int from = 0;;) {
 		int next = -1;
@@ -93,17 +147,26 @@ static void close_others(const struct as_target *t, int pipe_write)
 }
 
 /*
- * As the target's user the helper could be traced by the target, and it holds
- * a copy of our memory. Every change of credentials resets both settings.
+ * Nobody else could: a helper that has the target's ids is not ours to kill
+ * without CAP_KILL. The default action of the alarm ends a call that only
+ * SIGKILL would, unless the file system does not even let go for that.
  */
-static void guard(void)
+static void limit_time(void)
 {
-	syscall(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
-	syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	static const char by_default[64]; /* a struct kernel_sigaction: SIG_DFL is 0 */
+	struct itimerval limit = {.it_value.tv_sec = ACT_SECONDS};
+	sigset_t alarm_only;
+
+	syscall(SYS_rt_sigaction, SIGALRM, by_default, NULL, _NSIG / 8);
+	syscall(SYS_setitimer, ITIMER_REAL, &limit, NULL);
+	sigemptyset(&alarm_only);
+	sigaddset(&alarm_only, SIGALRM);
+	syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &alarm_only, NULL, _NSIG / 8);
 }
 
 static void act(const struct as_target *t, struct as_target_result *r)
 {
+	limit_time();
 	guard();
 	raise_permitted();
 
@@ -118,7 +181,7 @@ static void act(const struct as_target *t, struct as_target_result *r)
 	 */
 	int rooted = take_root(t) == 0;
 	r->stage = STAGE_USERNS;
-	if (t->userns >= 0 && syscall(SYS_setns, t->userns, CLONE_NEWUSER) < 0)
+	if (enter_userns(t) < 0)
 		goto failed;
 	r->stage = STAGE_ROOT;
 	if (!rooted && take_root(t) < 0)

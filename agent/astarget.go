@@ -20,9 +20,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// actLimit bounds how long a call made for the target may take: a path on a
-// hung file system holds its caller, and not for ever.
-const actLimit = 30 * time.Second
+// actLimit is when the helper ends itself.
+const actLimit = C.ACT_SECONDS * time.Second
 
 // errNotActed says that the call could not be made in the target's context;
 // the call itself was not made.
@@ -116,7 +115,7 @@ func (t *thread) context() (c *C.struct_as_target, release func(), err error) {
 		}
 		C.free(groups)
 	}
-	c = &C.struct_as_target{userns: -1, root: -1}
+	c = &C.struct_as_target{userns: -1, outer: -1, root: -1}
 	open := func(name string, flags int) C.int {
 		if err != nil {
 			return -1
@@ -131,6 +130,13 @@ func (t *thread) context() (c *C.struct_as_target, release func(), err error) {
 	}
 	if !t.sharesWithUs("ns/user") {
 		c.userns = open("ns/user", unix.O_RDONLY)
+	}
+	if err == nil && c.userns >= 0 {
+		outer, owner, outerErr := belowOurs(int(c.userns))
+		if outer >= 0 && outer != int(c.userns) {
+			fds = append(fds, outer)
+		}
+		c.outer, c.owner, err = C.int(outer), C.uid_t(owner), outerErr
 	}
 	if !t.sharesWithUs("root") {
 		c.root = open("root", unix.O_PATH|unix.O_DIRECTORY)

@@ -4,6 +4,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* How long a call made for the target may take: a path on a hung file system holds its caller, and not for ever. */
+enum { ACT_SECONDS = 30 };
+
 enum { ACT_BIND = 1, ACT_LISTEN = 2, ACT_SETSOCKOPT = 3 };
 
 /* What the helper process does, and as whom. */
@@ -13,7 +16,9 @@ struct as_target {
 	unsigned len;
 	unsigned char data[128];
 
-	int userns; /* -1: the target is in ours */
+	int userns;  /* -1: the target is in ours */
+	int outer;   /* userns, or its ancestor, whose parent is ours */
+	uid_t owner; /* of outer */
 	int root;   /* -1: the target's root is ours */
 	int cwd;
 	unsigned umask;

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/port-restricter/port-restricter/agent"
+	"github.com/port-restricter/port-restricter/agent/confine"
 	"github.com/port-restricter/port-restricter/config"
 )
 
@@ -41,6 +42,14 @@ func newAgent() *cobra.Command {
 }
 
 func serve(ctx context.Context, log *logrus.Logger, socket string) error {
+	listener, err := agent.Listen(socket, log)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	if err := confine.DropCapabilities(); err != nil {
+		return err
+	}
 	engine, err := agent.NewEngine(log, func(state *specs.ContainerProcessState) (config.Policy, error) {
 		return config.FromState(state.State.Annotations, state.Metadata)
 	})
@@ -48,8 +57,8 @@ func serve(ctx context.Context, log *logrus.Logger, socket string) error {
 		return err
 	}
 	defer engine.Close()
-	listener, err := agent.Listen(socket, log)
-	if err != nil {
+	// Until here nobody was served.
+	if err := confine.LoadFilter(); err != nil {
 		return err
 	}
 	log.WithField("socket", socket).Info("listening")

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -36,15 +37,34 @@ type Agent struct {
 	process     *exec.Cmd
 }
 
-// StartAgent returns once runtimes can connect. The agent ends with the test.
+// StartAgent starts it as our systemd unit would, and returns once runtimes can
+// connect. The agent ends with the test.
 func StartAgent(t testing.TB) *Agent {
 	t.Helper()
-	dir, done := t.TempDir(), make(chan struct{})
+	return startAgent(t, asUnit(Capabilities(t)))
+}
+
+// StartAgentAsRoot starts it with all that root has.
+func StartAgentAsRoot(t testing.TB) *Agent {
+	t.Helper()
+	return startAgent(t, nil)
+}
+
+// StartAgentWith starts it as the unit would, but with these capabilities.
+func StartAgentWith(t testing.TB, capabilities []string) *Agent {
+	t.Helper()
+	return startAgent(t, asUnit(capabilities))
+}
+
+func startAgent(t testing.TB, as []string) *Agent {
+	t.Helper()
+	dir, done := directoryOfAgent(t), make(chan struct{})
 	a := &Agent{Socket: filepath.Join(dir, "agent.sock"), Done: done, binary: Binary(t), log: filepath.Join(dir, "log")}
 	log, err := os.Create(a.log)
 	require.NoError(t, err)
 	defer log.Close()
-	a.process = exec.Command(a.binary, "agent", "--verbose", "--socket", a.Socket)
+	argv := append(as, copyOf(t, a.binary, dir), "agent", "--verbose", "--socket", a.Socket)
+	a.process = exec.Command(argv[0], argv[1:]...)
 	a.process.Stderr = log
 	require.NoError(t, a.process.Start())
 	go func() { _ = a.process.Wait(); close(done) }()
@@ -58,6 +78,38 @@ func StartAgent(t testing.TB) *Agent {
 	})
 	require.Eventually(t, func() bool { _, err := os.Stat(a.Socket); return err == nil }, patience, 10*time.Millisecond, "the agent made no socket: %s", a.log)
 	return a
+}
+
+// directoryOfAgent is one that its user can reach and write to; t.TempDir is closed to
+// other users.
+func directoryOfAgent(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "agent-")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	user, err := strconv.Atoi(agentUser)
+	require.NoError(t, err)
+	require.NoError(t, os.Chown(dir, user, user))
+	require.NoError(t, os.Chmod(dir, 0o755))
+	return dir
+}
+
+func copyOf(t testing.TB, program, dir string) string {
+	t.Helper()
+	text, err := os.ReadFile(program)
+	require.NoError(t, err)
+	path := filepath.Join(dir, filepath.Base(program))
+	require.NoError(t, os.WriteFile(path, text, 0o755))
+	return path
+}
+
+// Pid is the agent's process.
+func (a *Agent) Pid() int { return a.process.Process.Pid }
+
+// Await waits until the agent's log has the text.
+func (a *Agent) Await(t testing.TB, text string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return strings.Contains(a.Log(t), text) }, patience, 10*time.Millisecond, "not in the agent's log: %s", text)
 }
 
 // Stop asks the agent to end, as an init system would.

@@ -1,0 +1,161 @@
+package confine
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+
+	seccomp "github.com/seccomp/libseccomp-golang"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// role makes the test binary a process that tries every call, confined or not.
+const role = "PORT_RESTRICTER_CONFINE_TEST"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(role) {
+	case "":
+		os.Exit(m.Run())
+	case "confined":
+		if err := LoadFilter(); err != nil {
+			panic(err)
+		}
+	}
+	tryAll(offTheList)
+	tryAll(onTheList)
+}
+
+// A try makes a call in a way that the kernel refuses, or that does no harm,
+// so that ENOSYS says that the filter was there first.
+type try struct {
+	name string
+	make func() unix.Errno
+}
+
+func raw(nr uintptr, args ...uintptr) func() unix.Errno {
+	return func() unix.Errno {
+		var a [6]uintptr
+		copy(a[:], args)
+		_, _, errno := unix.RawSyscall6(nr, a[0], a[1], a[2], a[3], a[4], a[5])
+		return errno
+	}
+}
+
+func open(flags int) func() unix.Errno {
+	return func() unix.Errno {
+		fd, err := unix.Open("/dev/null", flags, 0)
+		if err != nil {
+			return err.(unix.Errno)
+		}
+		unix.Close(fd)
+		return 0
+	}
+}
+
+const nowhere = ^uintptr(0) // no address, fd, or process
+
+var parent = uintptr(os.Getppid())
+
+var offTheList = []try{
+	{"execve", raw(unix.SYS_EXECVE, nowhere)},
+	{"execveat", raw(unix.SYS_EXECVEAT, nowhere, nowhere)},
+	{"ptrace another process", raw(unix.SYS_PTRACE, unix.PTRACE_SEIZE, nowhere)},
+	{"write another's memory", raw(unix.SYS_PROCESS_VM_WRITEV, nowhere, 0, 0, 0, 0, 0)},
+	{"socket", raw(unix.SYS_SOCKET, unix.AF_PACKET, nowhere)},
+	{"connect", raw(unix.SYS_CONNECT, nowhere)},
+	{"sendmsg", raw(unix.SYS_SENDMSG, nowhere)},
+	{"open for writing", open(unix.O_WRONLY)},
+	{"open for both", open(unix.O_RDWR)},
+	{"open and make", open(unix.O_CREAT)},
+	{"openat2", raw(unix.SYS_OPENAT2, nowhere)},
+	{"rename", raw(unix.SYS_RENAMEAT2, nowhere)},
+	{"chmod", raw(unix.SYS_FCHMODAT, nowhere)},
+	{"chown", raw(unix.SYS_FCHOWNAT, nowhere)},
+	{"mkdir", raw(unix.SYS_MKDIRAT, nowhere)},
+	{"link", raw(unix.SYS_LINKAT, nowhere)},
+	{"mount", raw(unix.SYS_MOUNT, nowhere)},
+	{"move_mount", raw(unix.SYS_MOVE_MOUNT, nowhere)},
+	{"unshare", raw(unix.SYS_UNSHARE, nowhere)},
+	{"enter a network namespace", raw(unix.SYS_SETNS, nowhere, unix.CLONE_NEWNET)},
+	{"enter any namespace", raw(unix.SYS_SETNS, nowhere, 0)},
+	{"clone into a user namespace", raw(unix.SYS_CLONE, unix.CLONE_NEWUSER|unix.CLONE_THREAD)},
+	{"clone3", raw(unix.SYS_CLONE3, nowhere, 0)},
+	{"bpf", raw(unix.SYS_BPF, nowhere)},
+	{"io_uring", raw(unix.SYS_IO_URING_SETUP, 0, nowhere)},
+	{"keyctl", raw(unix.SYS_KEYCTL, nowhere)},
+	{"seccomp", raw(unix.SYS_SECCOMP, nowhere)},
+	{"signal another process", raw(unix.SYS_KILL, parent, 0)},
+	{"signal another thread", raw(unix.SYS_TGKILL, parent, parent, 0)},
+	{"signal by pidfd", raw(unix.SYS_PIDFD_SEND_SIGNAL, nowhere, uintptr(unix.SIGTERM))},
+	{"make memory executable", raw(unix.SYS_MPROTECT, 0, 0, unix.PROT_EXEC)},
+	{"map executable memory", raw(unix.SYS_MMAP, 0, 0, unix.PROT_EXEC, unix.MAP_PRIVATE, nowhere)},
+	{"become traceable", raw(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 1)},
+	{"raise ambient capabilities", raw(unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, nowhere)},
+	{"type into a terminal", raw(unix.SYS_IOCTL, 0, unix.TIOCSTI, nowhere)},
+	{"put fds into a target", raw(unix.SYS_IOCTL, nowhere, unix.SECCOMP_IOCTL_NOTIF_ADDFD)},
+}
+
+var onTheList = []try{
+	{"open for reading", open(unix.O_RDONLY)},
+	{"enter a user namespace", raw(unix.SYS_SETNS, nowhere, unix.CLONE_NEWUSER)},
+	{"signal itself", raw(unix.SYS_KILL, uintptr(os.Getpid()), 0)},
+	{"stay untraceable", raw(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0)},
+	{"answer a target", raw(unix.SYS_IOCTL, nowhere, unix.SECCOMP_IOCTL_NOTIF_SEND)},
+	{"take a target's fd", raw(unix.SYS_PIDFD_GETFD, nowhere)},
+	{"map memory", raw(unix.SYS_MMAP, 0, 1, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, nowhere)},
+	{"start a thread, and collect garbage", func() unix.Errno {
+		done := make(chan bool)
+		go func() { runtime.LockOSThread(); done <- true }() // its thread ends with it
+		<-done
+		runtime.GC()
+		return 0
+	}},
+}
+
+// tryAll prints from a thread that was there before the filter, and from one
+// that came after.
+func tryAll(tries []try) {
+	for _, t := range tries {
+		later := make(chan unix.Errno)
+		go func() { runtime.LockOSThread(); later <- t.make() }()
+		fmt.Printf("%s: %s, %s\n", t.name, unix.ErrnoName(t.make()), unix.ErrnoName(<-later))
+	}
+}
+
+func run(t *testing.T, as string) map[string]string {
+	t.Helper()
+	command := exec.Command("/proc/self/exe")
+	command.Env = append(os.Environ(), role+"="+as)
+	out, err := command.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	results := map[string]string{}
+	for line := range strings.Lines(string(out)) {
+		name, result, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		results[name] = result
+	}
+	return results
+}
+
+func TestCallsOffTheListDoNotExist(t *testing.T) {
+	free, confined := run(t, "free"), run(t, "confined")
+	for _, try := range offTheList {
+		require.Equal(t, "ENOSYS, ENOSYS", confined[try.name], try.name)
+		require.NotContains(t, free[try.name], "ENOSYS", "%s: not without a filter either", try.name)
+	}
+	for _, try := range onTheList {
+		require.Equal(t, free[try.name], confined[try.name], try.name)
+		require.NotContains(t, confined[try.name], "ENOSYS", try.name)
+	}
+}
+
+// A call that is misspelt is allowed to nobody.
+func TestEveryCallOfTheListHasANumber(t *testing.T) {
+	for _, r := range list() {
+		_, err := seccomp.GetSyscallFromName(r.name)
+		require.NoError(t, err, r.name)
+	}
+}

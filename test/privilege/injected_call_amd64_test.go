@@ -1,0 +1,85 @@
+package privilege
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/test/runc"
+)
+
+// Somebody has taken over a thread of the agent, and has it make calls.
+func TestACallOffTheListFailsInTheAgent(t *testing.T) {
+	agent := runc.StartAgent(t)
+	agent.Await(t, `"listening"`)
+	require.EqualValues(t, agent.Pid(), callIn(t, agent.Pid(), unix.SYS_GETPID), "it is on the list")
+	require.Equal(t, -int64(unix.ENOSYS), callIn(t, agent.Pid(), unix.SYS_GETPGRP), "it is on no list, and never fails")
+	require.Equal(t, -int64(unix.ENOSYS), callIn(t, agent.Pid(), unix.SYS_EXECVE))
+	agent.Stop(t) // it goes on as if nothing had been
+}
+
+const tracer = "PRIVILEGE_TEST_TRACES"
+
+// TestMain makes the test binary a tracer: one that is not the agent's parent,
+// who also waits for it.
+func TestMain(m *testing.M) {
+	var tid int
+	var number uint64
+	if _, err := fmt.Sscan(os.Getenv(tracer), &tid, &number); err != nil {
+		os.Exit(m.Run())
+	}
+	result, err := inject(tid, number)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Print(result)
+}
+
+// callIn has a thread that waits in the kernel make another call first.
+func callIn(t *testing.T, tid int, number uint64) (result int64) {
+	t.Helper()
+	command := exec.Command("/proc/self/exe")
+	command.Env = append(os.Environ(), fmt.Sprintf("%s=%d %d", tracer, tid, number))
+	got := runc.Finish(t, command)
+	require.Zero(t, got.Code, got.Stderr)
+	_, err := fmt.Sscan(got.Stdout, &result)
+	require.NoError(t, err)
+	return result
+}
+
+func inject(tid int, number uint64) (result int64, err error) {
+	runtime.LockOSThread() // a tracer is a thread
+	var before, after unix.PtraceRegs
+	step := func(next error) {
+		if err == nil {
+			err = next
+		}
+	}
+	wait := func() error {
+		var status unix.WaitStatus
+		_, err := unix.Wait4(tid, &status, unix.WALL, nil)
+		if err == nil && status.StopSignal() != unix.SIGTRAP {
+			err = fmt.Errorf("stopped by %s", status.StopSignal())
+		}
+		return err
+	}
+	step(unix.PtraceSeize(tid))
+	step(unix.PtraceInterrupt(tid))
+	step(wait())
+	step(unix.PtraceGetRegs(tid, &before))
+	call := before
+	call.Rip -= 2 // the instruction that brought it there
+	call.Rax, call.Orig_rax, call.Rdi, call.Rsi, call.Rdx = number, ^uint64(0), 0, 0, 0
+	step(unix.PtraceSetRegs(tid, &call))
+	step(unix.PtraceSingleStep(tid))
+	step(wait())
+	step(unix.PtraceGetRegs(tid, &after))
+	step(unix.PtraceSetRegs(tid, &before))
+	step(unix.PtraceDetach(tid))
+	return int64(after.Rax), err
+}
