@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,7 +23,35 @@ import (
 // process to process ahead of the scan, so a scan counts only when the kernel
 // created no task from its beginning to its end. false is not a proof of the
 // contrary: the caller then acts for the target.
+//
+// kcmp(2) waits for a task that is in execve(2), and any process of the system
+// can stay there as long as it likes (an fd on a hung FUSE file, to be closed on
+// exec). So the wait is bounded, and while a scan hangs there is no other.
 func exclusiveFiles(tid int) bool {
+	if hungScans.Load() > 0 {
+		return false
+	}
+	result := make(chan bool, 1)
+	go func() { result <- scanForSharers(tid) }()
+	select {
+	case exclusive := <-result:
+		return exclusive
+	case <-time.After(scanLimit):
+		hungScans.Add(1)
+		go func() {
+			<-result
+			hungScans.Add(-1)
+		}()
+		return false
+	}
+}
+
+// scanLimit is for all scans of one call.
+const scanLimit = time.Second
+
+var hungScans atomic.Int32
+
+func scanForSharers(tid int) bool {
 	for range 3 {
 		before, err := tasksCreated()
 		if err != nil {

@@ -52,8 +52,27 @@ func (m *merger) notify(c *call, ours []specs.LinuxSyscall) error {
 }
 
 func (m *merger) setsockopt() error {
-	c := m.calls["setsockopt"]
-	others := otherOptions()
+	var refused []specs.LinuxSyscall
+	for _, option := range bindingOptions {
+		refused = append(refused, refusal(uint(unix.EPERM), "setsockopt", option.args()...))
+	}
+	return m.except("setsockopt", refused, otherOptions())
+}
+
+// seccomp refuses the target a listener of its own, as the kernel does while
+// ours is there. Once the supervisor is killed the kernel would not any more,
+// and of two filters that both notify it asks the newer one's listener, which
+// could let every bind through.
+func (m *merger) seccomp() error {
+	listener := intArg(1, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER)
+	none := intArg(1, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, 0)
+	return m.except("seccomp", []specs.LinuxSyscall{refusal(uint(unix.EBUSY), "seccomp", listener)}, [][]specs.LinuxSeccompArg{{none}})
+}
+
+// except wants the call refused where base lets it through; others are
+// conditions that hold for the rest of its uses.
+func (m *merger) except(name string, refused []specs.LinuxSyscall, others [][]specs.LinuxSeccompArg) error {
+	c := m.calls[name]
 	c.keeps = func(r specs.LinuxSyscall) bool {
 		return c.refused == nil && slices.ContainsFunc(others, func(args []specs.LinuxSeccompArg) bool { return slices.Equal(args, r.Args) })
 	}
@@ -71,11 +90,10 @@ func (m *merger) setsockopt() error {
 	if c.permitted != nil && len(c.refusedIf) > 0 {
 		return cannotCombine(c.refusedIf[0], c.name)
 	}
-	for _, option := range bindingOptions {
-		refused := refusal(uint(unix.EPERM), c.name, option.args()...)
-		already := func(r specs.LinuxSyscall) bool { return slices.Equal(r.Args, refused.Args) }
-		if !m.isDefault(refused) && !slices.ContainsFunc(c.refusedIf, already) {
-			m.want(c, refused)
+	for _, r := range refused {
+		already := func(other specs.LinuxSyscall) bool { return slices.Equal(other.Args, r.Args) }
+		if !m.isDefault(r) && !slices.ContainsFunc(c.refusedIf, already) {
+			m.want(c, r)
 		}
 	}
 	if c.permitted != nil && !m.isDefault(*c.permitted) {

@@ -65,11 +65,13 @@ func TestALoadedFilterNotifiesOfEveryInternetBind(t *testing.T) {
 			require.NoError(t, child.Start())
 			theirs.Close()
 			if fd := receiveFD(t, ours); fd >= 0 {
-				defer unix.Close(fd)
 				kind, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
 				require.NoError(t, err)
 				require.Equal(t, "anon_inode:seccomp notify", kind)
-				require.Positive(t, answerAll(t, seccomp.ScmpFd(fd), child.Process.Pid, strings.Contains(how, "illable")))
+				require.Positive(t, answerAll(t, seccomp.ScmpFd(fd), ours, child.Process.Pid, strings.Contains(how, "illable")))
+				require.NoError(t, unix.Close(fd))
+				_, err = unix.Write(ours, []byte{0})
+				require.NoError(t, err)
 			}
 			require.NoError(t, child.Wait())
 		})
@@ -91,10 +93,10 @@ func receiveFD(t *testing.T, socket int) int {
 	return fds[0]
 }
 
-// answerAll answers until no thread is left under the filter.
-func answerAll(t *testing.T, fd seccomp.ScmpFd, child int, killable bool) (answered int) {
+// answerAll answers until the child says that it has asked for everything, or has ended.
+func answerAll(t *testing.T, fd seccomp.ScmpFd, socket, child int, killable bool) (answered int) {
 	for {
-		events := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		events := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(socket), Events: unix.POLLIN}}
 		if _, err := unix.Poll(events, -1); err == unix.EINTR {
 			continue
 		}
@@ -142,28 +144,54 @@ func bindUnderFilter(how string) error {
 	if err := unix.Close(fd); err != nil {
 		return err
 	}
-	return eachInternetSocket(func(s socketType, socket int) error {
-		for _, length := range []int{16, 28, 110, 128} {
-			if errno := bindRaw(socket, uint16(s.family), length); errno != answer {
-				return fmt.Errorf("%s: bind of %d bytes was not notified: %v", s.name, length, errno)
-			}
+	if err := eachInternetSocket(notifiedOrRefused); err != nil {
+		return err
+	}
+	// Let the supervisor go away, as if it had been killed.
+	if _, err := unix.Write(3, []byte{0}); err != nil {
+		return err
+	}
+	if _, err := unix.Read(3, make([]byte, 1)); err != nil {
+		return err
+	}
+	return ownListenerIsRefused()
+}
+
+// ownListenerIsRefused: a filter that notifies of bind would be asked before
+// ours, and its listener could let each bind through.
+func ownListenerIsRefused() error {
+	program := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW}}
+	fd, errno := setModeFilter(unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, &unix.SockFprog{Len: 1, Filter: &program[0]})
+	if errno != unix.EBUSY {
+		return fmt.Errorf("a listener of the target's own: fd %d, %v", fd, errno)
+	}
+	if _, errno := setModeFilter(0, &unix.SockFprog{Len: 1, Filter: &program[0]}); errno != 0 {
+		return fmt.Errorf("a filter of the target's own: %v", errno)
+	}
+	return nil
+}
+
+func notifiedOrRefused(s socketType, socket int) error {
+	for _, length := range []int{16, 28, 110, 128} {
+		if errno := bindRaw(socket, uint16(s.family), length); errno != answer {
+			return fmt.Errorf("%s: bind of %d bytes was not notified: %v", s.name, length, errno)
 		}
-		if err := unix.Listen(socket, 1); err != answer {
-			return fmt.Errorf("%s: listen was not notified: %v", s.name, err)
+	}
+	if err := unix.Listen(socket, 1); err != answer {
+		return fmt.Errorf("%s: listen was not notified: %v", s.name, err)
+	}
+	for _, length := range []int{0, 12, 15} {
+		if errno := bindRaw(socket, uint16(s.family), length); errno != unix.EINVAL {
+			return fmt.Errorf("%s: bind of %d bytes: %v", s.name, length, errno)
 		}
-		for _, length := range []int{0, 12, 15} {
-			if errno := bindRaw(socket, uint16(s.family), length); errno != unix.EINVAL {
-				return fmt.Errorf("%s: bind of %d bytes: %v", s.name, length, errno)
-			}
+	}
+	for _, option := range bindingOptions {
+		if err := unix.SetsockoptUint64(socket, int(option.level), int(option.name), 0); err != unix.EPERM {
+			return fmt.Errorf("%s: socket option %v: %v", s.name, option, err)
 		}
-		for _, option := range bindingOptions {
-			if err := unix.SetsockoptUint64(socket, int(option.level), int(option.name), 0); err != unix.EPERM {
-				return fmt.Errorf("%s: socket option %v: %v", s.name, option, err)
-			}
-		}
-		if _, _, errno := unix.RawSyscall(unix.SYS_IO_URING_SETUP, 1, 0, 0); errno != unix.ENOSYS {
-			return fmt.Errorf("io_uring_setup: %v", errno)
-		}
-		return nil
-	})
+	}
+	if _, _, errno := unix.RawSyscall(unix.SYS_IO_URING_SETUP, 1, 0, 0); errno != unix.ENOSYS {
+		return fmt.Errorf("io_uring_setup: %v", errno)
+	}
+	return nil
 }

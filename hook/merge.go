@@ -69,7 +69,7 @@ func mergeRules(base *specs.LinuxSeccomp, o Options) ([]specs.LinuxSyscall, erro
 	if err := m.read(o); err != nil {
 		return nil, err
 	}
-	for _, plan := range []func() error{m.socketcall, m.bind, m.listen, m.setsockopt, m.ioUring} {
+	for _, plan := range []func() error{m.socketcall, m.bind, m.listen, m.setsockopt, m.seccomp, m.ioUring} {
 		if err := plan(); err != nil {
 			return nil, err
 		}
@@ -97,7 +97,7 @@ type merger struct {
 }
 
 func (m *merger) read(o Options) error {
-	names := []string{"bind", "listen", "setsockopt", "socketcall"}
+	names := []string{"bind", "listen", "setsockopt", "seccomp", "socketcall"}
 	if !o.TrustIOUring {
 		names = append(names, ioUring...)
 	}

@@ -28,11 +28,13 @@ func TestTheProfileActsOnEveryDoorOfEveryMachine(t *testing.T) {
 		"listen":     {{[]uint64{3, 0}, notified}, {[]uint64{3, 128}, notified}},
 		"setsockopt": {{[]uint64{3, 1, 51}, allowed}, {[]uint64{3, 41, 51}, allowed}, {[]uint64{3, 0, 100}, allowed}, {[]uint64{3, 132, 51}, allowed}},
 		"socketcall": {},
+		"seccomp":    {{[]uint64{1, 0}, allowed}, {[]uint64{1, 1}, allowed}, {[]uint64{2, 0}, allowed}, {[]uint64{1, 0x37}, allowed}},
 	}
 	for _, name := range ioUring {
 		calls[name] = []point{{[]uint64{0, 0}, enosys}}
 	}
 	for _, g := range garbage {
+		calls["seccomp"] = append(calls["seccomp"], point{[]uint64{g | 1, g | 8}, ebusy}, point{[]uint64{1, g | 0x28}, ebusy}, point{[]uint64{1, g | 0x18}, ebusy})
 		for _, h := range garbage {
 			calls["setsockopt"] = append(calls["setsockopt"], point{[]uint64{3, g | 132, h | 100}, eperm}, point{[]uint64{3, g, h | 51}, eperm})
 		}

@@ -115,5 +115,6 @@ const (
 	notified = uint32(unix.SECCOMP_RET_USER_NOTIF)
 	killed   = uint32(unix.SECCOMP_RET_KILL_THREAD)
 	eperm    = uint32(unix.SECCOMP_RET_ERRNO | unix.EPERM)
+	ebusy    = uint32(unix.SECCOMP_RET_ERRNO | unix.EBUSY)
 	enosys   = uint32(unix.SECCOMP_RET_ERRNO | unix.ENOSYS)
 )

@@ -11,7 +11,6 @@ import (
 
 // Fields of /proc/PID/stat, proc_pid_stat(5), counted from the state, which follows the name.
 const (
-	statParent     = 1
 	statTerminal   = 4
 	statForeground = 5 // the process group in the foreground of that terminal
 	statExitSignal = 35
@@ -29,10 +28,18 @@ func stat(pid int) []string {
 	return fields
 }
 
+// parent is empty for a process that is gone. Unlike stat, status can be read of a process that hangs in execve(2),
+// which any user's may for as long as it likes.
+func parent(pid int) string {
+	content, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	_, rest, _ := strings.Cut(string(content), "\nPPid:\t")
+	ppid, _, _ := strings.Cut(rest, "\n")
+	return ppid
+}
+
 // isChild is false for processes without an exit signal: those that serve binds are ours, too, but nobody's job.
 func isChild(pid int) bool {
-	fields := stat(pid)
-	return fields[statParent] == strconv.Itoa(os.Getpid()) && fields[statExitSignal] == strconv.Itoa(int(unix.SIGCHLD))
+	return parent(pid) == strconv.Itoa(os.Getpid()) && stat(pid)[statExitSignal] == strconv.Itoa(int(unix.SIGCHLD))
 }
 
 // children looks through all of /proc since not every kernel has /proc/PID/task/TID/children.
@@ -48,7 +55,7 @@ func children() (pids []int) {
 
 func descends(pid int) bool {
 	for pid > 0 && pid != os.Getpid() {
-		pid, _ = strconv.Atoi(stat(pid)[statParent])
+		pid, _ = strconv.Atoi(parent(pid))
 	}
 	return pid > 0
 }

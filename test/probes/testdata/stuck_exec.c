@@ -1,0 +1,48 @@
+// kind: behaviour
+// A process that hangs in execve(2), since it closes a file of a hung FUSE, holds up nobody else.
+#include "fuse.h"
+
+static int never(uint64_t owner) { (void)owner; return 0; }
+
+static void hang_in_exec(int ready)
+{
+	fuse_mount("fuse", never);
+	pid_t pid = child();
+	if (pid == 0) {
+		MUST(open("fuse/f", O_RDONLY | O_CLOEXEC));
+		execl("/proc/self/exe", "probe", "again", NULL);
+		SETUP("exec: %m");
+	}
+	usleep(500000);
+	MUST(write(ready, "", 1));
+	pause();
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], "hang") == 0)
+		hang_in_exec(1);
+	if (argc > 1)
+		SETUP("exec went through");
+	int ready[2];
+	MUST(pipe(ready));
+	pid_t hanging = child();
+	if (hanging == 0)
+		hang_in_exec(ready[1]);
+	close(ready[1]);
+	char byte;
+	if (read(ready[0], &byte, 1) == 1) {
+		double start = now();
+		for (int i = 0; i < 20; i++) {
+			char name[32];
+			snprintf(name, sizeof name, "a-socket-with-a-name-%d", i);
+			WORKS(bind_unix(sock(AF_UNIX, SOCK_STREAM, 0), name));
+		}
+		if (now() - start > 5)
+			WRONG("binds waited %.1f s", now() - start);
+		kill(hanging, SIGKILL);
+		status_of(hanging);
+		return 0;
+	}
+	join(hanging);
+}
