@@ -135,12 +135,12 @@ func startVictim(t *testing.T, id int) (socket int) {
 	for range 3000 {
 		dup, err := unix.FcntlInt(uintptr(socket), unix.F_DUPFD_CLOEXEC, 0)
 		require.NoError(t, err)
-		command := exec.Command("/bin/true")
+		file, command := os.NewFile(uintptr(dup), "socket"), exec.Command("/bin/true")
 		if lastID(t) == id-1 {
-			command = role("victim", os.NewFile(uintptr(dup), "socket"))
+			command = role("victim", file)
 		}
 		require.NoError(t, command.Start())
-		unix.Close(dup)
+		require.NoError(t, file.Close())
 		if command.ExtraFiles != nil && command.Process.Pid == id {
 			t.Cleanup(func() { _ = command.Process.Kill(); _ = command.Wait() })
 			return socket
