@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/sirupsen/logrus"
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, bindUnderAFilter())
 		os.Exit(1)
 	case "victim":
-		select {} // it has the same sockaddr and a socket of its own
+		_ = unix.Kill(os.Getpid(), unix.SIGSTOP) // it has the same sockaddr and a socket of its own
 	}
 	os.Exit(m.Run())
 }
@@ -70,28 +71,33 @@ func TestTheSocketOfAReusedThreadIDIsNotBound(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			policy, err := config.New("5000", "", "")
 			require.NoError(t, err)
-			target, fd := startTarget(t)
-			s, err := newSession(fd, "test", policy, logrus.New())
-			require.NoError(t, err)
+			var s *session
 			var n notification
-			require.NoError(t, s.kernel.receive(&n))
-			space := new(workspace)
-			before, err := space.threads.open(n.PID)
-			require.NoError(t, err)
-			require.NoError(t, target.Kill())
-			_, err = target.Wait()
-			require.NoError(t, err)
-
-			socket := startVictim(t, int(n.PID))
+			var space *workspace
+			socket := -1
+			for socket < 0 { // now and then a thread of ours takes the id, and keeps it
+				target, fd := startTarget(t)
+				s, err = newSession(fd, "test", policy, logrus.New())
+				require.NoError(t, err)
+				// A signal of the Go runtime has the target ask once more.
+				require.Eventually(t, func() bool { return s.kernel.receive(&n) == nil }, time.Minute, time.Millisecond)
+				space = new(workspace)
+				before, err := space.threads.open(n.PID)
+				require.NoError(t, err)
+				require.NoError(t, target.Kill())
+				_, err = target.Wait()
+				require.NoError(t, err)
+				socket = startVictim(t, int(n.PID))
+				_, err = rawPidfdGetfd(before.(*thread).pidfd, socketFD)
+				require.ErrorIs(t, err, unix.ESRCH, "a kept pidfd means no other thread")
+			}
 			if test.believe {
 				s.kernel = credulous{s.kernel}
 			}
-			_, err = rawPidfdGetfd(before.(*thread).pidfd, socketFD)
-			require.ErrorIs(t, err, unix.ESRCH, "a kept pidfd means no other thread")
 			s.handle(&n, space)
 			at, err := localAddress(socket)
 			require.NoError(t, err)
-			require.EqualValues(t, test.port, at.Port())
+			require.EqualValues(t, test.port, at.Port(), "answered %d, %+v", space.answer.Error, space.attempt.record)
 		})
 	}
 }
@@ -127,12 +133,12 @@ func startTarget(t *testing.T) (*os.Process, int) {
 	return command.Process, fd
 }
 
-// startVictim has processes come and go until one gets the id.
+// startVictim has processes come and go until one gets the id; -1 if none does.
 func startVictim(t *testing.T, id int) (socket int) {
 	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	require.NoError(t, err)
 	t.Cleanup(func() { unix.Close(socket) })
-	for range 3000 {
+	for range 500 {
 		dup, err := unix.FcntlInt(uintptr(socket), unix.F_DUPFD_CLOEXEC, 0)
 		require.NoError(t, err)
 		file, command := os.NewFile(uintptr(dup), "socket"), exec.Command("/bin/true")
@@ -143,12 +149,12 @@ func startVictim(t *testing.T, id int) (socket int) {
 		require.NoError(t, file.Close())
 		if command.ExtraFiles != nil && command.Process.Pid == id {
 			t.Cleanup(func() { _ = command.Process.Kill(); _ = command.Wait() })
+			require.Eventually(t, func() bool { state, err := statusField(id, "State"); return err == nil && state[0] == 'T' }, time.Minute, time.Millisecond)
 			return socket
 		}
 		_ = command.Process.Kill()
 		_ = command.Wait()
 	}
-	require.FailNow(t, "no process got the id", "%d", id)
 	return -1
 }
 

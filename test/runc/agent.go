@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -41,29 +42,35 @@ type Agent struct {
 // connect. The agent ends with the test.
 func StartAgent(t testing.TB) *Agent {
 	t.Helper()
+	return startAgent(t, asUnit(Capabilities(t)), "--verbose")
+}
+
+// StartQuietAgent logs refusals only.
+func StartQuietAgent(t testing.TB) *Agent {
+	t.Helper()
 	return startAgent(t, asUnit(Capabilities(t)))
 }
 
 // StartAgentAsRoot starts it with all that root has.
 func StartAgentAsRoot(t testing.TB) *Agent {
 	t.Helper()
-	return startAgent(t, nil)
+	return startAgent(t, nil, "--verbose")
 }
 
 // StartAgentWith starts it as the unit would, but with these capabilities.
 func StartAgentWith(t testing.TB, capabilities []string) *Agent {
 	t.Helper()
-	return startAgent(t, asUnit(capabilities))
+	return startAgent(t, asUnit(capabilities), "--verbose")
 }
 
-func startAgent(t testing.TB, as []string) *Agent {
+func startAgent(t testing.TB, as []string, flags ...string) *Agent {
 	t.Helper()
 	dir, done := directoryOfAgent(t), make(chan struct{})
 	a := &Agent{Socket: filepath.Join(dir, "agent.sock"), Done: done, binary: Binary(t), log: filepath.Join(dir, "log")}
 	log, err := os.Create(a.log)
 	require.NoError(t, err)
 	defer log.Close()
-	argv := append(as, copyOf(t, a.binary, dir), "agent", "--verbose", "--socket", a.Socket)
+	argv := slices.Concat(as, []string{copyOf(t, a.binary, dir), "agent", "--socket", a.Socket}, flags)
 	a.process = exec.Command(argv[0], argv[1:]...)
 	a.process.Stderr = log
 	require.NoError(t, a.process.Start())

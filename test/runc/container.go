@@ -105,6 +105,11 @@ func (c *Container) Run(t testing.TB) Result {
 	return Finish(t, c.command(ctx, "run", "--bundle", c.dir, c.id))
 }
 
+// RunCommand is Run, to be called by somebody else.
+func (c *Container) RunCommand() *exec.Cmd {
+	return c.command(context.Background(), "run", "--bundle", c.dir, c.id)
+}
+
 // Start leaves the container running. What the runtime says stands in the error.
 func (c *Container) Start(t testing.TB) error {
 	t.Helper()
