@@ -7,7 +7,7 @@ BUILD_NEEDS := gcc libc6-dev libseccomp-dev pkg-config
 DEMO_NEEDS := runc busybox-static jq
 TEST_NEEDS := systemd podman containerd conmon skopeo crun uidmap gcc-multilib perl python3 nginx-light redis-server postgresql openssh-server openssh-client
 
-.PHONY: build demo test tools lint race fuzz clean
+.PHONY: build demo test tools lint race fuzz bench clean
 .DEFAULT_GOAL := build
 
 build: bin/port-restricter ## bin/port-restricter
@@ -42,6 +42,12 @@ fuzz: needs-demo needs-test build tools ## every fuzz target for a short time, o
 			go test $(GOFLAGS_ALL) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" || exit 1; \
 		done || exit 1; \
 	done
+
+# In a network of its own: somebody else may have the port.
+BENCH := unshare --net sh -c 'busybox ip link set lo up && exec "$$@"' sh go test $(GOFLAGS_ALL) -run '^$$' -benchtime 1x -timeout 1h ./test/bench
+
+bench: needs-demo needs-test build ## what a bind costs, beside the kernel alone and what else there is
+	$(BENCH) -bench 'Latency|Start'
 
 clean:
 	rm -rf bin

@@ -1,0 +1,105 @@
+/*
+ * caller KIND PROCESSES COUNT: makes COUNT calls of a KIND in each of PROCESSES
+ * processes at once, and prints mean, median and 99th percentile of one, in ns.
+ *
+ *   allowed  bind(2) to port 5000, of an address of the process's own
+ *   denied   the same to port 5001
+ *   unix     bind(2) to a path, by a process with one thread
+ *   getppid  a call that no filter of ours asks about
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static uint64_t now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ull + t.tv_nsec;
+}
+
+static void fail(const char *what)
+{
+	perror(what);
+	_exit(1);
+}
+
+static uint64_t one(const char *kind, int process)
+{
+	uint64_t start;
+	if (!strcmp(kind, "getppid")) {
+		/* One alone is shorter than the clock can tell. */
+		start = now();
+		for (int i = 0; i < 1000; i++)
+			syscall(SYS_getppid);
+		return (now() - start) / 1000;
+	}
+	int denied = !strcmp(kind, "denied"), result, error;
+	if (!strcmp(kind, "unix")) {
+		struct sockaddr_un path = {.sun_family = AF_UNIX};
+		snprintf(path.sun_path, sizeof path.sun_path, "./bench-%d", process);
+		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+		start = now();
+		result = bind(fd, (struct sockaddr *)&path, sizeof path);
+		start = now() - start;
+		close(fd);
+		if (result < 0)
+			fail("bind to a path");
+		unlink(path.sun_path);
+		return start;
+	}
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(denied ? 5001 : 5000), .sin_addr.s_addr = htonl(INADDR_LOOPBACK + process)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	start = now();
+	result = bind(fd, (struct sockaddr *)&at, sizeof at);
+	start = now() - start;
+	error = errno;
+	close(fd);
+	/* Alone, a process is denied nothing. */
+	if (result < 0 && !(denied && (error == EPERM || error == EACCES)))
+		fail("bind");
+	return start;
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 4)
+		return 2;
+	int processes = atoi(argv[2]), count = atoi(argv[3]), warm = count / 10;
+	size_t all = (size_t)processes * count;
+	uint64_t *took = mmap(NULL, all * sizeof *took, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	for (int p = 0; p < processes; p++)
+		if (fork() == 0) {
+			for (int i = 0; i < warm; i++)
+				one(argv[1], p);
+			for (int i = 0; i < count; i++)
+				took[(size_t)p * count + i] = one(argv[1], p);
+			_exit(0);
+		}
+	for (int p = 0, status; p < processes; p++)
+		if (wait(&status) < 0 || status)
+			return 1;
+	qsort(took, all, sizeof *took, compare);
+	uint64_t sum = 0;
+	for (size_t i = 0; i < all; i++)
+		sum += took[i];
+	printf("%lu %lu %lu\n", sum / all, took[all / 2], took[all * 99 / 100]);
+	return 0;
+}

@@ -1,0 +1,146 @@
+package bench
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/link"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/test/runc"
+)
+
+// original names the command that runs another under the C program that this
+// project began as, if somebody has it: "PATH -p 5000 --".
+const original = "PORT_RESTRICTER_ORIGINAL"
+
+// A stand has the programs.
+type stand struct {
+	b      *testing.B
+	dir    string
+	rootfs string
+}
+
+func newStand(b *testing.B) *stand {
+	b.Helper()
+	s := &stand{b: b, dir: b.TempDir(), rootfs: runc.Rootfs(b)}
+	for name, source := range map[string]string{filepath.Join(s.dir, "caller"): "caller", filepath.Join(s.rootfs, "caller"): "caller", filepath.Join(s.dir, "floor"): "floor"} {
+		out, err := exec.Command("gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-o", name, "testdata/"+source+".c").CombinedOutput()
+		require.NoError(b, err, "%s", out)
+	}
+	return s
+}
+
+func (s *stand) ways() []way {
+	us, err := os.Executable()
+	require.NoError(s.b, err)
+	role := func(name, role string) way {
+		w := s.under(name, us)
+		inner := w.command
+		w.command = func(program ...string) *exec.Cmd {
+			command := inner(program...)
+			command.Env = append(os.Environ(), roleVariable+"="+role)
+			return command
+		}
+		return w
+	}
+	landlock := role("Landlock", "landlock")
+	landlock.lacks = []string{"unix"}
+	floor := filepath.Join(s.dir, "floor")
+	all := []way{
+		s.bare(), landlock, s.cgroupBPF(),
+		s.under(reference, floor, "0"), s.under("the same, pidfds cached by thread id", floor, "1"),
+		role("libseccomp-golang loop", "libseccomp"),
+		s.run(), s.agent(),
+	}
+	if named := os.Getenv(original); named != "" {
+		all = append(all, s.under("the C original", words(named)...))
+	}
+	return all
+}
+
+// under is a command that runs the program, on the host.
+func (s *stand) under(name string, prefix ...string) way {
+	return way{name: name, command: func(program ...string) *exec.Cmd {
+		if program[0] == "caller" {
+			program[0] = filepath.Join(s.dir, "caller")
+		}
+		argv := append(append([]string{}, prefix...), program...)
+		command := exec.Command(argv[0], argv[1:]...)
+		command.Dir = s.dir
+		return command
+	}}
+}
+
+func (s *stand) bare() way { return s.under("bare kernel") }
+
+func (s *stand) run() way { return s.under("port-restricter run", runc.Binary(s.b), "-p", "5000", "--") }
+
+// agent is a runc container.
+func (s *stand) agent() way {
+	agent := runc.StartQuietAgent(s.b)
+	return way{name: "port-restricter agent, runc", command: func(program ...string) *exec.Cmd {
+		program[0] = "/" + program[0]
+		return runc.New(s.b, runc.Config{
+			Rootfs: s.rootfs, Args: program, Seccomp: agent.Profile(s.b), Annotations: map[string]string{"port-restricter.port": "5000"},
+		}).RunCommand()
+	}}
+}
+
+// cgroupBPF allows binds to port 5000 by a program attached to a cgroup.
+func (s *stand) cgroupBPF() way {
+	// struct bpf_sock_addr, linux/bpf.h: user_port, in network byte order.
+	const userPort, port = 24, 5000&0xff<<8 | 5000>>8
+	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{
+		Type: ebpf.CGroupSockAddr, AttachType: ebpf.AttachCGroupInet4Bind, License: "MIT",
+		Instructions: asm.Instructions{
+			asm.LoadMem(asm.R1, asm.R1, userPort, asm.Word),
+			asm.Mov.Imm(asm.R0, 1),
+			asm.JEq.Imm(asm.R1, port, "end"),
+			asm.Mov.Imm(asm.R0, 0),
+			asm.Return().WithSymbol("end"),
+		},
+	})
+	require.NoError(s.b, err)
+	cgroup := filepath.Join(cgroup2(s.b), fmt.Sprintf("port-restricter-bench-%d", os.Getpid()))
+	require.NoError(s.b, os.Mkdir(cgroup, 0o755))
+	attached, err := link.AttachCgroup(link.CgroupOptions{Path: cgroup, Attach: ebpf.AttachCGroupInet4Bind, Program: program})
+	require.NoError(s.b, err)
+	dir, err := os.Open(cgroup)
+	require.NoError(s.b, err)
+	s.b.Cleanup(func() {
+		attached.Close()
+		program.Close()
+		dir.Close()
+		require.NoError(s.b, os.Remove(cgroup))
+	})
+	w := s.under("cgroup-BPF")
+	w.lacks = []string{"unix", "getppid"}
+	inner := w.command
+	w.command = func(program ...string) *exec.Cmd {
+		command := inner(program...)
+		command.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
+		return command
+	}
+	return w
+}
+
+// cgroup2 is where the unified hierarchy is mounted.
+func cgroup2(b *testing.B) string {
+	b.Helper()
+	for _, path := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+		var fs unix.Statfs_t
+		if unix.Statfs(path, &fs) == nil && fs.Type == unix.CGROUP2_SUPER_MAGIC {
+			return path
+		}
+	}
+	require.FailNow(b, "no cgroup2 is mounted")
+	return ""
+}
