@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/sirupsen/logrus"
@@ -119,6 +120,55 @@ func TestAnFDOfAnotherKindIsRefusedAndClosed(t *testing.T) {
 		conn.Close()
 	}
 	require.Equal(t, before, openFDs(t))
+}
+
+// Each target's bind must be answered, and nothing of it stay behind: of a
+// listener whose target is dead already, and of one that is sent twice.
+func TestADeadListenerAndOneSentTwiceLeaveNothing(t *testing.T) {
+	path, _, _, _ := startAgent(t)
+	send := func(fd int) {
+		conn := dial(t, path)
+		require.NoError(t, Send(conn, &specs.ContainerProcessState{State: specs.State{ID: "c1"}}, fd))
+		_, err := conn.Read(make([]byte, 1))
+		require.ErrorIs(t, err, io.EOF)
+		conn.Close()
+	}
+	before := seccompFDs(t)
+
+	dead, fd := startTarget(t)
+	require.NoError(t, dead.Kill())
+	_, err := dead.Wait()
+	require.NoError(t, err)
+	send(fd)
+	require.NoError(t, unix.Close(fd))
+
+	live, fd := startTarget(t)
+	t.Cleanup(func() { _ = live.Kill() })
+	send(fd)
+	send(fd)
+	require.NoError(t, unix.Close(fd))
+	ended := make(chan error, 1)
+	go func() { _, err := live.Wait(); ended <- err }()
+	select {
+	case err := <-ended:
+		require.NoError(t, err)
+	case <-time.After(5 * time.Second):
+		require.Fail(t, "the bind was not answered")
+	}
+	require.Eventually(t, func() bool { return seccompFDs(t) == before }, 5*time.Second, 10*time.Millisecond)
+}
+
+// seccompFDs counts the notify fds that this process has open.
+func seccompFDs(t *testing.T) (n int) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	require.NoError(t, err)
+	for _, entry := range entries {
+		if kind, _ := os.Readlink(filepath.Join("/proc/self/fd", entry.Name())); kind == "anon_inode:seccomp notify" {
+			n++
+		}
+	}
+	return n
 }
 
 func TestASilentClientDelaysNobody(t *testing.T) {
