@@ -38,7 +38,9 @@ func (a *attempt) bind(transport config.Protocol) error {
 	if errors.Is(err, unix.EACCES) {
 		// We have no capability; the target may. Its own kernel answer counts.
 		asTarget := a.target.actAsTarget(&a.call, a.socket, sockaddr, a.valid)
-		if !errors.Is(asTarget, errNotActed) {
+		if errors.Is(asTarget, errNotActed) {
+			a.record.reason = asTarget.Error()
+		} else {
 			err = asTarget
 		}
 	}

@@ -134,10 +134,13 @@ func (t *thread) socket(fd int) (int, error) {
 	dup, err := rawPidfdGetfd(t.pidfd, fd)
 	if err == unix.ESRCH && t.kept { // of a thread that had the id before
 		t.forget()
-		if *t, err = openThread(uint32(t.tid)); err != nil {
+		t.pidfd = -1 // closed: its number may be another fd's by the time of close
+		fresh, err := openThread(uint32(t.tid))
+		if err != nil {
 			return -1, err
 		}
-		t.kept = t.exact
+		*t = fresh
+		t.kept = fresh.exact
 		dup, err = rawPidfdGetfd(t.pidfd, fd)
 	}
 	if err == unix.EPERM {

@@ -27,21 +27,21 @@ var Kept = []cap.Value{
 }
 
 // DropCapabilities leaves every thread with Kept permitted, as far as it was,
-// and everything else empty. It comes before agent.NewEngine, whose threads
-// raise what they work with.
-func DropCapabilities() error {
+// and everything else empty. It returns what is left, as text. It comes before
+// agent.NewEngine, whose threads raise what they work with.
+func DropCapabilities() (left string, err error) {
 	had, kept := cap.GetProc(), cap.NewSet()
 	// Without CAP_SETPCAP the bounding set stays as it is. It bounds what
 	// execve(2) gains, which no_new_privs and the filter both rule out.
 	if dropsBounds, err := had.GetFlag(cap.Effective, cap.SETPCAP); err != nil {
-		return fmt.Errorf("read the agent's capabilities: %w", err)
+		return "", fmt.Errorf("read the agent's capabilities: %w", err)
 	} else if dropsBounds {
 		if err := cap.DropBound(others()...); err != nil {
-			return fmt.Errorf("drop capabilities from the bounding set: %w", err)
+			return "", fmt.Errorf("drop capabilities from the bounding set: %w", err)
 		}
 	}
 	if err := cap.ResetAmbient(); err != nil {
-		return fmt.Errorf("drop the ambient capabilities: %w", err)
+		return "", fmt.Errorf("drop the ambient capabilities: %w", err)
 	}
 	for _, value := range Kept {
 		permitted, err := had.GetFlag(cap.Permitted, value)
@@ -49,13 +49,13 @@ func DropCapabilities() error {
 			err = kept.SetFlag(cap.Permitted, permitted, value)
 		}
 		if err != nil {
-			return fmt.Errorf("keep %s: %w", value, err)
+			return "", fmt.Errorf("keep %s: %w", value, err)
 		}
 	}
 	if err := kept.SetProc(); err != nil {
-		return fmt.Errorf("drop the capabilities that an agent does not need: %w", err)
+		return "", fmt.Errorf("drop the capabilities that an agent does not need: %w", err)
 	}
-	return nil
+	return kept.String(), nil
 }
 
 // others are all capabilities of this kernel that are not Kept and stand in

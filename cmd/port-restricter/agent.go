@@ -47,7 +47,8 @@ func serve(ctx context.Context, log *logrus.Logger, socket string) error {
 		return err
 	}
 	defer listener.Close()
-	if err := confine.DropCapabilities(); err != nil {
+	capabilities, err := confine.DropCapabilities()
+	if err != nil {
 		return err
 	}
 	engine, err := agent.NewEngine(log, func(state *specs.ContainerProcessState) (config.Policy, error) {
@@ -61,7 +62,7 @@ func serve(ctx context.Context, log *logrus.Logger, socket string) error {
 	if err := confine.LoadFilter(); err != nil {
 		return err
 	}
-	log.WithField("socket", socket).Info("listening")
+	log.WithFields(logrus.Fields{"socket": socket, "capabilities": capabilities}).Info("listening")
 	err = listener.Serve(ctx, engine)
 	log.Info("stopping")
 	return err

@@ -37,7 +37,8 @@ const (
 // What a helper does: it takes the target's ids, or nothing is done.
 const (
 	byHelper = " path=EPERM path_as_another_user=EPERM path_of_another_user=EPERM path_of_another_user_without_capability=EPERM netlink_group=EPERM"
-	nothing  = "port=EPERM undumpable=EPERM low_port=EPERM low_port_without_capability=EPERM low_port_in_own_user_namespace=EPERM" + byHelper
+	owned    = " low_port_in_own_user_namespace=EPERM low_port_in_namespace_of_agents_user=EPERM low_port_there_without_capability=EPERM"
+	nothing  = "port=EPERM undumpable=EPERM low_port=EPERM low_port_without_capability=EPERM" + owned + byHelper
 )
 
 // without says which behaviours end in another way when the agent has all
@@ -46,14 +47,14 @@ var without = map[string]map[string]string{
 	"none":       {},
 	"sys_ptrace": {container: nothing, userContainer: nothing},
 	// Its threads would own namespaces of its user: in a namespace not its own
-	// no low port is even tried without a helper.
+	// no low port is even tried without a helper, who can be its own user only.
 	"setuid": {
 		container:     "low_port=EACCES low_port_in_own_user_namespace=EPERM" + byHelper,
-		userContainer: "low_port=EPERM low_port_without_capability=EPERM low_port_in_own_user_namespace=EPERM" + byHelper,
+		userContainer: "low_port=EPERM low_port_without_capability=EPERM" + owned + byHelper,
 	},
 	"setgid": {
-		container:     "low_port=EACCES low_port_in_own_user_namespace=EACCES" + byHelper,
-		userContainer: "low_port=EACCES low_port_in_own_user_namespace=EACCES" + byHelper,
+		container:     "low_port=EACCES low_port_in_own_user_namespace=EACCES low_port_in_namespace_of_agents_user=EACCES" + byHelper,
+		userContainer: "low_port=EACCES low_port_in_own_user_namespace=EACCES low_port_in_namespace_of_agents_user=EACCES" + byHelper,
 	},
 	// Inside a user namespace a helper has these by itself, if the target has.
 	"sys_chroot":       {container: "low_port=EACCES" + byHelper},

@@ -4,7 +4,7 @@
 #include <grp.h>
 #include <linux/netlink.h>
 
-enum { SOMEBODY = 1000 };
+enum { SOMEBODY = 1000, AGENT = 54320 };
 
 static int bind_tcp(int port)
 {
@@ -25,6 +25,27 @@ static int low_port_in_own_user_namespace(void)
 {
 	MUST(unshare(CLONE_NEWUSER | CLONE_NEWNET));
 	return bind_tcp(80);
+}
+
+static void become(uid_t id)
+{
+	MUST(setgroups(0, NULL));
+	MUST(setresgid(id, id, id));
+	MUST(setresuid(id, id, id));
+}
+
+/* The owner of a namespace has every capability in it. */
+static int low_port_in_namespace_of_agents_user(void)
+{
+	become(AGENT);
+	return low_port_in_own_user_namespace();
+}
+
+static int low_port_there_without_capability(void)
+{
+	become(AGENT);
+	MUST(unshare(CLONE_NEWUSER | CLONE_NEWNET));
+	return low_port_without_capability();
 }
 
 static int undumpable(void)
@@ -50,9 +71,7 @@ static int path_as_another_user(void)
 {
 	MUST(mkdir("path-of-somebody", 0700));
 	MUST(chown("path-of-somebody", SOMEBODY, SOMEBODY));
-	MUST(setgroups(0, NULL));
-	MUST(setresgid(SOMEBODY, SOMEBODY, SOMEBODY));
-	MUST(setresuid(SOMEBODY, SOMEBODY, SOMEBODY));
+	become(SOMEBODY);
 	return bind_path("path-of-somebody/socket");
 }
 
@@ -101,6 +120,8 @@ int main(void)
 	CHECK(low_port);
 	CHECK(low_port_without_capability);
 	CHECK(low_port_in_own_user_namespace);
+	CHECK(low_port_in_namespace_of_agents_user);
+	CHECK(low_port_there_without_capability);
 	CHECK(undumpable);
 	CHECK(path);
 	CHECK(path_as_another_user);
