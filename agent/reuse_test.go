@@ -86,7 +86,7 @@ func TestTheSocketOfAReusedThreadIDIsNotBound(t *testing.T) {
 			if test.believe {
 				s.kernel = credulous{s.kernel}
 			}
-			_, err = rawPidfdGetfd(before.(*thread).pidfd, socketFD)
+			_, err = unix.PidfdGetfd(before.(*thread).pidfd, socketFD, 0)
 			require.ErrorIs(t, err, unix.ESRCH, "a kept pidfd means no other thread")
 			s.handle(&n, space)
 			at, err := localAddress(socket)

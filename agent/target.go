@@ -130,15 +130,17 @@ func (t *thread) close() {
 	}
 }
 
+// socket waits while another thread of the target's group is in execve(2), for
+// as long as the target likes: no raw call, which would hold the Go scheduler.
 func (t *thread) socket(fd int) (int, error) {
-	dup, err := rawPidfdGetfd(t.pidfd, fd)
+	dup, err := unix.PidfdGetfd(t.pidfd, fd, 0)
 	if err == unix.ESRCH && t.kept { // of a thread that had the id before
 		t.forget()
 		if *t, err = openThread(uint32(t.tid)); err != nil {
 			return -1, err
 		}
 		t.kept = t.exact
-		dup, err = rawPidfdGetfd(t.pidfd, fd)
+		dup, err = unix.PidfdGetfd(t.pidfd, fd, 0)
 	}
 	if err == unix.EPERM {
 		return -1, errUnreadable
