@@ -2,6 +2,7 @@
 #include "astarget.h"
 
 #include <errno.h>
+#include <linux/close_range.h>
 #include <linux/capability.h>
 #include <linux/sched.h>
 #include <sched.h>
@@ -122,14 +123,32 @@ static int take_root(const struct as_target *t)
 }
 
 /*
- * The copy of our file table may hold sockets of other containers, which would
- * stay bound for as long as this call hangs. No lock keeps them out of the copy:
- * a target can make whoever holds its socket wait (a send that faults holds
- * lock_sock), and all containers would wait for such a lock.
+ * Our file table may hold files of other containers. A copy of them would keep
+ * their sockets bound for as long as this call hangs, and to close a copy may
+ * itself hang (FUSE asks its server at each close, and gets no answer if the
+ * server so likes). No lock keeps them out of a copy: a target can make whoever
+ * looks at its socket wait, and all containers would wait for such a lock.
+ *
+ * So where we may, the helper begins with our own table, leaves it for an empty
+ * one, and fetches what it needs. What the kernel copies all the same is the
+ * first word of the table: reserveLowFDs.
  */
-static void close_others(const struct as_target *t, int pipe_write)
+static int leave_table(struct as_target *t, pid_t agent)
 {
-	int keep[] = {t->sock, t->userns, t->outer, t->root, t->cwd, pipe_write};
+	int *wanted[] = {&t->sock, &t->userns, &t->outer, &t->root, &t->cwd, &t->pipe};
+	if (syscall(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) < 0)
+		return -1;
+	int pidfd = syscall(SYS_pidfd_open, agent, 0);
+	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+		if (*wanted[i] >= 0 && (*wanted[i] = syscall(SYS_pidfd_getfd, pidfd, *wanted[i], 0)) < 0)
+			return -1;
+	return syscall(SYS_close, pidfd);
+}
+
+/* Without privilege, by which all containers are one user's. */
+static void close_others(const struct as_target *t)
+{
+	int keep[] = {t->sock, t->userns, t->outer, t->root, t->cwd, t->pipe};
 	int n = sizeof keep / sizeof *keep;
 	for (int from = 0;;) {
 		int next = -1;
@@ -166,10 +185,6 @@ static void limit_time(void)
 
 static void act(const struct as_target *t, struct as_target_result *r)
 {
-	limit_time();
-	guard();
-	raise_permitted();
-
 	r->stage = STAGE_IDS;
 	if (t->ids && take_ids(t) < 0)
 		goto failed;
@@ -217,10 +232,16 @@ failed:
 	r->error = errno;
 }
 
-int start_as_target(const struct as_target *t, int pipe_write)
+/* Linux 5.9. The range is no range, so nothing is closed. */
+static int has_close_range(void) { return syscall(SYS_close_range, 1, 0, 0) < 0 && errno == EINVAL; }
+
+int start_as_target(const struct as_target *t)
 {
 	sigset_t all, before;
 	int pidfd = -1;
+	pid_t agent = getpid();
+	int fetches = permitted_caps() >> CAP_SYS_PTRACE & 1 && has_close_range();
+	unsigned long flags = CLONE_PIDFD | (fetches ? CLONE_FILES : 0);
 
 	/* No handler of ours may run in the copy. */
 	sigfillset(&all);
@@ -231,15 +252,22 @@ int start_as_target(const struct as_target *t, int pipe_write)
 	 * dumpable flag of our own memory.
 	 */
 #if defined(__s390x__)
-	long pid = syscall(SYS_clone, 0, CLONE_PIDFD, &pidfd, 0, 0);
+	long pid = syscall(SYS_clone, 0, flags, &pidfd, 0, 0);
 #else
-	long pid = syscall(SYS_clone, CLONE_PIDFD, 0, &pidfd, 0, 0);
+	long pid = syscall(SYS_clone, flags, 0, &pidfd, 0, 0);
 #endif
 	if (pid == 0) {
 		struct as_target_result r = {0, 0};
-		close_others(t, pipe_write);
-		act(t, &r);
-		syscall(SYS_write, pipe_write, &r, sizeof r);
+		struct as_target mine = *t;
+		limit_time();
+		guard();
+		raise_permitted();
+		if (!fetches)
+			close_others(&mine);
+		if (!fetches || leave_table(&mine, agent) == 0) {
+			act(&mine, &r);
+			syscall(SYS_write, mine.pipe, &r, sizeof r);
+		}
 		syscall(SYS_exit_group, 0);
 	}
 	int error = errno;

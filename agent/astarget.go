@@ -52,8 +52,9 @@ func (t *thread) actAsTarget(c *call, socket int, data []byte, stillValid func()
 		return fmt.Errorf("%w: %w", errNotActed, err)
 	}
 	defer unix.Close(pipe[0])
-	pidfd := int(C.start_as_target(context, C.int(pipe[1])))
-	unix.Close(pipe[1])
+	defer unix.Close(pipe[1])
+	context.pipe = C.int(pipe[1])
+	pidfd := int(C.start_as_target(context))
 	if pidfd < 0 {
 		return fmt.Errorf("%w: start a helper process: %w", errNotActed, unix.Errno(-pidfd))
 	}
@@ -64,7 +65,7 @@ func (t *thread) actAsTarget(c *call, socket int, data []byte, stillValid func()
 
 // readResult waits for the helper, at most actLimit.
 func readResult(pipe, pidfd int) error {
-	ready := []unix.PollFd{{Fd: int32(pipe), Events: unix.POLLIN}}
+	ready := []unix.PollFd{{Fd: int32(pipe), Events: unix.POLLIN}, {Fd: int32(pidfd), Events: unix.POLLIN}}
 	deadline := time.Now().Add(actLimit)
 	for {
 		n, err := unix.Poll(ready, int(time.Until(deadline).Milliseconds()))
@@ -76,6 +77,12 @@ func readResult(pipe, pidfd int) error {
 			return fmt.Errorf("%w: it took more than %s", errNotActed, actLimit)
 		}
 		break
+	}
+	if ready[0].Revents&unix.POLLIN == 0 { // it may have written since
+		_, _ = unix.Poll(ready[:1], 0)
+	}
+	if ready[0].Revents&unix.POLLIN == 0 {
+		return fmt.Errorf("%w: the helper process was killed", errNotActed)
 	}
 	var result [unsafe.Sizeof(C.struct_as_target_result{})]byte
 	if n, err := unix.Read(pipe, result[:]); err != nil || n < len(result) {
@@ -227,4 +234,25 @@ func (t *thread) credentials() (c credentials, err error) {
 	}
 	c.umask, c.effective = uint32(umask[0]), effective[0]
 	return c, nil
+}
+
+// reserveLowFDs takes the fds that the kernel copies into every table that a
+// helper begins with: no file of a target gets one. Under a limit that is near
+// it takes none.
+func reserveLowFDs() {
+	const first = 64 // NR_OPEN_DEFAULT, the bits of a long
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil || limit.Cur < 4*first {
+		return
+	}
+	for {
+		fd, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return
+		}
+		if fd >= first {
+			unix.Close(fd)
+			return
+		}
+	}
 }

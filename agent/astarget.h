@@ -11,7 +11,7 @@ enum { ACT_BIND = 1, ACT_LISTEN = 2, ACT_SETSOCKOPT = 3 };
 
 /* What the helper process does, and as whom. */
 struct as_target {
-	int call, sock;
+	int call, sock, pipe;
 	int backlog, level, option;
 	unsigned len;
 	unsigned char data[128];
@@ -37,7 +37,10 @@ struct as_target_result {
 
 enum { STAGE_IDS = 1, STAGE_USERNS, STAGE_ROOT, STAGE_CWD, STAGE_CAPS, STAGE_CALL };
 
-/* Starts the helper; returns its pidfd or -errno. Its result comes through the pipe. */
-int start_as_target(const struct as_target *t, int pipe_write);
+/*
+ * Starts the helper; returns its pidfd or -errno. Its result comes through the
+ * pipe. All fds of t stay open until it has ended.
+ */
+int start_as_target(const struct as_target *t);
 
 #endif

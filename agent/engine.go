@@ -64,6 +64,7 @@ func NewEngine(log *logrus.Logger, policy PolicyFunc) (*Engine, error) {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("protect the engine's memory from other processes of its user: %w", err)
 	}
+	reserveLowFDs()
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("create an epoll set: %w", err)

@@ -8,14 +8,6 @@ import (
 
 // Calls that never wait, as raw ones: the Go scheduler isn't told of each.
 
-func rawPidfdGetfd(pidfd, fd int) (int, error) {
-	dup, _, errno := unix.RawSyscall(unix.SYS_PIDFD_GETFD, uintptr(pidfd), uintptr(fd), 0)
-	if errno != 0 {
-		return -1, errno
-	}
-	return int(dup), nil
-}
-
 // rawGetsockopt is for options of a word that are read without the socket's
 // lock, which the target can hold for ever.
 func rawGetsockopt(socket, option int) (value int32, err error) {

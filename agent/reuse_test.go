@@ -88,7 +88,7 @@ func TestTheSocketOfAReusedThreadIDIsNotBound(t *testing.T) {
 				_, err = target.Wait()
 				require.NoError(t, err)
 				socket = startVictim(t, int(n.PID))
-				_, err = rawPidfdGetfd(before.(*thread).pidfd, socketFD)
+				_, err = unix.PidfdGetfd(before.(*thread).pidfd, socketFD, 0)
 				require.ErrorIs(t, err, unix.ESRCH, "a kept pidfd means no other thread")
 			}
 			if test.believe {

@@ -130,8 +130,10 @@ func (t *thread) close() {
 	}
 }
 
+// socket waits while another thread of the target's group is in execve(2), for
+// as long as the target likes: no raw call, which would hold the Go scheduler.
 func (t *thread) socket(fd int) (int, error) {
-	dup, err := rawPidfdGetfd(t.pidfd, fd)
+	dup, err := unix.PidfdGetfd(t.pidfd, fd, 0)
 	if err == unix.ESRCH && t.kept { // of a thread that had the id before
 		t.forget()
 		t.pidfd = -1 // closed: its number may be another fd's by the time of close
@@ -141,7 +143,7 @@ func (t *thread) socket(fd int) (int, error) {
 		}
 		*t = fresh
 		t.kept = fresh.exact
-		dup, err = rawPidfdGetfd(t.pidfd, fd)
+		dup, err = unix.PidfdGetfd(t.pidfd, fd, 0)
 	}
 	if err == unix.EPERM {
 		return -1, errUnreadable

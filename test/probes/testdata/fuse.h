@@ -1,4 +1,4 @@
-/* A FUSE file system of one file, f, whose close(2) waits for us as we like. */
+/* A FUSE file system of files 0 to 9 of a page each; closing and reading them waits for us as we like. */
 #ifndef FUSE_H
 #define FUSE_H
 #include "probe.h"
@@ -7,14 +7,24 @@
 #include <sys/uio.h>
 
 static int fuse_fd = -1;
-/* Says whether a close by the owner of this file table may go on. */
-static int (*fuse_lets_close)(uint64_t owner);
+/* Says whether the close of a file by the owner of this file table may go on. */
+static int (*fuse_lets_close)(int file, uint64_t owner);
+/* Told of a read of the file, which then waits for fuse_read. */
+static void (*fuse_holds_read)(int file);
+static struct fuse_in_header fuse_reads[10];
 
 static inline void fuse_answer(const struct fuse_in_header *in, int error, void *data, size_t size)
 {
 	struct fuse_out_header out = {sizeof out + size, error, in->unique};
 	struct iovec parts[] = {{&out, sizeof out}, {data, size}};
 	(void)!writev(fuse_fd, parts, 2);
+}
+
+static inline void fuse_read(int file, const union addr *content)
+{
+	static char page[4096];
+	memcpy(page, content, sizeof *content);
+	fuse_answer(&fuse_reads[file], 0, page, sizeof page);
 }
 
 static inline void *fuse_serve(void *arg)
@@ -30,7 +40,7 @@ static inline void *fuse_serve(void *arg)
 				continue;
 			return arg;
 		}
-		struct fuse_attr attr = {.ino = in->nodeid, .nlink = 1, .mode = in->nodeid == FUSE_ROOT_ID ? S_IFDIR | 0777 : S_IFREG | 0777};
+		struct fuse_attr attr = {.ino = in->nodeid, .nlink = 1, .size = 4096, .mode = in->nodeid == FUSE_ROOT_ID ? S_IFDIR | 0777 : S_IFREG | 0777};
 		switch (in->opcode) {
 		case FUSE_INIT:
 			fuse_answer(in, 0, &(struct fuse_init_out){.major = 7, .minor = 31, .max_write = 4096}, sizeof(struct fuse_init_out));
@@ -39,16 +49,20 @@ static inline void *fuse_serve(void *arg)
 			fuse_answer(in, 0, &(struct fuse_attr_out){.attr_valid = 1000, .attr = attr}, sizeof(struct fuse_attr_out));
 			break;
 		case FUSE_LOOKUP:
-			attr.ino = 2, attr.mode = S_IFREG | 0777;
-			fuse_answer(in, 0, &(struct fuse_entry_out){.nodeid = 2, .entry_valid = 1000, .attr_valid = 1000, .attr = attr},
+			attr.ino = 2 + *(char *)(in + 1) - '0', attr.mode = S_IFREG | 0777;
+			fuse_answer(in, 0, &(struct fuse_entry_out){.nodeid = attr.ino, .entry_valid = 1000, .attr_valid = 1000, .attr = attr},
 			            sizeof(struct fuse_entry_out));
 			break;
 		case FUSE_OPEN:
 			fuse_answer(in, 0, &(struct fuse_open_out){.fh = 1}, sizeof(struct fuse_open_out));
 			break;
 		case FUSE_FLUSH:
-			if (fuse_lets_close(((struct fuse_flush_in *)(in + 1))->lock_owner))
+			if (fuse_lets_close(in->nodeid - 2, ((struct fuse_flush_in *)(in + 1))->lock_owner))
 				fuse_answer(in, 0, NULL, 0);
+			break;
+		case FUSE_READ:
+			fuse_reads[in->nodeid - 2] = *in;
+			fuse_holds_read(in->nodeid - 2);
 			break;
 		case FUSE_FORGET:
 		case FUSE_BATCH_FORGET:
@@ -61,7 +75,7 @@ static inline void *fuse_serve(void *arg)
 }
 
 /* Mounts it on DIR, in a mount namespace of our own. What hangs on it is let go when we end. */
-static inline void fuse_mount(const char *dir, int (*lets_close)(uint64_t))
+static inline void fuse_mount(const char *dir, int (*lets_close)(int, uint64_t))
 {
 	char options[128];
 	fuse_lets_close = lets_close;

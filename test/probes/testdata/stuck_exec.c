@@ -2,14 +2,14 @@
 // A process that hangs in execve(2), since it closes a file of a hung FUSE, holds up nobody else.
 #include "fuse.h"
 
-static int never(uint64_t owner) { (void)owner; return 0; }
+static int never(int file, uint64_t owner) { (void)file, (void)owner; return 0; }
 
 static void hang_in_exec(int ready)
 {
 	fuse_mount("fuse", never);
 	pid_t pid = child();
 	if (pid == 0) {
-		MUST(open("fuse/f", O_RDONLY | O_CLOEXEC));
+		MUST(open("fuse/0", O_RDONLY | O_CLOEXEC));
 		execl("/proc/self/exe", "probe", "again", NULL);
 		SETUP("exec: %m");
 	}
