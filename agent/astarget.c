@@ -135,13 +135,15 @@ static int take_root(const struct as_target *t)
  */
 static int leave_table(struct as_target *t, pid_t agent)
 {
-	int *wanted[] = {&t->sock, &t->userns, &t->outer, &t->root, &t->cwd, &t->pipe};
+	int *wanted[] = {&t->sock, &t->userns, &t->outer, &t->root, &t->cwd, &t->pipe}, one_namespace = t->userns == t->outer;
 	if (syscall(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) < 0)
 		return -1;
 	int pidfd = syscall(SYS_pidfd_open, agent, 0);
 	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
 		if (*wanted[i] >= 0 && (*wanted[i] = syscall(SYS_pidfd_getfd, pidfd, *wanted[i], 0)) < 0)
 			return -1;
+	if (one_namespace)
+		t->outer = t->userns;
 	return syscall(SYS_close, pidfd);
 }
 

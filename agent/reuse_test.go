@@ -29,6 +29,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	case "victim":
 		_ = unix.Kill(os.Getpid(), unix.SIGSTOP) // it has the same sockaddr and a socket of its own
+		time.Sleep(time.Hour)                    // the signal may come later
 	}
 	os.Exit(m.Run())
 }
