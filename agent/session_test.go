@@ -34,6 +34,7 @@ type fakeTarget struct {
 	onSocket  func() (int, error)
 	onRead    func()
 	alone     bool
+	elsewhere bool // in another user namespace
 	actedWith []byte
 	actErr    error
 }
@@ -49,7 +50,7 @@ func (t *fakeTarget) read(addr uint64, p []byte) error {
 }
 func (t *fakeTarget) socket(int) (int, error) { return t.onSocket() }
 func (t *fakeTarget) exclusive() bool         { return t.alone }
-func (t *fakeTarget) foreign() bool           { return false }
+func (t *fakeTarget) foreign() bool           { return t.elsewhere }
 func (t *fakeTarget) close()                  {}
 func (t *fakeTarget) actAsTarget(_ *call, _ int, data []byte, valid func() bool) error {
 	if !valid() {
@@ -211,6 +212,17 @@ func TestARestartedBindIsNotRunNativelyOnceAHelperDidIt(t *testing.T) {
 	s.handle(bindNotification(2, 20), &workspace{neutral: true})
 	s.handle(bindNotification(3, 20), &workspace{neutral: true})
 	require.Equal(t, []response{{ID: 1}, {ID: 2}, {ID: 3, Flags: respondContinue}}, kernel.answers)
+}
+
+func TestALowPortIsBoundByTheTargetAlsoWhereItIsAskedForAsAHighOne(t *testing.T) {
+	target := &fakeTarget{memory: ipv4(unix.AF_INET, 8080, 127, 0, 0, 1), onSocket: socketOf(t, unix.AF_INET, unix.SOCK_STREAM), elsewhere: true, actErr: unix.EACCES}
+	s, kernel := newFakeSession(t, "80", target)
+	var err error
+	s.policy, err = config.New("80", "8080:80", "")
+	require.NoError(t, err)
+	s.handle(bindNotification(1, 16), &workspace{neutral: false}) // it might own the target's namespace
+	require.Equal(t, ipv4(unix.AF_INET, 80, 127, 0, 0, 1), target.actedWith)
+	require.Equal(t, []response{{ID: 1, Error: -int32(unix.EACCES)}}, kernel.answers)
 }
 
 func TestOrphansAreBounded(t *testing.T) {
