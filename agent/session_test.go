@@ -266,6 +266,21 @@ func TestSocketcallNeverRunsNatively(t *testing.T) {
 	require.Len(t, target.actedWith, 20)
 }
 
+// What an option's value names, the kernel looks up for whoever sets it: us.
+func TestSocketOptionsThatNameSomethingOfTheCallersAreNotSet(t *testing.T) {
+	for _, option := range [][2]int{
+		{unix.SOL_ALG, 7}, // ALG_SET_KEY_BY_KEY_SERIAL
+		{unix.SOL_RXRPC, 1},
+		{unix.SOL_PACKET, unix.PACKET_FANOUT_DATA},
+		{unix.SOL_SOCKET, unix.SO_ATTACH_BPF},
+		{unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_EBPF},
+	} {
+		a := attempt{asked: make([]byte, 4), call: call{level: option[0], option: option[1], narrow: true}}
+		_, ok := a.plainValue()
+		require.False(t, ok, "%v", option)
+	}
+}
+
 func TestWhatCannotBeActedIsRefusedWhateverTheReason(t *testing.T) {
 	target := &fakeTarget{memory: make([]byte, 20), onSocket: socketOf(t, unix.AF_UNIX, unix.SOCK_STREAM), actErr: errors.Join(errNotActed, unix.ESRCH)}
 	s, kernel := newFakeSession(t, "1", target)
