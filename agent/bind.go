@@ -31,7 +31,7 @@ func (a *attempt) bind(transport config.Protocol) error {
 
 	// A thread that owns the target's user namespace has every capability
 	// there: it would bind a low port for a target that may not.
-	if at.Port() < firstUnprivilegedPort && !a.neutral && a.target.foreign() {
+	if d.Port < firstUnprivilegedPort && !a.neutral && a.target.foreign() {
 		return a.settle(a.target.actAsTarget(&a.call, a.socket, sockaddr, a.valid))
 	}
 	err = rawBind(a.socket, sockaddr)

@@ -32,7 +32,10 @@ func exclusiveFiles(tid int) bool {
 		return false
 	}
 	result := make(chan bool, 1)
-	go func() { result <- scanForSharers(tid) }()
+	go func() {
+		_, err := becomeNeutral() // and to look at others, as a worker can
+		result <- err == nil && scanForSharers(tid)
+	}()
 	select {
 	case exclusive := <-result:
 		return exclusive

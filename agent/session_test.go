@@ -34,6 +34,7 @@ type fakeTarget struct {
 	onSocket  func() (int, error)
 	onRead    func()
 	alone     bool
+	elsewhere bool // in another user namespace
 	actedWith []byte
 	actErr    error
 }
@@ -49,7 +50,7 @@ func (t *fakeTarget) read(addr uint64, p []byte) error {
 }
 func (t *fakeTarget) socket(int) (int, error) { return t.onSocket() }
 func (t *fakeTarget) exclusive() bool         { return t.alone }
-func (t *fakeTarget) foreign() bool           { return false }
+func (t *fakeTarget) foreign() bool           { return t.elsewhere }
 func (t *fakeTarget) close()                  {}
 func (t *fakeTarget) actAsTarget(_ *call, _ int, data []byte, valid func() bool) error {
 	if !valid() {
@@ -213,6 +214,17 @@ func TestARestartedBindIsNotRunNativelyOnceAHelperDidIt(t *testing.T) {
 	require.Equal(t, []response{{ID: 1}, {ID: 2}, {ID: 3, Flags: respondContinue}}, kernel.answers)
 }
 
+func TestALowPortIsBoundByTheTargetAlsoWhereItIsAskedForAsAHighOne(t *testing.T) {
+	target := &fakeTarget{memory: ipv4(unix.AF_INET, 8080, 127, 0, 0, 1), onSocket: socketOf(t, unix.AF_INET, unix.SOCK_STREAM), elsewhere: true, actErr: unix.EACCES}
+	s, kernel := newFakeSession(t, "80", target)
+	var err error
+	s.policy, err = config.New("80", "8080:80", "")
+	require.NoError(t, err)
+	s.handle(bindNotification(1, 16), &workspace{neutral: false}) // it might own the target's namespace
+	require.Equal(t, ipv4(unix.AF_INET, 80, 127, 0, 0, 1), target.actedWith)
+	require.Equal(t, []response{{ID: 1, Error: -int32(unix.EACCES)}}, kernel.answers)
+}
+
 func TestOrphansAreBounded(t *testing.T) {
 	var o orphans
 	for cookie := range uint64(10 * orphanLimit) {
@@ -252,6 +264,21 @@ func TestSocketcallNeverRunsNatively(t *testing.T) {
 	s.handle(&notification{ID: 1, PID: 42, Arch: unix.AUDIT_ARCH_I386, NR: 102, Args: [6]uint64{socketcallBind, 0}}, &workspace{neutral: true})
 	require.Equal(t, []response{{ID: 1}}, kernel.answers)
 	require.Len(t, target.actedWith, 20)
+}
+
+// What an option's value names, the kernel looks up for whoever sets it: us.
+func TestSocketOptionsThatNameSomethingOfTheCallersAreNotSet(t *testing.T) {
+	for _, option := range [][2]int{
+		{unix.SOL_ALG, 7}, // ALG_SET_KEY_BY_KEY_SERIAL
+		{unix.SOL_RXRPC, 1},
+		{unix.SOL_PACKET, unix.PACKET_FANOUT_DATA},
+		{unix.SOL_SOCKET, unix.SO_ATTACH_BPF},
+		{unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_EBPF},
+	} {
+		a := attempt{asked: make([]byte, 4), call: call{level: option[0], option: option[1], narrow: true}}
+		_, ok := a.plainValue()
+		require.False(t, ok, "%v", option)
+	}
 }
 
 func TestWhatCannotBeActedIsRefusedWhateverTheReason(t *testing.T) {

@@ -84,6 +84,10 @@ func (a *attempt) plainValue() (value []byte, ok bool) {
 		return a.asked, option < 64 && length <= 20
 	case unix.IPPROTO_SCTP:
 		return a.asked, option != optionBindx && length <= 16
+	case unix.SOL_ALG, unix.SOL_RXRPC: // keys, of our keyrings
+		return nil, false
+	case unix.SOL_PACKET:
+		return a.asked, option != unix.PACKET_FANOUT_DATA && length <= 4 // an fd
 	}
 	return a.asked, length <= 4
 }
