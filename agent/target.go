@@ -137,9 +137,9 @@ func (t *thread) socket(fd int) (int, error) {
 	if err == unix.ESRCH && t.kept { // of a thread that had the id before
 		t.forget()
 		t.pidfd = -1 // closed: its number may be another fd's by the time of close
-		fresh, err := openThread(uint32(t.tid))
-		if err != nil {
-			return -1, err
+		fresh, openErr := openThread(uint32(t.tid))
+		if openErr != nil {
+			return -1, openErr
 		}
 		*t = fresh
 		t.kept = fresh.exact

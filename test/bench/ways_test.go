@@ -81,7 +81,9 @@ func (s *stand) under(name string, prefix ...string) way {
 
 func (s *stand) bare() way { return s.under("bare kernel") }
 
-func (s *stand) run() way { return s.under("port-restricter run", runc.Binary(s.b), "-p", "5000", "--") }
+func (s *stand) run() way {
+	return s.under("port-restricter run", runc.Binary(s.b), "-p", "5000", "--")
+}
 
 // agent is a runc container.
 func (s *stand) agent() way {
