@@ -7,7 +7,7 @@ BUILD_NEEDS := gcc libc6-dev libseccomp-dev pkg-config
 DEMO_NEEDS := runc busybox-static jq
 TEST_NEEDS := systemd podman containerd conmon skopeo crun uidmap gcc-multilib perl python3 nginx-light redis-server postgresql openssh-server openssh-client
 
-.PHONY: build demo test tools lint race fuzz bench clean
+.PHONY: build demo test tools lint race fuzz bench bench-scale clean
 .DEFAULT_GOAL := build
 
 build: bin/port-restricter ## bin/port-restricter
@@ -48,6 +48,9 @@ BENCH := unshare --net sh -c 'busybox ip link set lo up && exec "$$@"' sh go tes
 
 bench: needs-demo needs-test build ## what a bind costs, beside the kernel alone and what else there is
 	$(BENCH) -bench 'Latency|Start'
+
+bench-scale: needs-demo needs-test build ## what 10,000 containers on one agent cost, and 100,000 that come and go
+	$(BENCH) -bench 'Scale|Churn'
 
 clean:
 	rm -rf bin

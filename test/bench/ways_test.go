@@ -31,11 +31,18 @@ type stand struct {
 func newStand(b *testing.B) *stand {
 	b.Helper()
 	s := &stand{b: b, dir: b.TempDir(), rootfs: runc.Rootfs(b)}
-	for name, source := range map[string]string{filepath.Join(s.dir, "caller"): "caller", filepath.Join(s.rootfs, "caller"): "caller", filepath.Join(s.dir, "floor"): "floor"} {
-		out, err := exec.Command("gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-o", name, "testdata/"+source+".c").CombinedOutput()
-		require.NoError(b, err, "%s", out)
-	}
+	s.compile("caller", filepath.Join(s.dir, "caller"))
+	s.compile("caller", filepath.Join(s.rootfs, "caller"))
+	s.compile("floor", filepath.Join(s.dir, "floor"))
 	return s
+}
+
+// compile makes a program of testdata/source.c.
+func (s *stand) compile(source, program string) string {
+	s.b.Helper()
+	out, err := exec.Command("gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-o", program, "testdata/"+source+".c").CombinedOutput()
+	require.NoError(s.b, err, "%s", out)
+	return program
 }
 
 func (s *stand) ways() []way {

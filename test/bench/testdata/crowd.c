@@ -1,0 +1,192 @@
+/*
+ * crowd SOCKET N BINDS: N processes, each under a filter of its own, attach to the
+ * agent at SOCKET as a container each; then one of them binds BINDS times. Prints
+ * the nanoseconds that all took to attach, and the mean, median and 99th
+ * percentile of a bind, and ends when its stdin does.
+ *
+ * crowd SOCKET N 0 churns: N processes one after the other, 8 at a time, each attaches, binds once and ends.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *agent;
+
+static void fail(const char *what)
+{
+	perror(what);
+	_exit(1);
+}
+
+static uint64_t now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ull + t.tv_nsec;
+}
+
+static int load(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bind, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof code / sizeof *code, code};
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	int fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &program);
+	if (fd < 0)
+		fail("load a filter");
+	return fd;
+}
+
+/* As a runtime does; the agent closes the connection once it serves the fd. */
+static void attach(int notify, int id)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	strncpy(at.sun_path, agent, sizeof at.sun_path - 1);
+	int conn = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (connect(conn, (struct sockaddr *)&at, sizeof at) < 0)
+		fail("connect to the agent");
+	char state[512], control[CMSG_SPACE(sizeof notify)] = {0};
+	struct iovec io = {state, snprintf(state, sizeof state,
+		"{\"ociVersion\":\"1.0.2\",\"fds\":[\"seccompFd\"],\"pid\":%d,\"state\":{\"ociVersion\":\"1.0.2\",\"id\":\"crowd-%d\",\"status\":\"creating\","
+		"\"pid\":%d,\"bundle\":\"/\",\"annotations\":{\"port-restricter.port\":\"5000\"}}}", getpid(), id, getpid())};
+	struct msghdr message = {.msg_iov = &io, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof notify);
+	memcpy(CMSG_DATA(c), &notify, sizeof notify);
+	if (sendmsg(conn, &message, 0) < 0)
+		fail("send to the agent");
+	close(notify);
+	char end;
+	if (read(conn, &end, 1) != 0)
+		fail("wait for the agent");
+	close(conn);
+}
+
+static uint64_t bind_once(int host)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(5000), .sin_addr.s_addr = htonl(INADDR_LOOPBACK + host)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	uint64_t start = now();
+	if (bind(fd, (struct sockaddr *)&at, sizeof at) < 0)
+		fail("bind");
+	start = now() - start;
+	close(fd);
+	return start;
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+/* A pair to wait on together: all come, then all go. */
+static int come[2], go[2];
+
+static void await(int n)
+{
+	char byte;
+	for (int i = 0; i < n; i++)
+		if (read(come[0], &byte, 1) != 1)
+			fail("a process of the crowd");
+}
+
+static void churn(int n)
+{
+	for (int started = 0, running = 0; started < n || running > 0;) {
+		if (started < n && running < 8) {
+			if (fork() == 0) {
+				attach(load(), started);
+				bind_once(started % 200);
+				_exit(0);
+			}
+			started++;
+			running++;
+			continue;
+		}
+		int status;
+		if (wait(&status) < 0 || status)
+			fail("a process that came and went");
+		running--;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 4)
+		return 2;
+	agent = argv[1];
+	int n = atoi(argv[2]), binds = atoi(argv[3]);
+	if (binds == 0) {
+		churn(n);
+		return 0;
+	}
+	if (pipe(come) < 0 || pipe(go) < 0)
+		fail("pipe");
+	uint64_t *took = mmap(NULL, binds * sizeof *took, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	for (int i = 0; i < n; i++) {
+		pid_t pid = fork();
+		if (pid < 0)
+			fail("fork");
+		if (pid == 0) {
+			char byte;
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			close(come[0]);
+			close(go[1]);
+			int notify = load();
+			(void)!write(come[1], "", 1);
+			(void)!read(go[0], &byte, 1); /* its end */
+			attach(notify, i);
+			(void)!write(come[1], "", 1);
+			if (i == 0) {
+				sleep(1);
+				for (int b = -binds / 10; b < binds; b++) {
+					uint64_t t = bind_once(0);
+					if (b >= 0)
+						took[b] = t;
+				}
+				(void)!write(come[1], "", 1);
+			}
+			for (;;)
+				pause();
+		}
+	}
+	close(go[0]);
+	await(n);
+	uint64_t start = now();
+	close(go[1]);
+	await(n);
+	start = now() - start;
+	await(1);
+	qsort(took, binds, sizeof *took, compare);
+	uint64_t sum = 0;
+	for (int i = 0; i < binds; i++)
+		sum += took[i];
+	printf("%lu %lu %lu %lu\n", start, sum / binds, took[binds / 2], took[binds * 99 / 100]);
+	fflush(stdout);
+	while (read(0, &start, sizeof start) > 0)
+		;
+	kill(0, SIGKILL);
+}
