@@ -37,6 +37,7 @@ type PolicyFunc func(*specs.ContainerProcessState) (config.Policy, error)
 type Engine struct {
 	log    *logrus.Logger
 	policy PolicyFunc
+	limits limits
 	epoll  int
 	stop   int // eventfd, readable once the engine closes
 
@@ -65,6 +66,10 @@ func NewEngine(log *logrus.Logger, policy PolicyFunc) (*Engine, error) {
 		return nil, fmt.Errorf("protect the engine's memory from other processes of its user: %w", err)
 	}
 	reserveLowFDs()
+	limits, err := newLimits()
+	if err != nil {
+		return nil, err
+	}
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("create an epoll set: %w", err)
@@ -75,7 +80,7 @@ func NewEngine(log *logrus.Logger, policy PolicyFunc) (*Engine, error) {
 		return nil, fmt.Errorf("create an eventfd: %w", err)
 	}
 	e := &Engine{
-		log: log, policy: policy, epoll: epoll, stop: stop,
+		log: log, policy: policy, limits: limits, epoll: epoll, stop: stop,
 		workers: make(map[*worker]struct{}), sessions: make(map[int32]*session), containers: make(map[string]*inFlight),
 	}
 	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, stop, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(stop)}); err != nil {
@@ -90,6 +95,12 @@ func NewEngine(log *logrus.Logger, policy PolicyFunc) (*Engine, error) {
 // also when it fails. A container without a valid policy is served all the
 // same: no internet bind of its succeeds, and the log says why.
 func (e *Engine) Attach(state *specs.ContainerProcessState, fd int) error {
+	e.limits.attaching <- struct{}{}
+	defer func() { <-e.limits.attaching }()
+	if err := e.limits.room(fd); err != nil {
+		unix.Close(fd)
+		return fmt.Errorf("container %q: %w", state.State.ID, err)
+	}
 	policy, err := e.policy(state)
 	log := e.log.WithField("container", state.State.ID)
 	if err != nil {

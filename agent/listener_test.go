@@ -158,6 +158,20 @@ func TestADeadListenerAndOneSentTwiceLeaveNothing(t *testing.T) {
 	require.Eventually(t, func() bool { return seccompFDs(t) == before }, 5*time.Second, 10*time.Millisecond)
 }
 
+func TestAContainerTooManyIsRefusedByName(t *testing.T) {
+	engine, err := NewEngine(quietLog(), nil)
+	require.NoError(t, err)
+	defer engine.Close()
+	before := openFDs(t)
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	require.NoError(t, err)
+	engine.limits.fds = fd
+	err = engine.Attach(&specs.ContainerProcessState{State: specs.State{ID: "one-too-many"}}, fd)
+	require.ErrorContains(t, err, `"one-too-many"`)
+	require.ErrorContains(t, err, "raise LimitNOFILE=")
+	require.Equal(t, before, openFDs(t), "it is closed")
+}
+
 // seccompFDs counts the notify fds that this process has open.
 func seccompFDs(t *testing.T) (n int) {
 	t.Helper()
