@@ -10,10 +10,10 @@ TEST_NEEDS := systemd podman containerd conmon skopeo crun uidmap gcc-multilib p
 .PHONY: build demo test tools lint race fuzz bench bench-scale clean
 .DEFAULT_GOAL := build
 
-build: bin/port-restricter ## bin/port-restricter
+build: bin/port-restricter bin/port-restricter-nri ## both programs, into bin
 
-bin/port-restricter: needs-build FORCE
-	go build $(GOFLAGS_ALL) -ldflags '-X main.version=$(VERSION)' -o $@ ./cmd/port-restricter
+bin/%: needs-build FORCE
+	go build $(GOFLAGS_ALL) -ldflags '-X main.version=$(VERSION)' -o $@ ./cmd/$*
 
 demo: needs-demo build ## a real runc container held to its port, then the CLI
 	test/demo/demo.sh

@@ -3,17 +3,16 @@ package main
 import (
 	"cmp"
 	"context"
-	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/port-restricter/port-restricter/agent"
 	"github.com/port-restricter/port-restricter/agent/confine"
+	"github.com/port-restricter/port-restricter/cmd/logging"
 	"github.com/port-restricter/port-restricter/config"
 )
 
@@ -29,7 +28,7 @@ func newAgent() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log := newLog(verbose)
+			log := logging.New(verbose)
 			ctx, stop := signal.NotifyContext(command.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
 			return serve(ctx, log, cmp.Or(socket, settings.Listener, agent.DefaultSocket))
@@ -66,16 +65,4 @@ func serve(ctx context.Context, log *logrus.Logger, socket string) error {
 	err = listener.Serve(ctx, engine)
 	log.Info("stopping")
 	return err
-}
-
-// newLog writes text on a terminal and JSON for everything else.
-func newLog(verbose bool) *logrus.Logger {
-	log := logrus.New()
-	if !term.IsTerminal(int(os.Stderr.Fd())) {
-		log.SetFormatter(&logrus.JSONFormatter{})
-	}
-	if verbose {
-		log.SetLevel(logrus.DebugLevel)
-	}
-	return log
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/spf13/cobra"
 
+	"github.com/port-restricter/port-restricter/cmd/injection"
 	"github.com/port-restricter/port-restricter/hook"
 )
 
@@ -29,13 +30,13 @@ func newHook() *cobra.Command {
 }
 
 func newStage(name, short string, run func(in []byte, out io.Writer, o hook.Options) error) *cobra.Command {
-	var flags injectionFlags
+	var flags injection.Flags
 	command := &cobra.Command{
 		Use:   name,
 		Short: short,
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			o, err := flags.options()
+			o, err := flags.Options()
 			if err != nil {
 				return err
 			}
@@ -46,7 +47,7 @@ func newStage(name, short string, run func(in []byte, out io.Writer, o hook.Opti
 			return run(in, command.OutOrStdout(), o)
 		},
 	}
-	flags.add(command)
+	flags.Add(command)
 	return command
 }
 

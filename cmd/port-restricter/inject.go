@@ -7,11 +7,12 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 	"github.com/spf13/cobra"
 
+	"github.com/port-restricter/port-restricter/cmd/injection"
 	"github.com/port-restricter/port-restricter/hook"
 )
 
 func newInject() *cobra.Command {
-	var flags injectionFlags
+	var flags injection.Flags
 	var bundle string
 	var dryRun bool
 	command := &cobra.Command{
@@ -20,7 +21,7 @@ func newInject() *cobra.Command {
 		Example: "  port-restricter inject --bundle DIR --dry-run",
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			o, err := flags.options()
+			o, err := flags.Options()
 			if err != nil {
 				return err
 			}
@@ -39,7 +40,7 @@ func newInject() *cobra.Command {
 			return edit.Write()
 		},
 	}
-	flags.add(command)
+	flags.Add(command)
 	command.Flags().StringVarP(&bundle, "bundle", "b", ".", "`DIR` of the bundle")
 	command.Flags().BoolVar(&dryRun, "dry-run", false, "print what would change, as a diff")
 	return command

@@ -4,18 +4,19 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/spf13/cobra"
 
+	"github.com/port-restricter/port-restricter/cmd/injection"
 	"github.com/port-restricter/port-restricter/hook"
 )
 
 func newProfile() *cobra.Command {
-	var flags injectionFlags
+	var flags injection.Flags
 	var base string
 	command := &cobra.Command{
 		Use:   "profile",
 		Short: "Print the seccomp profile for an OCI runtime or the kubelet",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			o, err := flags.options()
+			o, err := flags.Options()
 			if err != nil {
 				return err
 			}
@@ -32,7 +33,7 @@ func newProfile() *cobra.Command {
 			return hook.Write(command.OutOrStdout(), profile)
 		},
 	}
-	flags.add(command)
+	flags.Add(command)
 	command.Flags().StringVar(&base, "base", "", "`FILE` with a profile to merge into")
 	return command
 }
