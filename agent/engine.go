@@ -38,6 +38,7 @@ type Engine struct {
 	log    *logrus.Logger
 	policy PolicyFunc
 	limits limits
+	trim   *time.Timer
 	epoll  int
 	stop   int // eventfd, readable once the engine closes
 
@@ -80,7 +81,7 @@ func NewEngine(log *logrus.Logger, policy PolicyFunc) (*Engine, error) {
 		return nil, fmt.Errorf("create an eventfd: %w", err)
 	}
 	e := &Engine{
-		log: log, policy: policy, limits: limits, epoll: epoll, stop: stop,
+		log: log, policy: policy, limits: limits, trim: time.AfterFunc(idleAfter, trimThreads), epoll: epoll, stop: stop,
 		workers: make(map[*worker]struct{}), sessions: make(map[int32]*session), containers: make(map[string]*inFlight),
 	}
 	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, stop, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(stop)}); err != nil {
@@ -130,6 +131,7 @@ func (e *Engine) Attach(state *specs.ContainerProcessState, fd int) error {
 		return fmt.Errorf("container %q: watch the seccomp fd: %w", state.State.ID, err)
 	}
 	log.WithFields(logrus.Fields{"pid": state.Pid, "policy": policy.String()}).Info("attached")
+	e.trim.Reset(idleAfter)
 	return nil
 }
 
@@ -185,6 +187,7 @@ func (e *Engine) Close() {
 	e.mu.Lock() // no session begins behind our back
 	e.closed.Store(true)
 	e.mu.Unlock()
+	e.trim.Stop()
 	_, _ = unix.Write(e.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 	finished := make(chan struct{})
 	go func() { e.running.Wait(); close(finished) }()

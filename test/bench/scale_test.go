@@ -44,7 +44,7 @@ func BenchmarkScale(b *testing.B) {
 		if first == 0 {
 			first = m.mean
 		}
-		time.Sleep(time.Second)
+		time.Sleep(3 * time.Second)
 		full := usageOf(b, agent.Pid())
 		time.Sleep(2 * time.Second)
 		idle := usageOf(b, agent.Pid())
