@@ -46,8 +46,8 @@ fuzz: needs-demo needs-test build tools ## every fuzz target for a short time, o
 # In a network of its own: somebody else may have the port.
 BENCH := unshare --net sh -c 'busybox ip link set lo up && exec "$$@"' sh go test $(GOFLAGS_ALL) -run '^$$' -benchtime 1x -timeout 1h ./test/bench
 
-bench: needs-demo needs-test build ## what a bind costs, beside the kernel alone and what else there is
-	$(BENCH) -bench 'Latency|Start'
+bench: needs-demo needs-test build ## what a bind costs, beside the kernel alone and what else there is; PLOT=FILE.svg draws it
+	PLOT=$(abspath $(PLOT)) $(BENCH) -bench 'Latency|Start|Stall'
 
 bench-scale: needs-demo needs-test build ## what 10,000 containers on one agent cost, and 100,000 that come and go
 	$(BENCH) -bench 'Scale|Churn'

@@ -38,7 +38,7 @@ var scenarios = []scenario{
 func BenchmarkLatency(b *testing.B) {
 	s := newStand(b)
 	ways := s.ways()
-	for _, c := range scenarios {
+	for i, c := range scenarios {
 		table := newTable(c.title)
 		for range rounds {
 			for _, w := range ways {
@@ -48,6 +48,9 @@ func BenchmarkLatency(b *testing.B) {
 			}
 		}
 		table.print()
+		if path := os.Getenv(plotVariable); path != "" && i == 0 {
+			require.NoError(b, table.plot(path))
+		}
 	}
 }
 

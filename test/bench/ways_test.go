@@ -94,8 +94,11 @@ func (s *stand) run() way {
 
 // agent is a runc container.
 func (s *stand) agent() way {
-	agent := runc.StartQuietAgent(s.b)
-	return way{name: "port-restricter agent, runc", command: func(program ...string) *exec.Cmd {
+	return s.container("port-restricter agent, runc", runc.StartQuietAgent(s.b))
+}
+
+func (s *stand) container(name string, agent *runc.Agent) way {
+	return way{name: name, command: func(program ...string) *exec.Cmd {
 		program[0] = "/" + program[0]
 		return runc.New(s.b, runc.Config{
 			Rootfs: s.rootfs, Args: program, Seccomp: agent.Profile(s.b), Annotations: map[string]string{"port-restricter.port": "5000"},
