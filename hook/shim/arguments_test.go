@@ -26,7 +26,7 @@ func TestUnderstand(t *testing.T) {
 		{"a short option", []string{"run", "-b", "/b", "id"}, []string{"/b/config.json"}},
 		{"argp: a cluster", []string{"run", "-db", "/b", "id"}, []string{"/b/config.json", "config.json"}},
 		{"argp: a short option with its value", []string{"run", "-b/b", "id"}, []string{"/b/config.json", "config.json"}},
-		{"argp: a beginning", []string{"run", "--bund", "/b", "id"}, []string{"/b/config.json"}},
+		{"argp: a beginning", []string{"run", "--bund", "/b", "id"}, []string{"/b/config.json", "config.json"}},
 		{"argp: a letter", []string{"run", "--b=/b", "id"}, []string{"/b/config.json"}},
 		{"Go or argp", []string{"run", "-b=/b", "id"}, []string{"/b/config.json", "=/b/config.json"}},
 		{"Go, one dash", []string{"run", "-bundle=/b", "id"}, []string{"/b/config.json", "undle=/b/config.json"}},

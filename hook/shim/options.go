@@ -66,7 +66,8 @@ func readings(known map[string]effect, args []string, i int) []reading {
 	return all
 }
 
-// meanings: argp takes a beginning of a long name for the name.
+// meanings: argp takes a beginning of a long name for the name, and Go's flag
+// package doesn't.
 func meanings(known map[string]effect, name string, long bool) []effect {
 	if e, ok := known[name]; ok {
 		return []effect{e}
@@ -78,7 +79,7 @@ func meanings(known map[string]effect, name string, long bool) []effect {
 		}
 	}
 	if len(begun) > 0 {
-		return begun
+		return append(begun, flag)
 	}
 	return []effect{flag, value}
 }
