@@ -120,27 +120,30 @@ func (w *worker) serve(s *session) {
 	e := w.engine
 	w.session.Store(s)
 	e.watchBusy()
-	err := w.receiveAll(s)
+	passed, err := w.receiveAll(s)
 	w.space.threads.forget()
-	e.busy.Add(-1)
+	if !passed {
+		e.busy.Add(-1)
+	}
 	s.leave()
 	if err != nil {
 		e.detach(s, err)
 	}
 }
 
-func (w *worker) receiveAll(s *session) error {
+// receiveAll says whether the watch has passed the receiver's part on.
+func (w *worker) receiveAll(s *session) (passed bool, err error) {
 	for {
 		err := s.kernel.receive(&w.n)
 		if err == nil && !w.handle(s) {
-			return nil
+			return true, nil
 		}
 		if err != nil && !errors.Is(err, unix.ENOENT) {
-			return err
+			return false, err
 		}
 		if w.engine.closed.Load() || w.engine.busy.Load() > hotLimit || s.calls.crowded() || !s.activeWithin(hotWait) {
 			s.passOn()
-			return nil
+			return false, nil
 		}
 	}
 }
@@ -182,6 +185,7 @@ func (e *Engine) watch() {
 				// worker may go on to another one.
 				s := w.session.Load()
 				if w.turn.CompareAndSwap(turn, turn&^turnMask|turnPassed) {
+					e.busy.Add(-1)
 					stuck = append(stuck, s)
 				}
 			}
