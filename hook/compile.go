@@ -38,6 +38,42 @@ var scmpArchitectures = map[specs.Arch]string{
 	specs.ArchLOONGARCH64: "loong64",
 }
 
+// Flags of seccomp(2) that a profile may name. libseccomp has WAIT_KILLABLE_RECV since 2.6, the kernel since 5.19: until
+// the distributions have caught up, libseccomp makes the program, and who loads it does so without libseccomp.
+var kernelFlags = map[specs.LinuxSeccompFlag]uint{
+	specs.LinuxSeccompFlagLog:              unix.SECCOMP_FILTER_FLAG_LOG,
+	specs.LinuxSeccompFlagSpecAllow:        unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+	specs.LinuxSeccompFlagWaitKillableRecv: unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
+}
+
+// Compile makes of p what seccomp(2) takes, with the flags that this kernel has. Without WAIT_KILLABLE_RECV, a signal can
+// interrupt a bind with an EINTR that the bare kernel doesn't give.
+func Compile(p *specs.LinuxSeccomp) (instructions []unix.SockFilter, flags uint, err error) {
+	for _, name := range p.Flags {
+		flag, ok := kernelFlags[name]
+		if !ok {
+			return nil, 0, fmt.Errorf("compile the seccomp filter: flag %q is unknown", name)
+		}
+		if kernelHas(flag) {
+			flags |= flag
+		}
+	}
+	filter, err := newFilter(p)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer filter.Release()
+	instructions, err = program(filter)
+	return instructions, flags, err
+}
+
+// kernelHas asks without a filter: the kernel looks at the flags (EINVAL for one it doesn't know) before it looks for the
+// filter (EFAULT for none).
+func kernelHas(flag uint) bool {
+	_, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, uintptr(flag|unix.SECCOMP_FILTER_FLAG_NEW_LISTENER), 0)
+	return errno == unix.EFAULT
+}
+
 // newFilter gives libseccomp the profile as runc does: calls that this
 // libseccomp doesn't know are left out, as are rules that do what the default does.
 func newFilter(p *specs.LinuxSeccomp) (*seccomp.ScmpFilter, error) {

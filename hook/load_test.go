@@ -7,7 +7,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
+	runc "github.com/opencontainers/runc/libcontainer/seccomp"
+	"github.com/opencontainers/runc/libcontainer/specconv"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/seccomp/libseccomp-golang"
 	"github.com/stretchr/testify/require"
@@ -31,10 +34,9 @@ func TestMain(m *testing.M) {
 var waitsKillable = Options{Flags: []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagWaitKillableRecv}}
 
 var loaders = map[string]func() (int, error){
-	"Load without flags": func() (int, error) { return Load(Profile(Options{})) },
-	"Load killable":      func() (int, error) { return Load(Profile(waitsKillable)) },
-	"loadWaitKillable":   func() (int, error) { return loadWaitKillable(Profile(waitsKillable)) },
-	"loadPortable":       func() (int, error) { return loadPortable(Profile(Options{})) },
+	"without flags": func() (int, error) { return load(Profile(Options{})) },
+	"killable":      func() (int, error) { return load(Profile(waitsKillable)) },
+	"by runc":       loadByRunc,
 	"merged into podman's default": func() (int, error) {
 		podman, err := ReadProfile("testdata/podman-default.json")
 		if err != nil {
@@ -44,8 +46,35 @@ var loaders = map[string]func() (int, error){
 		if err != nil {
 			return -1, err
 		}
-		return Load(merged)
+		return load(merged)
 	},
+}
+
+func load(p *specs.LinuxSeccomp) (int, error) {
+	instructions, flags, err := Compile(p)
+	if err != nil {
+		return -1, err
+	}
+	fd, errno := setModeFilter(unix.SECCOMP_FILTER_FLAG_NEW_LISTENER|flags, instructions)
+	if errno != 0 {
+		return -1, errno
+	}
+	return fd, nil
+}
+
+func setModeFilter(flags uint, instructions []unix.SockFilter) (int, unix.Errno) {
+	program := &unix.SockFprog{Len: uint16(len(instructions)), Filter: &instructions[0]}
+	fd, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, uintptr(flags), uintptr(unsafe.Pointer(program)))
+	return int(fd), errno
+}
+
+// loadByRunc is what runc does with our profile in a container's config.
+func loadByRunc() (int, error) {
+	config, err := specconv.SetupSeccomp(Profile(Options{}))
+	if err != nil {
+		return -1, err
+	}
+	return runc.InitSeccomp(config)
 }
 
 // answer is an errno that no bind gives by itself.
@@ -161,11 +190,11 @@ func bindUnderFilter(how string) error {
 // ours, and its listener could let each bind through.
 func ownListenerIsRefused() error {
 	program := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW}}
-	fd, errno := setModeFilter(unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, &unix.SockFprog{Len: 1, Filter: &program[0]})
+	fd, errno := setModeFilter(unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, program)
 	if errno != unix.EBUSY {
 		return fmt.Errorf("a listener of the target's own: fd %d, %v", fd, errno)
 	}
-	if _, errno := setModeFilter(0, &unix.SockFprog{Len: 1, Filter: &program[0]}); errno != 0 {
+	if _, errno := setModeFilter(0, program); errno != 0 {
 		return fmt.Errorf("a filter of the target's own: %v", errno)
 	}
 	return nil

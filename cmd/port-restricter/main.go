@@ -8,8 +8,6 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
-
-	"github.com/port-restricter/port-restricter/cmd/supervise"
 )
 
 // version is set by the build.
@@ -29,10 +27,6 @@ func (e statusError) Error() string { return fmt.Sprint(e.err) }
 func (e statusError) Unwrap() error { return e.err }
 
 func main() {
-	// Not through cobra: between fork and exec no flag is parsed.
-	if len(os.Args) > 1 && os.Args[1] == supervise.ChildCommand {
-		execRestricted(os.Args[2:])
-	}
 	// Not through cobra: every argument is the runtime's.
 	if args, ok := runtimeArguments(os.Args); ok {
 		os.Exit(execRuntime(args))

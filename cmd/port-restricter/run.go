@@ -2,10 +2,7 @@ package main
 
 import (
 	"errors"
-	"net"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/sirupsen/logrus"
@@ -14,10 +11,8 @@ import (
 	"github.com/port-restricter/port-restricter/agent"
 	"github.com/port-restricter/port-restricter/cmd/supervise"
 	"github.com/port-restricter/port-restricter/config"
+	"github.com/port-restricter/port-restricter/hook"
 )
-
-// attachLimit is for a child that hangs before it loaded the filter.
-const attachLimit = 30 * time.Second
 
 // newRun makes both the bare call and its long form.
 func newRun(use string) *cobra.Command {
@@ -67,33 +62,23 @@ func runRestricted(policy config.Policy, verbose bool, args []string) (int, erro
 	if err != nil {
 		return statusOurs, err
 	}
+	// As in hook: the one filter that every way in uses.
+	filter, flags, err := hook.Compile(hook.Profile(hook.Options{Flags: []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagWaitKillableRecv}}))
+	if err != nil {
+		return statusOurs, err
+	}
+	ruleset, err := refuseBinds()
+	if err != nil {
+		return statusOurs, err
+	}
 	return supervise.Command{
-		Args: args,
-		Attach: func(conn *net.UnixConn) error {
-			if err := conn.SetReadDeadline(time.Now().Add(attachLimit)); err != nil {
-				return err
-			}
-			state, fd, err := agent.Receive(conn)
-			if err != nil {
-				return err
-			}
-			return engine.Attach(state, fd)
+		Args: args, Filter: filter, FilterFlags: flags, Ruleset: ruleset,
+		Attach: func(pid, notifyFD int) error {
+			return engine.Attach(&specs.ContainerProcessState{
+				Version: specs.Version,
+				Pid:     pid,
+				State:   specs.State{Version: specs.Version, ID: "run", Status: specs.StateCreating, Pid: pid},
+			}, notifyFD)
 		},
 	}.Run()
-}
-
-// execRestricted is the child of runRestricted. It never returns.
-func execRestricted(args []string) {
-	_ = supervise.Child{
-		Lock: lockBinds,
-		Load: loadFilter,
-		Send: func(conn *net.UnixConn, fd int) error {
-			return agent.Send(conn, &specs.ContainerProcessState{
-				Version: specs.Version,
-				Pid:     os.Getpid(),
-				State:   specs.State{Version: specs.Version, ID: "run", Status: specs.StateCreating, Pid: os.Getpid()},
-			}, fd)
-		},
-	}.Exec(args)
-	os.Exit(statusOurs)
 }

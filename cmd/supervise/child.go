@@ -1,112 +1,137 @@
 package supervise
 
+// #include <stdlib.h>
+// #include "child.h"
+import "C"
+
 import (
-	"encoding/json"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
-	"os"
 	"runtime"
+	"slices"
+	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// ChildCommand is argv[1] of our re-executed binary: ChildCommand, Command.ChildFlags, what the parent hands over, CMD.
-const ChildCommand = "exec-restricted"
-
-// Child is the process between the fork and the exec of CMD.
-type Child struct {
-	Lock func() error                           // the second lock, before Load
-	Load func() (fd int, err error)             // loads the filter on the calling thread, returns its notify fd
-	Send func(conn *net.UnixConn, fd int) error // gives the notify fd to the engine
+// child is the process that becomes CMD.
+type child struct {
+	name       string // of CMD
+	pid, pidfd int
+	conn       int // our end of the conversation
 }
 
-// handover is all that the parent tells its child: its descriptors, and what Go's runtime made the parent forget.
-type handover struct {
-	socket, errors   int
-	ignored, blocked signalSet
-}
+const (
+	// startLimit is for a child that hangs before it is under the filter.
+	startLimit = 30 * time.Second
+	// patience is for one that hangs or is stopped when the engine did not want it.
+	patience = 2 * time.Second
+)
 
-const handoverFormat = "%d:%d:%x:%x"
+// errSilent is of a child that ended, or was killed, without a word.
+var errSilent = errors.New("the child ended before it was under the filter")
 
-func (h handover) String() string {
-	return fmt.Sprintf(handoverFormat, h.socket, h.errors, h.ignored, h.blocked)
-}
-
-func parseHandover(s string) (h handover, err error) {
-	if _, err = fmt.Sscanf(s, handoverFormat, &h.socket, &h.errors, &h.ignored, &h.blocked); err != nil {
-		err = fmt.Errorf("read handover %q (%s is not for use by hand): %w", s, ChildCommand, err)
+// start forks. To be called on a thread whose credentials and signal mask are to be CMD's.
+func (c Command) start() (*child, error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("make a socketpair for the child: %w", err)
 	}
-	return h, err
+	defer unix.Close(pair[1])
+	var pinned runtime.Pinner
+	defer pinned.Unpin()
+	argv := func(args []string) **C.char {
+		list := make([]*byte, len(args)+1)
+		for i, arg := range args {
+			list[i] = &append([]byte(arg), 0)[0]
+			pinned.Pin(list[i])
+		}
+		pinned.Pin(&list[0])
+		return (**C.char)(unsafe.Pointer(&list[0]))
+	}
+	told := C.struct_child{
+		ours: C.int(pair[0]), socket: C.int(pair[1]),
+		ruleset: C.int(c.Ruleset), flags: C.uint(c.FilterFlags), length: C.ushort(len(c.Filter)),
+		argv: argv(c.Args), shell: argv(slices.Concat([]string{"/bin/sh", ""}, c.Args[1:])),
+	}
+	if len(c.Filter) > 0 {
+		pinned.Pin(&c.Filter[0])
+		told.filter = (*C.struct_sock_filter)(unsafe.Pointer(&c.Filter[0]))
+	}
+	paths, searched := candidates(c.Args[0])
+	told.paths = argv(paths)
+	if searched {
+		told.searched = 1
+	}
+	var pidfd C.int
+	pid := C.start_child(&told, &pidfd)
+	if pid < 0 {
+		unix.Close(pair[0])
+		return nil, fmt.Errorf("start the child: %w", unix.Errno(-pid))
+	}
+	return &child{name: c.Args[0], pid: int(pid), pidfd: int(pidfd), conn: pair[0]}, nil
 }
 
-// errRefused needs no report: the parent knows why.
-var errRefused = errors.New("the parent gave up")
-
-// Exec replaces this process by CMD, whose filter the engine serves by then. args is what follows ChildCommand and
-// Command.ChildFlags in argv. It returns only on failure, which the parent has then been told; leave with any status.
-func (c Child) Exec(args []string) error {
-	runtime.LockOSThread() // no_new_privs and the filter are a thread's
-	if len(args) < 2 {
-		return fmt.Errorf("%s is not for use by hand", ChildCommand)
-	}
-	h, err := parseHandover(args[0])
+// converse returns nil when CMD runs (or was killed when about to); else a failure, or errSilent.
+func (c *child) converse(attach func(pid, notifyFD int) error) error {
+	defer unix.Close(c.conn)
+	fd, err := c.hear(startLimit)
 	if err != nil {
 		return err
 	}
-	unix.CloseOnExec(h.socket)
-	unix.CloseOnExec(h.errors)
-	for fd := range 3 {
-		if closedAtStart(fd) {
-			unix.CloseOnExec(fd)
+	if fd < 0 {
+		return errSilent
+	}
+	if err := attach(c.pid, fd); err != nil {
+		_ = unix.Shutdown(c.conn, unix.SHUT_WR)
+		_, _ = c.hear(patience)
+		return failure{fmt.Sprintf("attach the engine: %v", err), statusOurs}
+	}
+	_, _ = unix.Write(c.conn, []byte("\n")) // it may have been killed
+	_, err = c.hear(0)
+	return err
+}
+
+// hear returns the notify fd, -1 once the child has no more to say, or what failed. A child that says nothing within the
+// limit (0: none) is killed.
+func (c *child) hear(limit time.Duration) (notifyFD int, err error) {
+	timeout := unix.NsecToTimeval(limit.Nanoseconds())
+	if err := unix.SetsockoptTimeval(c.conn, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout); err != nil {
+		return -1, failure{fmt.Sprintf("limit the wait for the child: %v", err), statusOurs}
+	}
+	var report [unsafe.Sizeof(C.struct_report{})]byte
+	rights := make([]byte, unix.CmsgSpace(4))
+	n, length, _, _, err := unix.Recvmsg(c.conn, report[:], rights, unix.MSG_CMSG_CLOEXEC)
+	for err == unix.EINTR {
+		n, length, _, _, err = unix.Recvmsg(c.conn, report[:], rights, unix.MSG_CMSG_CLOEXEC)
+	}
+	if err == unix.EAGAIN {
+		_ = unix.PidfdSendSignal(c.pidfd, unix.SIGKILL, nil, 0)
+		return -1, failure{fmt.Sprintf("the child is not under the filter after %s", limit), statusOurs}
+	}
+	if n < len(report) {
+		return -1, nil
+	}
+	errno := unix.Errno(binary.NativeEndian.Uint32(report[4:]))
+	switch stage := binary.NativeEndian.Uint32(report[:]); stage {
+	case C.STAGE_LOADED:
+		return receivedFD(rights[:length])
+	case C.STAGE_EXEC:
+		return -1, cannotRun(c.name, errno)
+	default:
+		what := map[uint32]string{C.STAGE_PRIVILEGES: "set no_new_privs", C.STAGE_LOCK: "set up the second lock", C.STAGE_FILTER: "load the filter"}[stage]
+		return -1, failure{fmt.Sprintf("%s: %v", what, errno), statusOurs}
+	}
+}
+
+func receivedFD(rights []byte) (int, error) {
+	messages, err := unix.ParseSocketControlMessage(rights)
+	if err == nil && len(messages) == 1 {
+		if fds, err := unix.ParseUnixRights(&messages[0]); err == nil && len(fds) == 1 {
+			return fds[0], nil
 		}
 	}
-	// From here, a signal does to us what it would have done to CMD.
-	resetSignals(forwardedSignals, h.ignored)
-
-	report := failure{Status: statusOurs}
-	if err = c.restrict(h.socket); err == nil {
-		resetSignals(allSignals, h.ignored)
-		blockSignals(h.blocked)
-		report = execCommand(args[1:], environment())
-		err = report
-	} else if err == errRefused {
-		return err
-	}
-	report.Message = err.Error()
-	return errors.Join(err, json.NewEncoder(os.NewFile(uintptr(h.errors), "error pipe")).Encode(report))
-}
-
-func (c Child) restrict(socket int) error {
-	file := os.NewFile(uintptr(socket), "engine")
-	conn, err := net.FileConn(file)
-	_ = file.Close()
-	if err != nil {
-		return fmt.Errorf("use descriptor %d as the socket to the engine: %w", socket, err)
-	}
-	defer conn.Close()
-	engine, ok := conn.(*net.UnixConn)
-	if !ok {
-		return fmt.Errorf("use descriptor %d as the socket to the engine: it is a %T", socket, conn)
-	}
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return fmt.Errorf("set no_new_privs: %w", err)
-	}
-	if err := c.Lock(); err != nil {
-		return fmt.Errorf("set up the second lock: %w", err)
-	}
-	fd, err := c.Load()
-	if err != nil {
-		return fmt.Errorf("load the filter: %w", err)
-	}
-	defer unix.Close(fd)
-	if err := c.Send(engine, fd); errors.Is(err, unix.EPIPE) {
-		return errRefused
-	} else if err != nil {
-		return fmt.Errorf("send the notify fd to the engine: %w", err)
-	}
-	if n, _ := engine.Read(make([]byte, 1)); n == 0 {
-		return errRefused
-	}
-	return nil
+	return -1, failure{"take the notify fd: no room for it; raise the limit of open files (ulimit -n)", statusOurs}
 }

@@ -1,20 +1,20 @@
 package supervise
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
-// failure is what the child tells the parent, as JSON, when CMD could not be run.
+// failure is why CMD could not be run.
 type failure struct {
-	Message string `json:"message"`
-	Status  int    `json:"status"`
+	message string
+	status  int
 }
 
-func (f failure) Error() string { return f.Message }
+func (f failure) Error() string { return f.message }
 
 // Statuses of a command that did not run, as of env(1) and nohup(1).
 const (
@@ -23,48 +23,30 @@ const (
 	statusNotFound      = 127
 )
 
-// execCommand does as execvp(3) and, for the error, as a shell, and returns only on failure. exec.LookPath has other rules: it refuses ".", and
-// tries neither the next directory after EACCES nor the shell after ENOEXEC.
-func execCommand(args, env []string) failure {
-	name := args[0]
-	if name == "" || strings.Contains(name, "/") {
-		return cannotRun(name, tryExec(name, args, env))
+// candidates are the paths that execvp(3) tries. exec.LookPath has other rules: it refuses ".", and tries neither the next
+// directory after EACCES nor the shell after ENOEXEC.
+func candidates(name string) (paths []string, searched bool) {
+	if strings.Contains(name, "/") {
+		return []string{name}, false
 	}
 	path, set := os.LookupEnv("PATH")
 	if !set {
 		path = "/bin:/usr/bin"
 	}
-	result := error(syscall.ENOENT)
 	for _, dir := range strings.Split(path, ":") {
 		if dir == "" {
 			dir = "."
 		}
-		path := dir + "/" + name
-		switch err := tryExec(path, args, env); err {
-		case syscall.ENOENT, syscall.ENOTDIR, syscall.ESTALE, syscall.ENODEV, syscall.ETIMEDOUT:
-		case syscall.EACCES:
-			// A shell says "not found" where it was only the directory (root's, in the PATH of a user) that it could not search.
-			if _, missing := os.Stat(path); missing == nil {
-				result = err
-			}
-		default:
-			return cannotRun(name, err)
+		if name != "" {
+			paths = append(paths, dir+"/"+name)
 		}
 	}
-	return cannotRun(name, result)
+	return paths, true
 }
 
-func tryExec(path string, args, env []string) error {
-	err := syscall.Exec(path, args, env)
-	if err == syscall.ENOEXEC {
-		err = syscall.Exec("/bin/sh", append([]string{"/bin/sh", path}, args[1:]...), env)
-	}
-	return err
-}
-
-func cannotRun(name string, err error) failure {
+func cannotRun(name string, err unix.Errno) failure {
 	switch {
-	case !errors.Is(err, syscall.ENOENT):
+	case err != unix.ENOENT:
 		return failure{fmt.Sprintf("run %q: %v", name, err), statusNotExecutable}
 	case strings.Contains(name, "/"):
 		return failure{fmt.Sprintf("run %q: %v", name, err), statusNotFound}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/signal"
 	"strconv"
@@ -14,23 +13,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The test binary is also the command under test (supervise HOW CMD…), its child, and a CMD (probe WAIT SIGNALS…).
+// The test binary is also the command under test (supervise HOW CMD…), and a CMD (probe WAIT SIGNALS…).
 func TestMain(m *testing.M) {
 	mode := ""
 	if len(os.Args) > 2 {
 		mode = os.Args[1]
 	}
 	switch mode {
-	case ChildCommand:
-		_ = testChild(os.Args[2]).Exec(os.Args[3:])
-		os.Exit(1)
 	case "supervise":
-		how := os.Args[2]
-		status, err := Command{
-			Args:       os.Args[3:],
-			ChildFlags: []string{how},
-			Attach:     func(conn *net.UnixConn) error { return testAttach(how, conn) },
-		}.Run()
+		status, err := testCommand(os.Args[2], os.Args[3:]).Run()
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}
@@ -43,44 +34,28 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// testChild sends one end of a pipe for a notify fd; how says what goes wrong.
-func testChild(how string) Child {
-	return Child{
-		Lock: func() error {
-			if how == "lock fails" {
-				return errors.New("no lock today")
-			}
-			return nil
-		},
-		Load: func() (int, error) {
-			switch how {
-			case "load fails":
-				return -1, errors.New("no filter today")
-			case "killed":
-				_ = unix.Kill(os.Getpid(), unix.SIGUSR1) // which Go would ignore
-			case "stopped":
-				_ = unix.Kill(os.Getpid(), unix.SIGSTOP)
-			}
-			var ends [2]int
-			err := unix.Pipe2(ends[:], unix.O_CLOEXEC)
-			return ends[0], err
-		},
-		Send: func(conn *net.UnixConn, fd int) error {
-			_, _, err := conn.WriteMsgUnix([]byte("{}"), unix.UnixRights(fd), nil)
-			return err
-		},
+// testCommand is under a filter that lets everything through; how says what goes wrong.
+func testCommand(how string, args []string) Command {
+	filter := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW}
+	c := Command{Args: args, Ruleset: -1, Attach: func(_, notifyFD int) error { return unix.Close(notifyFD) }}
+	refuse := func(pid, _ int) error { return errors.New("no engine today") }
+	switch how {
+	case "lock fails":
+		c.Ruleset = 0 // no ruleset
+	case "load fails":
+		filter.Code = unix.BPF_LD // no return
+	case "killed":
+		filter.K = unix.SECCOMP_RET_KILL_PROCESS
+	case "attach fails":
+		c.Attach = refuse
+	case "stopped":
+		c.Attach = func(pid, fd int) error {
+			_ = unix.Kill(pid, unix.SIGSTOP)
+			return refuse(pid, fd)
+		}
 	}
-}
-
-func testAttach(how string, conn *net.UnixConn) error {
-	if how == "attach fails" || how == "stopped" {
-		return errors.New("no engine today")
-	}
-	_, n, _, _, err := conn.ReadMsgUnix(make([]byte, 16), make([]byte, unix.CmsgSpace(4)))
-	if err == nil && n == 0 {
-		err = errors.New("no fd came")
-	}
-	return err
+	c.Filter = []unix.SockFilter{filter}
+	return c
 }
 
 // probe prints its parent once ready, then each of the signals (numbers) that comes and each line of its input, until SIGTERM.

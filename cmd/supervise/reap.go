@@ -10,7 +10,7 @@ import (
 // reap returns the child's status when the child and all its descendants are gone; as a subreaper, we inherit them. The
 // children that we had before (those of a shell script that execs us) are reaped, not waited for. Without __WALL, since
 // children without an exit signal belong to others.
-func reap(child spawned, before []int) (status unix.WaitStatus) {
+func reap(child *child, before []int) (status unix.WaitStatus) {
 	runtime.LockOSThread() // for stopWithChild
 	defer runtime.UnlockOSThread()
 	for gone := false; ; {

@@ -27,7 +27,6 @@ func setOf(signals ...unix.Signal) (set signalSet) {
 func (s signalSet) has(sig unix.Signal) bool { return s&setOf(sig) != 0 }
 
 const (
-	allSignals      = ^signalSet(0)
 	realTimeSignals = ^signalSet(1<<33 - 1) // from 34: 32 and 33 are glibc's own
 	siQueue         = -1                    // si_code, sigaction(2)
 	siKernel        = 0x80
@@ -40,18 +39,6 @@ var (
 	forwardedSignals = terminalSignals | realTimeSignals |
 		setOf(unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGVTALRM, unix.SIGIO, unix.SIGPWR)
 )
-
-// atStart is what Go's runtime has overwritten by the time that main runs.
-var atStart = struct {
-	ignored, blocked signalSet
-	closed           uint32
-}{signalSet(C.inherited.ignored), signalSet(C.inherited.blocked), uint32(C.inherited.closed)}
-
-// closedAtStart is for the descriptors 0, 1, 2, where the runtime opens /dev/null.
-func closedAtStart(fd int) bool { return fd < 3 && atStart.closed&(1<<fd) != 0 }
-
-func resetSignals(set, ignored signalSet) { C.signals_reset(C.uint64_t(set), C.uint64_t(ignored)) }
-func blockSignals(set signalSet)          { C.signals_block(C.uint64_t(set)) }
 
 // catchSignals makes every signal of forwardedSignals come out of the returned pipe as a siginfo, but those that we were
 // started with as ignored (nohup). They are unblocked on the calling thread only.
@@ -67,7 +54,7 @@ func catchSignals() (*os.File, error) {
 }
 
 // forward passes on every caught signal to the child and, once that was reaped, to whoever else became our child.
-func forward(caught io.Reader, child spawned) {
+func forward(caught io.Reader, child *child) {
 	for {
 		var info unix.Siginfo
 		if _, err := io.ReadFull(caught, unsafe.Slice((*byte)(unsafe.Pointer(&info)), unsafe.Sizeof(info))); err != nil {

@@ -48,10 +48,10 @@ func TestStatusIsThatOfTheCommandOrOfAShellThatCouldNotRunIt(t *testing.T) {
 		"not in PATH":                    {args: []string{"nowhere"}, status: 127, stderr: "run \"nowhere\": command not found in PATH\n"},
 		"empty name":                     {args: []string{""}, status: 127, stderr: "run \"\": command not found in PATH\n"},
 		"no command":                     {status: 125, stderr: "no command to run\n"},
-		"lock fails":                     {how: "lock fails", args: []string{"true"}, status: 125, stderr: "set up the second lock: no lock today\n"},
-		"load fails":                     {how: "load fails", args: []string{"true"}, status: 125, stderr: "load the filter: no filter today\n"},
+		"lock fails":                     {how: "lock fails", args: []string{"true"}, status: 125, stderr: "set up the second lock: file descriptor in bad state\n"},
+		"load fails":                     {how: "load fails", args: []string{"true"}, status: 125, stderr: "load the filter: invalid argument\n"},
 		"attach fails":                   {how: "attach fails", args: []string{"echo", "ran"}, status: 125, stderr: "attach the engine: no engine today\n"},
-		"child killed":                   {how: "killed", args: []string{"true"}, status: 138, stderr: "the child was killed by signal 10 before it could run \"true\": read unix @->@: EOF\n"},
+		"child killed":                   {how: "killed", args: []string{"true"}, status: 159, stderr: "the child was killed by signal 31 before it could run \"true\"\n"},
 		"child hangs after attach fails": {how: "stopped", args: []string{"true"}, status: 125, stderr: "attach the engine: no engine today\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 // stopWithChild stops us after the child was stopped where a shell waits for its job to stop: at a terminal, where we
 // are in the foreground or the signal was a terminal's (which the kernel withholds from groups that no shell looks after).
 // Everywhere else we go on, since other descendants want to be served.
-func stopWithChild(child spawned, sig unix.Signal) {
+func stopWithChild(child *child, sig unix.Signal) {
 	foreground := stat(os.Getpid())[statForeground] == strconv.Itoa(unix.Getpgrp())
 	if !hasTerminal() || leadsSession() || !foreground && sig == unix.SIGSTOP {
 		return
@@ -31,7 +31,7 @@ func hasTerminal() bool { return stat(os.Getpid())[statTerminal] != "0" }
 
 // movedOn tells whether the child was continued since its last stop was reaped. Its state in /proc does not: it is that of
 // one thread. In this order, since a new stop takes the place of what WCONTINUED tells.
-func movedOn(child spawned) bool {
+func movedOn(child *child) bool {
 	for _, event := range []int{unix.WCONTINUED, unix.WSTOPPED} {
 		var info unix.Siginfo
 		err := unix.Waitid(unix.P_PIDFD, child.pidfd, &info, event|unix.WNOHANG|unix.WNOWAIT, nil)
