@@ -41,11 +41,12 @@ type Engine struct {
 	trim   *time.Timer
 	epoll  int
 	stop   int // eventfd, readable once the engine closes
+	timer  int // timerfd, on which the watch wakes
 
 	workerCount atomic.Int32
 	waiting     atomic.Int32 // workers that stand in the epoll wait
 	busy        atomic.Int32 // workers that are the receiver of a session
-	watching    atomic.Bool
+	watched     atomic.Bool  // the timer is set
 	closed      atomic.Bool
 	running     sync.WaitGroup
 
@@ -80,12 +81,21 @@ func NewEngine(log *logrus.Logger, policy PolicyFunc) (*Engine, error) {
 		unix.Close(epoll)
 		return nil, fmt.Errorf("create an eventfd: %w", err)
 	}
+	timer, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC)
+	if err != nil {
+		unix.Close(epoll)
+		unix.Close(stop)
+		return nil, fmt.Errorf("create a timerfd: %w", err)
+	}
 	e := &Engine{
-		log: log, policy: policy, limits: limits, trim: time.AfterFunc(idleAfter, trimThreads), epoll: epoll, stop: stop,
+		log: log, policy: policy, limits: limits, trim: time.AfterFunc(idleAfter, trimThreads), epoll: epoll, stop: stop, timer: timer,
 		workers: make(map[*worker]struct{}), sessions: make(map[int32]*session), containers: make(map[string]*inFlight),
 	}
 	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, stop, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(stop)}); err != nil {
 		return nil, fmt.Errorf("watch for the end: %w", err)
+	}
+	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, timer, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: int32(timer)}); err != nil {
+		return nil, fmt.Errorf("watch the timer: %w", err)
 	}
 	started := make(chan error)
 	e.startWorker(started)

@@ -92,7 +92,7 @@ func anyTaskShares(tid int) (bool, error) {
 }
 
 func groupShares(tid, process int) (bool, error) {
-	threads, err := numericNames(fmt.Sprintf("/proc/%d/task", process))
+	threads, err := threadsOf(process)
 	if err != nil {
 		return false, err
 	}
@@ -112,6 +112,20 @@ func groupShares(tid, process int) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// threadsOf doesn't read the directory of a process with one thread, as most
+// are: its number of links is two more than it has threads, and costs a quarter.
+func threadsOf(process int) ([]int, error) {
+	var directory unix.Stat_t
+	path := fmt.Sprintf("/proc/%d/task", process)
+	if err := unix.Stat(path, &directory); err != nil {
+		return nil, err
+	}
+	if directory.Nlink == 3 {
+		return []int{process}, nil
+	}
+	return numericNames(path)
 }
 
 // cantShare says of a task that isn't ours to look into that it can't share the

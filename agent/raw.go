@@ -19,3 +19,8 @@ func rawGetsockopt(socket, option int) (value int32, err error) {
 	}
 	return value, nil
 }
+
+// rawTimerfdSettime can't fail: the fd is ours, the time is valid.
+func rawTimerfdSettime(fd int, value *unix.ItimerSpec) {
+	_, _, _ = unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(fd), 0, uintptr(unsafe.Pointer(value)), 0, 0, 0)
+}

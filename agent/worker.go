@@ -97,7 +97,9 @@ func (w *worker) run() {
 		if waiting == 0 {
 			e.startWorker(nil)
 		}
-		if s := e.sessionOf(event[0].Fd); s != nil {
+		if event[0].Fd == int32(e.timer) {
+			e.watch()
+		} else if s := e.sessionOf(event[0].Fd); s != nil {
 			if event[0].Events&unix.EPOLLIN != 0 {
 				w.serve(s)
 			} else {
@@ -156,44 +158,49 @@ func (w *worker) handle(s *session) bool {
 	return w.turn.CompareAndSwap(turn, turn&^turnMask)
 }
 
-// watchBusy counts a busy worker, and sees to it that somebody watches.
+// watchBusy counts a busy worker, and sees to it that the watch wakes.
 func (e *Engine) watchBusy() {
 	e.busy.Add(1)
-	if e.watching.CompareAndSwap(false, true) {
-		go e.watch()
+	if e.watched.CompareAndSwap(false, true) {
+		e.watchLater()
 	}
+}
+
+// watchLater sets the timer of which some worker that waits will hear: a
+// goroutine that sleeps would wake three threads before the call is looked at.
+func (e *Engine) watchLater() {
+	in := unix.ItimerSpec{Value: unix.NsecToTimespec(watchEvery.Nanoseconds())}
+	rawTimerfdSettime(e.timer, &in)
 }
 
 // watch passes the receiver's part on for workers that a call holds up: the
 // target may have it block for ever, and the container's other processes must
-// not wait for that. It runs only while some worker is busy.
+// not wait for that. It comes back only while some worker is busy.
 func (e *Engine) watch() {
-	for {
-		time.Sleep(watchEvery)
-		if e.busy.Load() == 0 {
-			e.watching.Store(false)
-			if e.busy.Load() == 0 || !e.watching.CompareAndSwap(false, true) {
-				return
+	e.mu.Lock()
+	var stuck []*session
+	for w := range e.workers {
+		turn := w.turn.Load()
+		if w.seen == turn && turn&turnMask == turnTaken {
+			// The session first: once the turn is passed the worker may
+			// go on to another one.
+			s := w.session.Load()
+			if w.turn.CompareAndSwap(turn, turn&^turnMask|turnPassed) {
+				e.busy.Add(-1)
+				stuck = append(stuck, s)
 			}
 		}
-		e.mu.Lock()
-		var stuck []*session
-		for w := range e.workers {
-			turn := w.turn.Load()
-			if w.seen == turn && turn&turnMask == turnTaken {
-				// The session first: once the turn is passed the
-				// worker may go on to another one.
-				s := w.session.Load()
-				if w.turn.CompareAndSwap(turn, turn&^turnMask|turnPassed) {
-					e.busy.Add(-1)
-					stuck = append(stuck, s)
-				}
-			}
-			w.seen = turn
-		}
-		e.mu.Unlock()
-		for _, s := range stuck {
-			s.passOn()
+		w.seen = turn
+	}
+	e.mu.Unlock()
+	for _, s := range stuck {
+		s.passOn()
+	}
+	if e.busy.Load() == 0 {
+		e.watched.Store(false)
+		if e.busy.Load() == 0 || !e.watched.CompareAndSwap(false, true) {
+			return
 		}
 	}
+	e.watchLater()
 }

@@ -17,7 +17,7 @@ const plain = `
 	Files: read readv pread64 write writev close fcntl fstat newfstatat statx readlinkat getdents64 lseek pipe2
 		faccessat faccessat2 uname
 		unlinkat # the agent's socket, when it ends
-	Waiting: poll ppoll epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd2
+	Waiting: poll ppoll epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd2 timerfd_create timerfd_settime
 		nanosleep clock_nanosleep clock_gettime gettimeofday time
 	Memory: munmap madvise mremap brk mincore
 	Threads: futex sched_yield sched_getaffinity set_robust_list rseq gettid getpid getppid exit exit_group

@@ -1,6 +1,7 @@
 // The process between the fork and the exec of CMD. Our own program started again could do the same in Go, at the price of
 // one more start of Go's runtime: half of the time that a short command takes. A fork of a process with many threads may
-// use raw system calls only: no lock, no allocation.
+// use raw system calls only: no lock, no allocation. It has a copy of the engine's memory until the exec, and is undumpable
+// like it.
 #define _GNU_SOURCE
 #include "child.h"
 #include "inherited.h"
