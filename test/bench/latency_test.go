@@ -27,6 +27,7 @@ type scenario struct {
 
 var scenarios = []scenario{
 	{"an allowed bind", "allowed", 1, 20000},
+	{"an allowed bind after 40 ms of silence", "seldom", 1, 25},
 	{"an allowed bind, 2 processes at once", "allowed", 2, 10000},
 	{"an allowed bind, 8 processes at once", "allowed", 8, 3000},
 	{"a bind to another port", "denied", 1, 20000},

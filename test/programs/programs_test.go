@@ -53,6 +53,9 @@ var programs = []program{
 	{name: "python", user: "nobody", command: python, talk: func(t *testing.T, _ string) { httpGet(t, "Directory listing") }},
 	{name: "postgres", user: "postgres", command: postgres, talk: func(t *testing.T, dir string) {
 		for _, host := range []string{"127.0.0.1", dir} {
+			require.Eventually(t, func() bool { // it listens before it answers
+				return exec.Command("pg_isready", "-q", "-h", host, "-p", strconv.Itoa(allowed)).Run() == nil
+			}, patience, 50*time.Millisecond, "postgres does not get ready")
 			out, err := exec.Command("psql", "-h", host, "-p", strconv.Itoa(allowed), "-U", "postgres", "-Atc", "select 6*7").CombinedOutput()
 			require.NoError(t, err, string(out))
 			require.Equal(t, "42\n", string(out))

@@ -3,6 +3,7 @@
  * processes at once, and prints mean, median and 99th percentile of one, in ns.
  *
  *   allowed  bind(2) to port 5000, of an address of the process's own
+ *   seldom   the same after 40 ms of silence, as a program's first and only one
  *   denied   the same to port 5001
  *   unix     bind(2) to a path, by a process with one thread
  *   getppid  a call that no filter of ours asks about
@@ -46,6 +47,8 @@ static uint64_t one(const char *kind, int process)
 		return (now() - start) / 1000;
 	}
 	int denied = !strcmp(kind, "denied"), result, error;
+	if (!strcmp(kind, "seldom"))
+		usleep(40000);
 	if (!strcmp(kind, "unix")) {
 		struct sockaddr_un path = {.sun_family = AF_UNIX};
 		snprintf(path.sun_path, sizeof path.sun_path, "./bench-%d", process);
