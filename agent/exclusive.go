@@ -31,21 +31,44 @@ func exclusiveFiles(tid int) bool {
 	if hungScans.Load() > 0 {
 		return false
 	}
-	result := make(chan bool, 1)
-	go func() {
-		_, err := becomeNeutral() // and to look at others, as a worker can
-		result <- err == nil && scanForSharers(tid)
-	}()
+	s := scan{tid: tid, exclusive: make(chan bool, 1)}
 	select {
-	case exclusive := <-result:
+	case scans <- s:
+	default:
+		go scanner(s)
+	}
+	select {
+	case exclusive := <-s.exclusive:
 		return exclusive
 	case <-time.After(scanLimit):
 		hungScans.Add(1)
 		go func() {
-			<-result
+			<-s.exclusive
 			hungScans.Add(-1)
 		}()
 		return false
+	}
+}
+
+// A scan is handed to a thread that looks at nothing else, since it may hang.
+type scan struct {
+	tid       int
+	exclusive chan bool
+}
+
+var scans = make(chan scan)
+
+// scanner does one scan after the other until none comes for a while. A thread
+// for each would be a task that is created, which a scan must not see.
+func scanner(s scan) {
+	_, err := becomeNeutral() // and to look at others, as a worker can
+	for {
+		s.exclusive <- err == nil && scanForSharers(s.tid)
+		select {
+		case s = <-scans:
+		case <-time.After(idleAfter):
+			return
+		}
 	}
 }
 
