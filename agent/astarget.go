@@ -245,14 +245,10 @@ func reserveLowFDs() {
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil || limit.Cur < 4*first {
 		return
 	}
-	for {
-		fd, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return
-		}
-		if fd >= first {
-			unix.Close(fd)
-			return
-		}
+	null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	for ; err == nil && null < first; null, err = unix.FcntlInt(uintptr(null), unix.F_DUPFD_CLOEXEC, 0) {
+	}
+	if err == nil {
+		unix.Close(null)
 	}
 }

@@ -46,25 +46,31 @@ var kernelFlags = map[specs.LinuxSeccompFlag]uint{
 	specs.LinuxSeccompFlagWaitKillableRecv: unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
 }
 
-// Compile makes of p what seccomp(2) takes, with the flags that this kernel has. Without WAIT_KILLABLE_RECV, a signal can
+// A Filter is what seccomp(2) takes.
+type Filter struct {
+	Instructions []unix.SockFilter
+	Flags        uint
+}
+
+// Compile makes a filter of p, with those of its flags that this kernel has. Without WAIT_KILLABLE_RECV, a signal can
 // interrupt a bind with an EINTR that the bare kernel doesn't give.
-func Compile(p *specs.LinuxSeccomp) (instructions []unix.SockFilter, flags uint, err error) {
+func Compile(p *specs.LinuxSeccomp) (compiled Filter, err error) {
 	for _, name := range p.Flags {
 		flag, ok := kernelFlags[name]
 		if !ok {
-			return nil, 0, fmt.Errorf("compile the seccomp filter: flag %q is unknown", name)
+			return Filter{}, fmt.Errorf("compile the seccomp filter: flag %q is unknown", name)
 		}
 		if kernelHas(flag) {
-			flags |= flag
+			compiled.Flags |= flag
 		}
 	}
 	filter, err := newFilter(p)
 	if err != nil {
-		return nil, 0, err
+		return Filter{}, err
 	}
 	defer filter.Release()
-	instructions, err = program(filter)
-	return instructions, flags, err
+	compiled.Instructions, err = program(filter)
+	return compiled, err
 }
 
 // kernelHas asks without a filter: the kernel looks at the flags (EINVAL for one it doesn't know) before it looks for the

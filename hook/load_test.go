@@ -51,11 +51,11 @@ var loaders = map[string]func() (int, error){
 }
 
 func load(p *specs.LinuxSeccomp) (int, error) {
-	instructions, flags, err := Compile(p)
+	filter, err := Compile(p)
 	if err != nil {
 		return -1, err
 	}
-	fd, errno := setModeFilter(unix.SECCOMP_FILTER_FLAG_NEW_LISTENER|flags, instructions)
+	fd, errno := setModeFilter(unix.SECCOMP_FILTER_FLAG_NEW_LISTENER|filter.Flags, filter.Instructions)
 	if errno != 0 {
 		return -1, errno
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"strings"
+	"sync"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/sirupsen/logrus"
@@ -58,12 +59,16 @@ func runRestricted(policy config.Policy, verbose bool, args []string) (int, erro
 	if verbose {
 		log.SetLevel(logrus.DebugLevel)
 	}
+	// The one filter that every way in uses, made while the engine starts.
+	compile := sync.OnceValues(func() (hook.Filter, error) {
+		return hook.Compile(hook.Profile(hook.Options{Flags: []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagWaitKillableRecv}}))
+	})
+	go compile()
 	engine, err := agent.NewEngine(log, func(*specs.ContainerProcessState) (config.Policy, error) { return policy, nil })
 	if err != nil {
 		return statusOurs, err
 	}
-	// As in hook: the one filter that every way in uses.
-	filter, flags, err := hook.Compile(hook.Profile(hook.Options{Flags: []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagWaitKillableRecv}}))
+	filter, err := compile()
 	if err != nil {
 		return statusOurs, err
 	}
@@ -72,7 +77,7 @@ func runRestricted(policy config.Policy, verbose bool, args []string) (int, erro
 		return statusOurs, err
 	}
 	return supervise.Command{
-		Args: args, Filter: filter, FilterFlags: flags, Ruleset: ruleset,
+		Args: args, Filter: filter.Instructions, FilterFlags: filter.Flags, Ruleset: ruleset,
 		Attach: func(pid, notifyFD int) error {
 			return engine.Attach(&specs.ContainerProcessState{
 				Version: specs.Version,
