@@ -201,10 +201,16 @@ func (e *Engine) Close() {
 	_, _ = unix.Write(e.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 	finished := make(chan struct{})
 	go func() { e.running.Wait(); close(finished) }()
-	select {
-	case <-finished:
-	case <-time.After(closeGrace):
-		e.log.Warn("closing with calls in flight, which their processes block")
+	for grace := time.After(closeGrace); finished != nil; {
+		e.recallAll()
+		select {
+		case <-finished:
+			finished = nil
+		case <-grace:
+			e.log.Warn("closing with calls in flight, which their processes block")
+			finished = nil
+		case <-time.After(watchEvery):
+		}
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -28,12 +29,18 @@ const (
 	respondContinue = 1
 )
 
+// recalled ends a wait for a notification.
+const recalled = 1
+
+// errRecalled says that it did.
+var errRecalled = errors.New("recalled")
+
 // notification is struct seccomp_notif. PID is a thread id, in the pid
 // namespace of whoever receives it; 0 when it can't be seen from there.
 type notification struct {
 	ID    uint64
 	PID   uint32
-	Flags uint32
+	Flags atomic.Uint32 // no use of the kernel's so far; recalled, by worker.recall
 	NR    int32
 	Arch  uint32
 	IP    uint64
@@ -51,8 +58,9 @@ type response struct {
 // A notifier is the kernel's side of one session: the first of the two seams
 // at which tests put something else.
 type notifier interface {
-	// receive fills n. ENOENT: the notification was withdrawn (its thread
-	// got a signal or died) before it was read.
+	// receive waits for a notification and fills n. ENOENT: it was withdrawn
+	// (its thread got a signal or died) before it was read, or nobody is left
+	// who could ask. errRecalled: worker.recall.
 	receive(n *notification) error
 	// valid says whether the thread behind id still waits for its answer.
 	valid(id uint64) bool
@@ -78,8 +86,14 @@ func newNotifyFD(fd int) (notifyFD, error) {
 }
 
 func (fd notifyFD) receive(n *notification) error {
-	*n = notification{} // the kernel takes a zeroed struct only
-	return ioctl(int(fd), ioctlRecv, uintptr(unsafe.Pointer(n)))
+	// The kernel takes a zeroed struct only.
+	n.ID, n.PID, n.NR, n.Arch, n.IP, n.Args = 0, 0, 0, 0, 0, [6]uint64{}
+	n.Flags.Store(0)
+	err := ioctl(int(fd), ioctlRecv, uintptr(unsafe.Pointer(n)))
+	if errors.Is(err, unix.EINVAL) && n.Flags.Load() == recalled {
+		return errRecalled
+	}
+	return err
 }
 
 func (fd notifyFD) valid(id uint64) bool {

@@ -170,9 +170,23 @@ func lastID(t *testing.T) int {
 // bindUnderAFilter is the target: it sends the notify fd of a filter of its own,
 // and binds by an fd that the kernel never gets to look up.
 func bindUnderAFilter() error {
+	fd, err := loadBindFilter()
+	if err != nil {
+		return err
+	}
+	if err := unix.Sendmsg(socketFD, []byte(`{"fds":["seccompFd"]}`), unix.UnixRights(fd), nil, 0); err != nil {
+		return err
+	}
+	_, _, errno := unix.RawSyscall(unix.SYS_BIND, socketFD, uintptr(unsafe.Pointer(&wantedSockaddr)), uintptr(len(wantedSockaddr)))
+	return errno
+}
+
+// loadBindFilter has every bind of this thread from now on wait for an answer,
+// by the notify fd.
+func loadBindFilter() (notifyFD int, err error) {
 	runtime.LockOSThread()
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return err
+		return -1, err
 	}
 	filter := []unix.SockFilter{
 		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS},
@@ -183,11 +197,7 @@ func bindUnderAFilter() error {
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	fd, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, uintptr(unsafe.Pointer(&program)))
 	if errno != 0 {
-		return errno
+		return -1, errno
 	}
-	if err := unix.Sendmsg(socketFD, []byte(`{"fds":["seccompFd"]}`), unix.UnixRights(int(fd)), nil, 0); err != nil {
-		return err
-	}
-	_, _, errno = unix.RawSyscall(unix.SYS_BIND, socketFD, uintptr(unsafe.Pointer(&wantedSockaddr)), uintptr(len(wantedSockaddr)))
-	return errno
+	return int(fd), nil
 }

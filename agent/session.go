@@ -96,11 +96,10 @@ func (r *response) fail(err error) {
 	}
 }
 
-// activeWithin waits for the session's next notification. A hang-up is none: the
-// epoll set reports it again.
-func (s *session) activeWithin(milliseconds int) bool {
+// asks says whether a notification waits. A hang-up is none.
+func (s *session) asks() bool {
 	fds := []unix.PollFd{{Fd: int32(s.notifyFD), Events: unix.POLLIN}}
-	n, err := unix.Poll(fds, milliseconds)
+	n, err := unix.Poll(fds, 0)
 	return err == nil && n == 1 && fds[0].Revents&unix.POLLIN != 0
 }
 
@@ -124,7 +123,7 @@ func (s *session) passOn() bool {
 		return false
 	}
 	s.arm()
-	return s.activeWithin(0)
+	return s.asks()
 }
 
 // leave counts a worker out.

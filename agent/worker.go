@@ -4,35 +4,29 @@ import (
 	"errors"
 	"runtime"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-const (
-	// hotWait (milliseconds) is how long a worker stays with a session that was just active,
-	// There it is woken directly, on the CPU of the caller; the
-	// epoll set costs a third of a bind's time more.
-	hotWait = 20
-	// hotLimit is how many workers may do so at once.
-	hotLimit = 16
-
-	// watchEvery is how long a worker may be busy with one call before
-	// another takes over what else the container asks.
-	watchEvery = 2 * time.Millisecond
-)
+// hotLimit is how many workers may stay with a session for hotWait at once.
+const hotLimit = 16
 
 // A worker is one OS thread that takes notifications.
 type worker struct {
 	engine *Engine
+	tid    int
 	n      notification
 	space  workspace
 
 	// turn is the number of the call in hand and, in its two lowest bits, how
-	// it stands. session is what the call came from.
+	// it stands. session is the one that is served.
 	turn    atomic.Uint64
 	session atomic.Pointer[session]
-	seen    uint64 // the turn, when the watch last looked
+
+	// The watch's own: the turn when it last looked, and for how many looks
+	// the session has been silent.
+	seen   uint64
+	silent int
 }
 
 // How a call in hand stands; neither, once it is over.
@@ -63,7 +57,7 @@ func (e *Engine) startWorker(started chan<- error) {
 			e.log.WithError(err).Error("a worker thread can't be used")
 			return
 		}
-		w := &worker{engine: e, space: workspace{neutral: neutral}}
+		w := &worker{engine: e, tid: unix.Gettid(), space: workspace{neutral: neutral}}
 		e.mu.Lock()
 		e.workers[w] = struct{}{}
 		e.mu.Unlock()
@@ -123,6 +117,7 @@ func (w *worker) serve(s *session) {
 	w.session.Store(s)
 	e.watchBusy()
 	passed, err := w.receiveAll(s)
+	w.session.Store(nil)
 	w.space.threads.forget()
 	if !passed {
 		e.busy.Add(-1)
@@ -140,10 +135,10 @@ func (w *worker) receiveAll(s *session) (passed bool, err error) {
 		if err == nil && !w.handle(s) {
 			return true, nil
 		}
-		if err != nil && !errors.Is(err, unix.ENOENT) {
+		if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, errRecalled) {
 			return false, err
 		}
-		if w.engine.closed.Load() || w.engine.busy.Load() > hotLimit || s.calls.crowded() || !s.activeWithin(hotWait) {
+		if err != nil || w.engine.closed.Load() || w.engine.busy.Load() > hotLimit || s.calls.crowded() {
 			s.passOn()
 			return false, nil
 		}
@@ -156,51 +151,4 @@ func (w *worker) handle(s *session) bool {
 	w.turn.Store(turn)
 	s.handle(&w.n, &w.space)
 	return w.turn.CompareAndSwap(turn, turn&^turnMask)
-}
-
-// watchBusy counts a busy worker, and sees to it that the watch wakes.
-func (e *Engine) watchBusy() {
-	e.busy.Add(1)
-	if e.watched.CompareAndSwap(false, true) {
-		e.watchLater()
-	}
-}
-
-// watchLater sets the timer of which some worker that waits will hear: a
-// goroutine that sleeps would wake three threads before the call is looked at.
-func (e *Engine) watchLater() {
-	in := unix.ItimerSpec{Value: unix.NsecToTimespec(watchEvery.Nanoseconds())}
-	rawTimerfdSettime(e.timer, &in)
-}
-
-// watch passes the receiver's part on for workers that a call holds up: the
-// target may have it block for ever, and the container's other processes must
-// not wait for that. It comes back only while some worker is busy.
-func (e *Engine) watch() {
-	e.mu.Lock()
-	var stuck []*session
-	for w := range e.workers {
-		turn := w.turn.Load()
-		if w.seen == turn && turn&turnMask == turnTaken {
-			// The session first: once the turn is passed the worker may
-			// go on to another one.
-			s := w.session.Load()
-			if w.turn.CompareAndSwap(turn, turn&^turnMask|turnPassed) {
-				e.busy.Add(-1)
-				stuck = append(stuck, s)
-			}
-		}
-		w.seen = turn
-	}
-	e.mu.Unlock()
-	for _, s := range stuck {
-		s.passOn()
-	}
-	if e.busy.Load() == 0 {
-		e.watched.Store(false)
-		if e.busy.Load() == 0 || !e.watched.CompareAndSwap(false, true) {
-			return
-		}
-	}
-	e.watchLater()
 }
