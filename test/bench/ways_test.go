@@ -68,7 +68,9 @@ func (s *stand) ways() []way {
 		s.run(), s.agent(),
 	}
 	if named := os.Getenv(original); named != "" {
-		all = append(all, s.under("the C original", words(named)...))
+		w := s.under("the C original", words(named)...)
+		w.alone = true
+		all = append(all, w)
 	}
 	return all
 }

@@ -69,6 +69,9 @@ static uint64_t one(const char *kind, int process)
 	start = now() - start;
 	error = errno;
 	close(fd);
+	/* Whoever reads /proc/PID/fd holds the socket before for a moment more. */
+	if (result < 0 && error == EADDRINUSE)
+		return one(kind, process);
 	/* Alone, a process is denied nothing. */
 	if (result < 0 && !(denied && (error == EPERM || error == EACCES)))
 		fail("bind");
@@ -88,15 +91,17 @@ int main(int argc, char **argv)
 	int processes = atoi(argv[2]), count = atoi(argv[3]), warm = count / 10;
 	size_t all = (size_t)processes * count;
 	uint64_t *took = mmap(NULL, all * sizeof *took, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	for (int p = 0; p < processes; p++)
-		if (fork() == 0) {
-			for (int i = 0; i < warm; i++)
-				one(argv[1], p);
-			for (int i = 0; i < count; i++)
-				took[(size_t)p * count + i] = one(argv[1], p);
-			_exit(0);
-		}
-	for (int p = 0, status; p < processes; p++)
+	/* The first one is this process: the C original serves no child of it. */
+	int p = processes;
+	while (--p > 0 && fork())
+		;
+	for (int i = 0; i < warm; i++)
+		one(argv[1], p);
+	for (int i = 0; i < count; i++)
+		took[(size_t)p * count + i] = one(argv[1], p);
+	if (p > 0)
+		_exit(0);
+	for (int status; p < processes - 1; p++)
 		if (wait(&status) < 0 || status)
 			return 1;
 	qsort(took, all, sizeof *took, compare);
