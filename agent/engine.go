@@ -14,6 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
+	_ "github.com/port-restricter/port-restricter/agent/sysmon" // for the sake of binds under way
 	"github.com/port-restricter/port-restricter/config"
 )
 
@@ -47,10 +48,12 @@ type Engine struct {
 	waiting     atomic.Int32 // workers that stand in the epoll wait
 	busy        atomic.Int32 // workers that are the receiver of a session
 	watched     atomic.Bool  // the timer is set
+	fresh       atomic.Bool  // a worker became busy since the watch last looked
 	closed      atomic.Bool
 	running     sync.WaitGroup
 
 	mu         sync.Mutex
+	watchAfter time.Duration // from one look to the next
 	workers    map[*worker]struct{}
 	sessions   map[int32]*session   // by notify fd
 	containers map[string]*inFlight // by container id
@@ -209,7 +212,7 @@ func (e *Engine) Close() {
 		case <-grace:
 			e.log.Warn("closing with calls in flight, which their processes block")
 			finished = nil
-		case <-time.After(watchEvery):
+		case <-time.After(watchFirst):
 		}
 	}
 	e.mu.Lock()

@@ -8,9 +8,12 @@ import (
 )
 
 const (
-	// watchEvery is how long a worker may be busy with one call before
-	// another takes over what else the container asks.
-	watchEvery = 2 * time.Millisecond
+	// watchFirst to watchLast: how long a worker may be busy with one call
+	// before another takes over what else the container asks. Each look
+	// disturbs the binds under way, so the next one comes later and later
+	// while none finds anything, until another session becomes active.
+	watchFirst = 2 * time.Millisecond
+	watchLast  = 8 * time.Millisecond
 
 	// hotWait is how long a worker stays with a session that was just active,
 	// in the kernel's receive. There it is woken directly, on the CPU of the
@@ -21,15 +24,16 @@ const (
 // watchBusy counts a busy worker, and sees to it that the watch wakes.
 func (e *Engine) watchBusy() {
 	e.busy.Add(1)
+	e.fresh.Store(true)
 	if e.watched.CompareAndSwap(false, true) {
-		e.watchLater()
+		e.watchLater(watchFirst)
 	}
 }
 
 // watchLater sets the timer of which some worker that waits will hear: a
 // goroutine that sleeps would wake three threads before the call is looked at.
-func (e *Engine) watchLater() {
-	in := unix.ItimerSpec{Value: unix.NsecToTimespec(watchEvery.Nanoseconds())}
+func (e *Engine) watchLater(after time.Duration) {
+	in := unix.ItimerSpec{Value: unix.NsecToTimespec(after.Nanoseconds())}
 	rawTimerfdSettime(e.timer, &in)
 }
 
@@ -39,6 +43,11 @@ func (e *Engine) watchLater() {
 // only while some worker is busy.
 func (e *Engine) watch() {
 	e.mu.Lock()
+	e.watchAfter = min(2*e.watchAfter, watchLast)
+	if e.fresh.Swap(false) {
+		e.watchAfter = watchFirst
+	}
+	next := e.watchAfter
 	var stuck []*session
 	for w := range e.workers {
 		turn := w.turn.Load()
@@ -47,9 +56,11 @@ func (e *Engine) watch() {
 		s := w.session.Load()
 		switch {
 		case s == nil || w.seen != turn:
-			w.silent = 0
+			w.silent = time.Time{}
 		case turn&turnMask == 0:
-			if w.silent++; w.silent*int(watchEvery) >= int(hotWait) {
+			if now := time.Now(); w.silent.IsZero() {
+				w.silent = now
+			} else if now.Sub(w.silent) >= hotWait {
 				w.recall()
 			}
 		case turn&turnMask == turnTaken && w.turn.CompareAndSwap(turn, turn&^turnMask|turnPassed):
@@ -68,7 +79,7 @@ func (e *Engine) watch() {
 			return
 		}
 	}
-	e.watchLater()
+	e.watchLater(next)
 }
 
 // recall ends the wait of a worker in its session's receive. The signal, which

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,10 +24,10 @@ type worker struct {
 	turn    atomic.Uint64
 	session atomic.Pointer[session]
 
-	// The watch's own: the turn when it last looked, and for how many looks
-	// the session has been silent.
+	// The watch's own: the turn when it last looked, and since when the
+	// session has been silent.
 	seen   uint64
-	silent int
+	silent time.Time
 }
 
 // How a call in hand stands; neither, once it is over.

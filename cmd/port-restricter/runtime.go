@@ -21,7 +21,8 @@ const (
 
 // The thread that calls execve keeps its own attributes, and an engine that
 // asked to have its runtime killed when it ends (PR_SET_PDEATHSIG), as
-// containerd does, set that for the first thread only.
+// containerd does, set that for the first thread only. That one also has its
+// timer slack back by now: package sysmon.
 func init() {
 	if _, ok := runtimeArguments(os.Args); ok {
 		runtime.LockOSThread()

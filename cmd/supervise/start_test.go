@@ -91,6 +91,7 @@ func TestCommandInheritsWhatTheSupervisorWasGiven(t *testing.T) {
 		"blocked signals":  {"set -- env --block-signal=CHLD,TERM,PROF,HUP,34 \"$@\"", signals},
 		"default signals":  {":", signals},
 		"scheduling":       {"umask 027; nice -n 3 true; cd /usr", shell("umask; pwd; nice")},
+		"timer slack":      {"echo 77777 >/proc/self/timerslack_ns", []string{"cat", "/proc/self/timerslack_ns"}},
 		"no environment":   {"set -- env -i \"$@\"", shell("cat /proc/$$/environ")},
 		"group, session":   {":", []string{"cut", "-d ", "-f5-8", "/proc/self/stat"}},
 	} {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/port-restricter/port-restricter/test/runc"
 )
@@ -21,6 +22,7 @@ death = ctypes.c_int()
 ctypes.CDLL(None).prctl(2, ctypes.byref(death)) # PR_GET_PDEATHSIG
 print(sys.argv[1:], os.getcwd(), os.getppid(), "killed by", death.value, resource.getrlimit(resource.RLIMIT_NOFILE))
 print(sorted(os.environ.items()), sorted(os.listdir("/proc/self/fd")))
+print(open("/proc/self/timerslack_ns").read())
 print([line for line in open("/proc/self/status") if line.startswith(("SigP", "SigB", "SigI", "SigC", "Shd", "Cap", "NoNewPrivs", "Uid", "Gid", "Groups"))])
 `
 
@@ -36,6 +38,7 @@ func TestShimKeepsTheProcessAsItWas(t *testing.T) {
 	defer inherited.Close()
 	goruntime.LockOSThread() // Pdeathsig is sent when this thread ends
 	defer goruntime.UnlockOSThread()
+	require.NoError(t, unix.Prctl(unix.PR_SET_TIMERSLACK, 77777, 0, 0, 0))
 	run := func(path string) string {
 		command := exec.Command(path, "create", "--preserve-fds=1", "--console-socket", "", "an id with\nlines")
 		command.Dir = filepath.Dir(c.ConfigFile())
@@ -49,6 +52,7 @@ func TestShimKeepsTheProcessAsItWas(t *testing.T) {
 	}
 	direct := run(runtime)
 	require.Contains(t, direct, "killed by 9")
+	require.Contains(t, direct, "77777")
 	for link := runc.Shim(t); tries > 0; tries-- { // a wrong thread is a matter of luck
 		require.Equal(t, direct, run(link))
 	}

@@ -1,0 +1,3 @@
+enum { SYSMON_SLACK = 4000000 }; // ns
+
+void sysmon_restore(void);
