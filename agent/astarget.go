@@ -10,10 +10,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 	"unsafe"
 
@@ -152,14 +149,14 @@ func (t *thread) context() (c *C.struct_as_target, release func(), err error) {
 	if err != nil {
 		return nil, release, err
 	}
-	status, err := t.credentials()
+	status, err := credentialsOf(t.tid)
 	if err != nil {
 		return nil, release, err
 	}
 	c.umask, c.caps = C.uint(status.umask), C.uint64_t(status.effective)
 	c.ruid, c.euid, c.suid, c.fsuid = C.uid_t(status.uid[0]), C.uid_t(status.uid[1]), C.uid_t(status.uid[2]), C.uid_t(status.uid[3])
 	c.rgid, c.egid, c.sgid, c.fsgid = C.gid_t(status.gid[0]), C.gid_t(status.gid[1]), C.gid_t(status.gid[2]), C.gid_t(status.gid[3])
-	if ours, err := (&thread{tid: unix.Gettid()}).credentials(); err != nil || ours.uid != status.uid || ours.gid != status.gid || !slices.Equal(ours.groups, status.groups) {
+	if ours, err := credentialsOf(unix.Gettid()); err != nil || ours.uid != status.uid || ours.gid != status.gid || !slices.Equal(ours.groups, status.groups) {
 		c.ids = 1
 	}
 	if n := len(status.groups); n > 0 {
@@ -182,58 +179,6 @@ func (t *thread) sharesWithUs(name string) bool {
 	}
 	return theirs.Ino == ours.Ino && theirs.Mnt_id == ours.Mnt_id &&
 		theirs.Dev_major == ours.Dev_major && theirs.Dev_minor == ours.Dev_minor
-}
-
-// credentials are what /proc/TID/status says, ids as our user namespace sees
-// them: real, effective, saved, file system.
-type credentials struct {
-	uid, gid  [4]uint32
-	groups    []uint32
-	umask     uint32
-	effective uint64
-}
-
-func (t *thread) credentials() (c credentials, err error) {
-	field := func(name string, base, bits int) (numbers []uint64) {
-		if err != nil {
-			return nil
-		}
-		var text string
-		if text, err = statusField(t.tid, name); err != nil {
-			return nil
-		}
-		for _, word := range strings.Fields(text) {
-			var number uint64
-			if number, err = strconv.ParseUint(word, base, bits); err != nil {
-				return nil
-			}
-			numbers = append(numbers, number)
-		}
-		return numbers
-	}
-	ids := func(name string, into *[4]uint32) {
-		numbers := field(name, 10, 32)
-		if err == nil && len(numbers) != len(into) {
-			err = fmt.Errorf("/proc/%d/status: line %s has %d ids, not 4", t.tid, name, len(numbers))
-		}
-		for i, number := range numbers[:min(len(numbers), 4)] {
-			into[i] = uint32(number)
-		}
-	}
-	ids("Uid", &c.uid)
-	ids("Gid", &c.gid)
-	for _, group := range field("Groups", 10, 32) {
-		c.groups = append(c.groups, uint32(group))
-	}
-	umask, effective := field("Umask", 8, 32), field("CapEff", 16, 64)
-	if err == nil && (len(umask) != 1 || len(effective) != 1) {
-		err = fmt.Errorf("/proc/%d/status has no umask or no capabilities: %w", t.tid, os.ErrInvalid)
-	}
-	if err != nil {
-		return credentials{}, err
-	}
-	c.umask, c.effective = uint32(umask[0]), effective[0]
-	return c, nil
 }
 
 // reserveLowFDs takes the fds that the kernel copies into every table that a

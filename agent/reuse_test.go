@@ -150,7 +150,14 @@ func startVictim(t *testing.T, id int) (socket int) {
 		require.NoError(t, file.Close())
 		if command.ExtraFiles != nil && command.Process.Pid == id {
 			t.Cleanup(func() { _ = command.Process.Kill(); _ = command.Wait() })
-			require.Eventually(t, func() bool { state, err := statusField(id, "State"); return err == nil && state[0] == 'T' }, time.Minute, time.Millisecond)
+			require.Eventually(t, func() bool {
+				status, err := readStatus(id, nil)
+				if err != nil {
+					return false
+				}
+				state, err := status.field("State")
+				return err == nil && state[0] == 'T'
+			}, time.Minute, time.Millisecond)
 			return socket
 		}
 		_ = command.Process.Kill()

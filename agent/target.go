@@ -1,10 +1,8 @@
 package agent
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -101,7 +99,11 @@ func (t *thread) forget() {
 // A thread with a file table of its own can't be served there: the leader's
 // table would be asked for its fd numbers.
 func openLeader(tid int) (int, error) {
-	tgid, err := statusField(tid, "Tgid")
+	status, err := readStatus(tid, nil)
+	if err != nil {
+		return -1, err
+	}
+	tgid, err := status.field("Tgid")
 	if err != nil {
 		return -1, err
 	}
@@ -168,18 +170,4 @@ func (t *thread) read(addr uint64, p []byte) error {
 		return unix.EFAULT
 	}
 	return nil
-}
-
-// statusField reads one line of /proc/TID/status, proc_pid_status(5).
-func statusField(tid int, name string) (string, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", tid))
-	if err != nil {
-		return "", err
-	}
-	for line := range bytes.Lines(status) {
-		if key, value, ok := bytes.Cut(line, []byte(":")); ok && string(key) == name {
-			return string(bytes.TrimSpace(value)), nil
-		}
-	}
-	return "", fmt.Errorf("/proc/%d/status has no line %s", tid, name)
 }

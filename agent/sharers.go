@@ -1,0 +1,208 @@
+package agent
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// sharers looks for tasks that share a thread's file table. It looks at every
+// task of the system, so it keeps what it can from one scan to the next.
+type sharers struct {
+	proc, stat         int // fds of /proc and /proc/stat
+	processes, threads []int
+	buffer             []byte
+}
+
+func newSharers() (*sharers, error) {
+	proc, err := unix.Open("/proc", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open /proc: %w", err)
+	}
+	stat, err := unix.Open("/proc/stat", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		unix.Close(proc)
+		return nil, fmt.Errorf("open /proc/stat: %w", err)
+	}
+	return &sharers{proc: proc, stat: stat, buffer: make([]byte, 32<<10)}, nil
+}
+
+func (s *sharers) close() {
+	unix.Close(s.proc)
+	unix.Close(s.stat)
+}
+
+// none proves that thread tid shares its file table with no task. A sharer
+// could hop from process to process ahead of the scan, so a scan counts only
+// when the kernel created no task from its beginning to its end.
+func (s *sharers) none(tid int) bool {
+	for range 3 {
+		before, err := s.tasksCreated()
+		if err != nil {
+			return false
+		}
+		if shared, err := s.any(tid); err != nil || shared {
+			return false
+		}
+		if after, err := s.tasksCreated(); err == nil && after == before {
+			return true
+		}
+	}
+	return false
+}
+
+// any scans once.
+func (s *sharers) any(tid int) (shared bool, err error) {
+	// The thread's own group first: the usual sharers are there.
+	if shared, err := s.inGroup(tid, tid); err != nil || shared {
+		return shared, err
+	}
+	if s.processes, err = s.numbers(s.proc, s.processes[:0]); err != nil {
+		return false, err
+	}
+	for _, process := range s.processes {
+		shared, err := s.inGroup(tid, process)
+		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) {
+			continue // it ended
+		}
+		if err != nil || shared {
+			return shared, err
+		}
+	}
+	return false, nil
+}
+
+func (s *sharers) inGroup(tid, process int) (bool, error) {
+	if err := s.listThreads(process); err != nil {
+		return false, err
+	}
+	for _, other := range s.threads {
+		if other == tid {
+			continue
+		}
+		same, err := sameFiles(tid, other)
+		if errors.Is(err, unix.EPERM) && s.cantShare(tid, other) {
+			continue
+		}
+		if errors.Is(err, unix.ESRCH) {
+			continue
+		}
+		if err != nil || same {
+			return same, err
+		}
+	}
+	return false, nil
+}
+
+// listThreads doesn't read the directory of a process with one thread, as most
+// are: its number of links is two more than it has threads, and costs a quarter.
+func (s *sharers) listThreads(process int) error {
+	var directory unix.Stat_t
+	path := strconv.Itoa(process) + "/task"
+	if err := unix.Fstatat(s.proc, path, &directory, 0); err != nil {
+		return err
+	}
+	s.threads = append(s.threads[:0], process)
+	if directory.Nlink == 3 {
+		return nil
+	}
+	fd, err := unix.Openat(s.proc, path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	s.threads, err = s.numbers(fd, s.threads[:0])
+	return err
+}
+
+// numbers appends those names in a directory that are ids.
+func (s *sharers) numbers(fd int, to []int) ([]int, error) {
+	if _, err := unix.Seek(fd, 0, unix.SEEK_SET); err != nil {
+		return to, err
+	}
+	for {
+		n, err := unix.ReadDirent(fd, s.buffer)
+		if err != nil || n == 0 {
+			return to, err
+		}
+		for rest := s.buffer[:n]; len(rest) > 0; {
+			entry := (*unix.Dirent)(unsafe.Pointer(&rest[0]))
+			name := rest[unsafe.Offsetof(entry.Name):entry.Reclen]
+			if id, err := strconv.Atoi(unsafe.String(&name[0], bytes.IndexByte(name, 0))); err == nil {
+				to = append(to, id)
+			}
+			rest = rest[entry.Reclen:]
+		}
+	}
+}
+
+// tasksCreated is the kernel's count of forks and clones since boot, which it
+// keeps under the lock that makes a new task visible: proc_stat(5).
+func (s *sharers) tasksCreated() (int, error) {
+	for length := 0; ; {
+		n, err := unix.Pread(s.stat, s.buffer[length:], int64(length))
+		if err != nil {
+			return 0, fmt.Errorf("read /proc/stat: %w", err)
+		}
+		length += n
+		_, line, _ := bytes.Cut(s.buffer[:length], []byte("\nprocesses "))
+		if count, _, whole := bytes.Cut(line, []byte("\n")); whole {
+			return strconv.Atoi(string(count))
+		}
+		if n == 0 {
+			return 0, errors.New("/proc/stat has no line processes")
+		}
+		if length == len(s.buffer) { // a line for each CPU, a number for each interrupt
+			s.buffer = append(s.buffer, make([]byte, length)...)
+		}
+	}
+}
+
+// cantShare says of a task that isn't ours to look into that it can't share the
+// table of thread tid: whoever does was cloned under the filter.
+func (s *sharers) cantShare(tid, other int) bool {
+	theirs, err := readStatus(other, s.buffer)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) {
+		return true
+	}
+	if err != nil {
+		return false
+	}
+	if mode, err := theirs.field("Seccomp"); err == nil && mode != "2" {
+		return true
+	}
+	c, err := theirs.credentials()
+	return err == nil && !slices.Contains(c.uid[:], uint32(os.Getuid())) && keepsOurUser(tid)
+}
+
+// keepsOurUser says that whatever runs under the filter of thread tid has our
+// own uid: it began with it, and nothing it can exec gives it another one.
+func keepsOurUser(tid int) bool {
+	its, err := readStatus(tid, nil)
+	if err != nil {
+		return false
+	}
+	c, err := its.credentials()
+	uid := uint32(os.Getuid())
+	if uid == 0 || err != nil || c.uid != [4]uint32{uid, uid, uid, uid} || !(&thread{tid: tid}).sharesWithUs("ns/user") {
+		return false
+	}
+	fixed, err := its.field("NoNewPrivs")
+	return err == nil && fixed == "1"
+}
+
+// sameFiles compares two file tables, KCMP_FILES of kcmp(2).
+func sameFiles(tid1, tid2 int) (bool, error) {
+	const kcmpFiles = 2
+	order, _, errno := unix.Syscall6(unix.SYS_KCMP, uintptr(tid1), uintptr(tid2), kcmpFiles, 0, 0, 0)
+	if errno != 0 {
+		return false, fmt.Errorf("compare the file tables of threads %d and %d: %w", tid1, tid2, errno)
+	}
+	return order == 0, nil
+}

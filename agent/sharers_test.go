@@ -1,0 +1,83 @@
+package agent
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+func openSharers(t *testing.T) *sharers {
+	t.Helper()
+	s, err := newSharers()
+	require.NoError(t, err)
+	t.Cleanup(s.close)
+	return s
+}
+
+// listThreads takes a number of links for a number of threads.
+func TestThreadsOfAProcessAreFoundHoweverMany(t *testing.T) {
+	alone := exec.Command("sleep", "1000")
+	require.NoError(t, alone.Start())
+	t.Cleanup(func() { _ = alone.Process.Kill(); _ = alone.Wait() })
+	s := openSharers(t)
+	s.buffer = make([]byte, 64) // of which each read fills some
+	for _, process := range []int{alone.Process.Pid, os.Getpid()} {
+		require.NoError(t, s.listThreads(process))
+		names, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", process))
+		require.NoError(t, err)
+		require.Equal(t, process == alone.Process.Pid, len(names) == 1)
+		require.Len(t, s.threads, len(names))
+		for _, name := range names {
+			id, err := strconv.Atoi(name.Name())
+			require.NoError(t, err)
+			require.Contains(t, s.threads, id)
+		}
+	}
+	require.ErrorIs(t, s.listThreads(-1), unix.ENOENT)
+}
+
+func TestSharersAreFoundWhereverTheyAre(t *testing.T) {
+	s := openSharers(t)
+	sleeper := func(flags uintptr) int {
+		// Sharers that exec have a table of their own: so this one doesn't.
+		pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, flags|uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
+		if pid == 0 {
+			for {
+				_, _, _ = syscall.RawSyscall(unix.SYS_PAUSE, 0, 0, 0)
+			}
+		}
+		require.Zero(t, errno)
+		t.Cleanup(func() {
+			require.NoError(t, unix.Kill(int(pid), unix.SIGKILL))
+			_, _ = unix.Wait4(int(pid), nil, 0, nil)
+		})
+		return int(pid)
+	}
+	alone := sleeper(0)
+	shared, err := s.any(alone)
+	require.NoError(t, err)
+	require.False(t, shared)
+	shared, err = s.any(sleeper(unix.CLONE_FILES))
+	require.NoError(t, err)
+	require.True(t, shared, "with a process of another group: us")
+	shared, err = s.any(os.Getpid())
+	require.NoError(t, err)
+	require.True(t, shared, "within the group")
+}
+
+func TestTasksAreCountedHoweverLongTheFile(t *testing.T) {
+	s := openSharers(t)
+	before, err := s.tasksCreated()
+	require.NoError(t, err)
+	s.buffer = make([]byte, 64)
+	require.NoError(t, exec.Command("true").Run())
+	after, err := s.tasksCreated()
+	require.NoError(t, err)
+	require.Greater(t, after, before)
+}
