@@ -9,8 +9,6 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-
-	"github.com/port-restricter/port-restricter/agent/sysmon"
 )
 
 // newNRI becomes the program beside ours: what NRI brings along (gRPC,
@@ -27,7 +25,6 @@ func newNRI() *cobra.Command {
 				return fmt.Errorf("find port-restricter-nri: %w", err)
 			}
 			path := filepath.Join(filepath.Dir(executable), "port-restricter-nri")
-			sysmon.BeforeExec()
 			err = syscall.Exec(path, append([]string{"port-restricter nri"}, args...), os.Environ())
 			if errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("there is no %s: install it beside port-restricter; make build makes both", path)

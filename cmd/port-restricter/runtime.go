@@ -21,8 +21,7 @@ const (
 
 // The thread that calls execve keeps its own attributes, and an engine that
 // asked to have its runtime killed when it ends (PR_SET_PDEATHSIG), as
-// containerd does, set that for the first thread only. That one also has its
-// timer slack back by now: package sysmon.
+// containerd does, set that for the first thread only.
 func init() {
 	if _, ok := runtimeArguments(os.Args); ok {
 		runtime.LockOSThread()

@@ -9,10 +9,9 @@ package supervise
 import (
 	"errors"
 	"fmt"
+	"runtime"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/port-restricter/port-restricter/agent/sysmon"
 )
 
 // Command is what to run, and under what.
@@ -32,7 +31,7 @@ func (c Command) Run() (status int, err error) {
 	if len(c.Args) == 0 {
 		return statusOurs, errors.New("no command to run")
 	}
-	sysmon.BeforeExec() // binds us to the thread that takes the signals: never unlocked, lest others get its mask
+	runtime.LockOSThread() // the thread that takes the signals: never unlocked, lest others get its mask
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return statusOurs, fmt.Errorf("become the reaper of all descendants: %w", err)
 	}
