@@ -50,6 +50,9 @@ func (a *attempt) run(n *notification) error {
 	default:
 		err = a.listen(transport)
 	}
+	if err == errNoPort {
+		err = a.inTargetsContext()
+	}
 	return a.refusedUnless(err)
 }
 
@@ -120,24 +123,33 @@ func (a *attempt) release() {
 	}
 }
 
-// decide asks the policy and records what it said.
-func (a *attempt) decide(operation config.Operation, transport config.Protocol, at netip.AddrPort) config.Decision {
+// decide asks the policy and records what it said. The error is errDenied, or
+// errNoPort.
+func (a *attempt) decide(operation config.Operation, transport config.Protocol, at netip.AddrPort) (config.Decision, error) {
 	d := a.session.policy.Decide(config.Request{Operation: operation, Protocol: transport, Addr: at.Addr(), Port: at.Port()})
-	decision := "allow"
+	// Where the policy allows it as it stands, it doesn't matter.
+	if (d.Verdict != config.Allow || d.Audited) && isRaw(a.socket) {
+		return d, errNoPort
+	}
+	decision, err := "allow", error(nil)
 	switch {
 	case d.Verdict == config.Deny:
-		decision = "deny"
+		decision, err = "deny", errDenied
 	case d.Audited:
 		decision = "audit"
 	case d.Verdict == config.Rewrite:
 		decision = "rewrite"
 	}
 	a.record = record{operation: operation, protocol: transport, at: at, decision: decision, reason: d.Reason}
-	return d
+	return d, err
 }
 
-// errDenied is the policy's no; the record has the reason.
-var errDenied = errors.New("refused by policy")
+var (
+	// errDenied is the policy's no; the record has the reason.
+	errDenied = errors.New("refused by policy")
+	// errNoPort says that there was nothing to decide.
+	errNoPort = errors.New("the socket has no port")
+)
 
 // inTargetsContext serves what is not about internet ports: the kernel runs the
 // call itself where nobody can change which socket it is about, else a helper

@@ -19,9 +19,9 @@ func (a *attempt) bind(transport config.Protocol) error {
 	if err != nil {
 		return err
 	}
-	d := a.decide(config.Bind, transport, at)
-	if d.Verdict == config.Deny {
-		return errDenied
+	d, err := a.decide(config.Bind, transport, at)
+	if err != nil {
+		return err
 	}
 	sockaddr := a.asked
 	if d.Verdict == config.Rewrite {
@@ -56,7 +56,7 @@ func (a *attempt) settle(err error) error {
 		return err
 	}
 	if err == nil {
-		cookie, cookieErr := unix.GetsockoptUint64(a.socket, unix.SOL_SOCKET, unix.SO_COOKIE)
+		cookie, cookieErr := rawGetsockopt[uint64](a.socket, unix.SO_COOKIE)
 		a.bound, a.cookie = cookieErr == nil, cookie
 	} else if (errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EADDRINUSE)) && a.repeats() {
 		return nil
@@ -70,7 +70,7 @@ func (a *attempt) repeats() bool {
 	if a.call.kind != callBind || a.session.orphans.none() {
 		return false
 	}
-	cookie, err := unix.GetsockoptUint64(a.socket, unix.SOL_SOCKET, unix.SO_COOKIE)
+	cookie, err := rawGetsockopt[uint64](a.socket, unix.SO_COOKIE)
 	if err != nil || !a.session.orphans.claim(cookie, a.asked) {
 		return false
 	}

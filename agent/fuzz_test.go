@@ -72,9 +72,9 @@ func FuzzParseAddress(f *testing.F) {
 func TestSCTPTakesAnIPv4AddressOnAnIPv6Socket(t *testing.T) {
 	sockaddr := append(ipv4(unix.AF_INET, 5000, 0, 0, 0, 0), make([]byte, 12)...)
 	copy(sockaddr[8:], netip.MustParseAddr("::ffff:127.0.0.1").AsSlice())
-	at, err := socketKind{domain: unix.AF_INET6, typ: unix.SOCK_STREAM, protocol: unix.IPPROTO_SCTP}.parseAddress(sockaddr)
+	at, err := socketKind{domain: unix.AF_INET6, protocol: unix.IPPROTO_SCTP}.parseAddress(sockaddr)
 	require.NoError(t, err)
 	require.Equal(t, "0.0.0.0:5000", at.String())
-	_, err = socketKind{domain: unix.AF_INET6, typ: unix.SOCK_STREAM, protocol: unix.IPPROTO_TCP}.parseAddress(sockaddr)
+	_, err = socketKind{domain: unix.AF_INET6, protocol: unix.IPPROTO_TCP}.parseAddress(sockaddr)
 	require.Equal(t, unix.EAFNOSUPPORT, err)
 }

@@ -17,8 +17,8 @@ func (a *attempt) listen(transport config.Protocol) error {
 	if err != nil {
 		return err
 	}
-	if a.decide(config.Listen, transport, at).Verdict == config.Deny {
-		return errDenied
+	if _, err := a.decide(config.Listen, transport, at); err != nil {
+		return err
 	}
 	err = unix.Listen(a.socket, a.call.backlog)
 	a.record.errno = err
@@ -31,7 +31,10 @@ func (a *attempt) listen(transport config.Protocol) error {
 	if err == nil && now.Port() == at.Port() {
 		return nil
 	}
-	if err == nil && a.decide(config.Listen, transport, now).Verdict != config.Deny {
+	if err == nil {
+		_, err = a.decide(config.Listen, transport, now)
+	}
+	if err == nil {
 		return nil
 	}
 	_ = unix.Shutdown(a.socket, unix.SHUT_RDWR)

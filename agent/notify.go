@@ -97,12 +97,7 @@ func (fd notifyFD) receive(n *notification) error {
 }
 
 func (fd notifyFD) valid(id uint64) bool {
-	for {
-		_, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(fd), ioctlIDValid, uintptr(unsafe.Pointer(&id)))
-		if errno != unix.EINTR {
-			return errno == 0
-		}
-	}
+	return ioctl(int(fd), ioctlIDValid, uintptr(unsafe.Pointer(&id))) == nil
 }
 
 func (fd notifyFD) respond(r *response) error {

@@ -8,9 +8,9 @@ import (
 
 // Calls that never wait, as raw ones: the Go scheduler isn't told of each.
 
-// rawGetsockopt is for options of a word that are read without the socket's
-// lock, which the target can hold for ever.
-func rawGetsockopt(socket, option int) (value int32, err error) {
+// rawGetsockopt is for options that are read without the socket's lock, which
+// the target can hold for ever.
+func rawGetsockopt[T int32 | uint64](socket, option int) (value T, err error) {
 	size := uint32(unsafe.Sizeof(value))
 	_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(socket), unix.SOL_SOCKET, uintptr(option),
 		uintptr(unsafe.Pointer(&value)), uintptr(unsafe.Pointer(&size)), 0)

@@ -21,26 +21,30 @@ const (
 
 // A socketKind is what the kernel itself says of a socket: what is bound
 // depends on that, never on the family that the sockaddr claims.
-type socketKind struct{ domain, typ, protocol int32 }
+type socketKind struct{ domain, protocol int32 }
 
 // kindOf asks the duplicate. ENOTSOCK and EBADF (O_PATH) are what bind(2)
 // would say as well.
 func kindOf(socket int) (k socketKind, err error) {
-	if k.domain, err = rawGetsockopt(socket, unix.SO_DOMAIN); err != nil {
+	if k.domain, err = rawGetsockopt[int32](socket, unix.SO_DOMAIN); err != nil {
 		return k, err
 	}
 	if k.domain != unix.AF_INET && k.domain != unix.AF_INET6 {
 		return k, nil
 	}
-	if k.typ, err = rawGetsockopt(socket, unix.SO_TYPE); err != nil {
-		return k, err
-	}
-	k.protocol, err = rawGetsockopt(socket, unix.SO_PROTOCOL)
+	k.protocol, err = rawGetsockopt[int32](socket, unix.SO_PROTOCOL)
 	return k, err
 }
 
+// isRaw says that an internet socket has no port, whatever transport its
+// protocol number is that of: raw(7).
+func isRaw(socket int) bool {
+	typ, err := rawGetsockopt[int32](socket, unix.SO_TYPE)
+	return err == nil && typ == unix.SOCK_RAW
+}
+
 // transport says which of the policy's protocols the socket speaks; ok is
-// false for a socket that has no internet port: another family, raw, ping, L2TP.
+// false for a socket that has no internet port: another family, ping, L2TP.
 // What is not known is taken for an internet transport, so that only a rule
 // for every protocol can allow it.
 func (k socketKind) transport() (p config.Protocol, ok bool) {
@@ -49,9 +53,6 @@ func (k socketKind) transport() (p config.Protocol, ok bool) {
 		return config.TCP, true
 	case unix.AF_INET, unix.AF_INET6:
 	default:
-		return "", false
-	}
-	if k.typ == unix.SOCK_RAW {
 		return "", false
 	}
 	switch k.protocol {
