@@ -49,7 +49,7 @@ BENCH = go test $(GOFLAGS_ALL) -c -o bin/bench.test ./test/bench && cd test/benc
 	unshare --net sh -c 'busybox ip link set lo up && exec "$$@"' sh ../../bin/bench.test -test.run '^$$' -test.benchtime 1x -test.timeout 1h
 
 bench: needs-demo needs-test build ## what a bind costs, beside the kernel alone and what else there is; PLOT=FILE.svg draws it
-	export PLOT=$(abspath $(PLOT)) && $(BENCH) -test.bench 'Latency|Start|Stall'
+	export PLOT=$(abspath $(PLOT)) && $(BENCH) -test.bench 'Latency|Merged|Start|Stall'
 
 bench-scale: needs-demo needs-test build ## what 10,000 containers on one agent cost, and 100,000 that come and go
 	$(BENCH) -test.bench 'Scale|Churn'

@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/port-restricter/port-restricter/hook"
+	"github.com/port-restricter/port-restricter/test/runc"
 )
 
 // rounds is how often each way is measured, one after the other each time, so
@@ -53,6 +56,25 @@ func BenchmarkLatency(b *testing.B) {
 			require.NoError(b, table.plot(path))
 		}
 	}
+}
+
+// BenchmarkMerged is what our rules cost the other calls of a container that
+// has podman's default profile anyway.
+func BenchmarkMerged(b *testing.B) {
+	const base = "../../hook/testdata/podman-default.json"
+	s := newStand(b)
+	alone, err := hook.ReadProfile(base)
+	require.NoError(b, err)
+	agent := runc.StartQuietAgent(b)
+	ways := []way{s.container("podman's profile", alone), s.container("the same with ours", agent.Profile(b, "--base", base))}
+	table := newTable("getppid in a container")
+	for range rounds {
+		for _, w := range ways {
+			m, _ := w.measure(b, scenario{kind: "getppid", processes: 1, count: 2000})
+			table.add(w.name, m)
+		}
+	}
+	table.print()
 }
 
 // BenchmarkStart is what a program's start takes longer.

@@ -18,7 +18,7 @@ func BenchmarkStall(b *testing.B) {
 	s := newStand(b)
 	s.compile("attacker", filepath.Join(s.rootfs, "attacker"))
 	agent := runc.StartQuietAgent(b)
-	w := s.container("", agent)
+	w := s.container("", agent.Profile(b))
 	table := newTable("an allowed bind, beside another container")
 	for range rounds {
 		for _, other := range []struct {

@@ -11,6 +11,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/link"
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
@@ -96,14 +97,15 @@ func (s *stand) run() way {
 
 // agent is a runc container.
 func (s *stand) agent() way {
-	return s.container("port-restricter agent, runc", runc.StartQuietAgent(s.b))
+	agent := runc.StartQuietAgent(s.b)
+	return s.container("port-restricter agent, runc", agent.Profile(s.b))
 }
 
-func (s *stand) container(name string, agent *runc.Agent) way {
+func (s *stand) container(name string, seccomp *specs.LinuxSeccomp) way {
 	return way{name: name, command: func(program ...string) *exec.Cmd {
 		program[0] = "/" + program[0]
 		return runc.New(s.b, runc.Config{
-			Rootfs: s.rootfs, Args: program, Seccomp: agent.Profile(s.b), Annotations: map[string]string{"port-restricter.port": "5000"},
+			Rootfs: s.rootfs, Args: program, Seccomp: seccomp, Annotations: map[string]string{"port-restricter.port": "5000"},
 		}).RunCommand()
 	}}
 }

@@ -147,10 +147,10 @@ func (a *Agent) LogsOf(t testing.TB, c *Container) string {
 }
 
 // Profile is the seccomp section that `port-restricter profile` prints for
-// containers of this agent.
-func (a *Agent) Profile(t testing.TB) *specs.LinuxSeccomp {
+// containers of this agent, with these options besides.
+func (a *Agent) Profile(t testing.TB, options ...string) *specs.LinuxSeccomp {
 	t.Helper()
-	out, err := exec.Command(a.binary, "profile", "--listener", a.Socket).Output()
+	out, err := exec.Command(a.binary, append([]string{"profile", "--listener", a.Socket}, options...)...).Output()
 	require.NoError(t, err)
 	var seccomp specs.LinuxSeccomp
 	require.NoError(t, json.Unmarshal(out, &seccomp))

@@ -100,8 +100,9 @@ int main(int argc, char **argv)
 	int fd;
 	if (read(pipes[0], &fd, sizeof fd) != sizeof fd)
 		return 1;
-	int child = syscall(SYS_pidfd_open, pid, 0);
-	serve(syscall(SYS_pidfd_getfd, child, fd, 0), atoi(argv[1]));
+	int child = syscall(SYS_pidfd_open, pid, 0), notify = syscall(SYS_pidfd_getfd, child, fd, 0);
+	close(child); /* while one is open, the kernel makes others of it cheaply */
+	serve(notify, atoi(argv[1]));
 	int status;
 	waitpid(pid, &status, 0);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
