@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -66,8 +67,9 @@ func (s *stand) ways() []way {
 		s.bare(), landlock, s.cgroupBPF(),
 		s.under(reference, floor, "0"), s.under("the same, pidfds cached by thread id", floor, "1"),
 		role("libseccomp-golang loop", "libseccomp"),
-		s.run(), s.agent(),
+		s.run(),
 	}
+	all = append(all, s.inContainers()...)
 	if named := os.Getenv(original); named != "" {
 		w := s.under("the C original", words(named)...)
 		w.alone = true
@@ -95,10 +97,24 @@ func (s *stand) run() way {
 	return s.under("port-restricter run", runc.Binary(s.b), "-p", "5000", "--")
 }
 
-// agent is a runc container.
-func (s *stand) agent() way {
+// inContainers are the agent and the minimal supervisor as another one: a
+// container's cgroups, which are not the agent's, slow both down.
+func (s *stand) inContainers() []way {
 	agent := runc.StartQuietAgent(s.b)
-	return s.container("port-restricter agent, runc", agent.Profile(s.b))
+	profile := agent.Profile(s.b)
+	socket := filepath.Join(s.dir, "floor.sock")
+	floor := exec.Command(filepath.Join(s.dir, "floor"), "0", "listen", socket)
+	require.NoError(s.b, floor.Start())
+	s.b.Cleanup(func() {
+		_ = floor.Process.Kill()
+		_ = floor.Wait()
+	})
+	require.Eventually(s.b, func() bool { _, err := os.Stat(socket); return err == nil }, time.Minute, time.Millisecond)
+	theirs := *profile
+	theirs.ListenerPath = socket
+	reference := s.container(reference+inRunc, &theirs)
+	reference.lacks = []string{"unix"} // it makes them in its own directory, where the container doesn't remove them
+	return []way{reference, s.container("port-restricter agent"+inRunc, profile)}
 }
 
 func (s *stand) container(name string, seccomp *specs.LinuxSeccomp) way {

@@ -1,6 +1,7 @@
 /*
- * floor CACHED CMD [ARG...]: the least that a supervisor can do for a bind, as a
- * floor to compare with. It has no policy, checks nothing after the copy, and
+ * floor CACHED CMD [ARG...], or floor CACHED listen SOCKET for the containers of an
+ * OCI runtime, one after the other: the least that a supervisor can do for a bind, as
+ * a floor to compare with. It has no policy, checks nothing after the copy, and
  * serves one process after the other; with CACHED 1 it even takes a thread id
  * for the thread that had it first.
  */
@@ -19,6 +20,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -82,8 +84,34 @@ static void serve(int notify, int cached)
 	}
 }
 
+/* Of the state that comes along nothing is looked at. */
+static void serve_containers(const char *path, int cached)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	strncpy(at.sun_path, path, sizeof at.sun_path - 1);
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (bind(listener, (struct sockaddr *)&at, sizeof at) < 0 || listen(listener, 8) < 0)
+		return;
+	for (;;) {
+		char state[65536], control[CMSG_SPACE(sizeof(int))];
+		struct iovec io = {state, sizeof state};
+		struct msghdr message = {.msg_iov = &io, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+		int conn = accept(listener, NULL, NULL), notify;
+		if (conn < 0 || recvmsg(conn, &message, 0) < 0 || !CMSG_FIRSTHDR(&message))
+			return;
+		memcpy(&notify, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof notify);
+		close(conn);
+		serve(notify, cached);
+		close(notify);
+	}
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 4 && !strcmp(argv[2], "listen")) {
+		serve_containers(argv[3], atoi(argv[1]));
+		return 1;
+	}
 	int pipes[2];
 	if (argc < 3 || pipe(pipes) < 0)
 		return 2;
