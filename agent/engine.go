@@ -71,6 +71,7 @@ func NewEngine(log *logrus.Logger, policy PolicyFunc) (*Engine, error) {
 		return nil, fmt.Errorf("protect the engine's memory from other processes of its user: %w", err)
 	}
 	reserveLowFDs()
+	makeRoom()
 	limits, err := newLimits()
 	if err != nil {
 		return nil, err

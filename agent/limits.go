@@ -2,7 +2,6 @@ package agent
 
 import (
 	"fmt"
-	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,7 +24,7 @@ func newLimits() (l limits, err error) {
 		return l, fmt.Errorf("read the limit of open files: %w", err)
 	}
 	soft := int(min(files.Cur, 1<<30))
-	return limits{attaching: make(chan struct{}, runtime.GOMAXPROCS(0)), fds: soft - min(soft/4, 2048)}, nil
+	return limits{attaching: make(chan struct{}, processors), fds: soft - min(soft/4, 2048)}, nil
 }
 
 // room fails for a notify fd that leaves too few to work with. Fds get the

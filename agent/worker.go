@@ -2,7 +2,6 @@ package agent
 
 import (
 	"errors"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -73,7 +72,7 @@ func (e *Engine) startWorker(started chan<- error) {
 // other workers wait.
 func (w *worker) run() {
 	e := w.engine
-	idleLimit := int32(runtime.GOMAXPROCS(0) + 2)
+	idleLimit := int32(processors + 2)
 	var event [1]unix.EpollEvent
 	for {
 		n, err := unix.EpollWait(e.epoll, event[:], -1)
