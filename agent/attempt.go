@@ -62,12 +62,12 @@ func (a *attempt) refusedUnless(err error) error {
 	if err == nil {
 		return nil
 	}
-	var errno unix.Errno
-	if errors.Is(err, errNative) || errors.Is(err, errWithdrawn) || errors.As(err, &errno) && !errors.Is(err, errNotActed) {
+	_, isErrno := errors.AsType[unix.Errno](err)
+	if errors.Is(err, errNative) || errors.Is(err, errWithdrawn) || isErrno && !errors.Is(err, errNotActed) {
 		return err
 	}
 	if a.record.decision != "deny" {
-		a.record.decision, a.record.reason = "deny", err.Error()
+		a.record.decision, a.record.reason = "deny", config.Because(err.Error())
 	}
 	if a.record.operation == "" {
 		a.record.operation = map[callKind]config.Operation{callBind: config.Bind, callListen: config.Listen, callSetsockopt: "setsockopt"}[a.call.kind]

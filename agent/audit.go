@@ -21,7 +21,7 @@ type record struct {
 	protocol  config.Protocol
 	at        netip.AddrPort
 	decision  string // allow, deny, audit, rewrite
-	reason    string
+	reason    config.Reason
 	errno     error // of the kernel, once allowed
 }
 
@@ -54,8 +54,8 @@ func (a *audit) write(tid uint32, r *record) {
 	if r.at.IsValid() {
 		fields["address"], fields["port"], fields["protocol"] = r.at.Addr().String(), r.at.Port(), r.protocol
 	}
-	if r.reason != "" {
-		fields["reason"] = r.reason
+	if r.reason != (config.Reason{}) {
+		fields["reason"] = r.reason.String()
 	}
 	if errno, ok := r.errno.(unix.Errno); ok {
 		fields["errno"] = unix.ErrnoName(errno)

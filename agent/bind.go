@@ -39,7 +39,7 @@ func (a *attempt) bind(transport config.Protocol) error {
 		// We have no capability; the target may. Its own kernel answer counts.
 		asTarget := a.target.actAsTarget(&a.call, a.socket, sockaddr, a.valid)
 		if errors.Is(asTarget, errNotActed) {
-			a.record.reason = asTarget.Error()
+			a.record.reason = config.Because(asTarget.Error())
 		} else {
 			err = asTarget
 		}

@@ -85,11 +85,11 @@ func (s *session) handle(n *notification, w *workspace) {
 // fail turns an error into what the kernel is told. Whatever is not an errno is
 // a reason of ours not to act, and there the answer is EPERM.
 func (r *response) fail(err error) {
-	var errno unix.Errno
+	errno, isErrno := errors.AsType[unix.Errno](err)
 	switch {
 	case errors.Is(err, errNative):
 		r.Flags = respondContinue
-	case errors.As(err, &errno) && !errors.Is(err, errNotActed):
+	case isErrno && !errors.Is(err, errNotActed):
 		r.Error = -int32(errno)
 	default:
 		r.Error = -int32(unix.EPERM)

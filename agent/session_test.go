@@ -350,3 +350,17 @@ func TestAnAllowedBindAllocatesNothing(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(200, func() { s.handle(n, space) }))
 	require.Equal(t, response{ID: 1}, kernel.answers[0])
 }
+
+// Once the log has had its share: a container may ask for refusals without end.
+func TestARefusalAllocatesNothing(t *testing.T) {
+	s, kernel := newFakeSession(t, "1", &fakeTarget{memory: ipv4(unix.AF_INET, 5000, 127, 0, 0, 1), onSocket: func() (int, error) {
+		return unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	}})
+	kernel.answers = make([]response, 0, 1000)
+	n, space := bindNotification(1, 16), &workspace{neutral: true}
+	for range 2 * deniedBurst {
+		s.handle(n, space)
+	}
+	require.Zero(t, testing.AllocsPerRun(200, func() { s.handle(n, space) }))
+	require.Equal(t, response{ID: 1, Error: -int32(unix.EPERM)}, kernel.answers[0])
+}

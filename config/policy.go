@@ -1,9 +1,9 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 )
 
@@ -85,7 +85,7 @@ func (list ports) contain(port uint16) bool {
 	return false
 }
 
-// Decide is a pure function of the request. It allocates only to give a reason.
+// Decide is a pure function of the request.
 func (p *Policy) Decide(r Request) Decision {
 	r.Addr = r.Addr.Unmap()
 	d := Decision{Verdict: Allow, Port: r.Port}
@@ -95,18 +95,14 @@ func (p *Policy) Decide(r Request) Decision {
 		}
 	}
 	if len(p.speakers) == 0 {
-		reason := p.denied
-		if reason == "" {
-			reason = "there is no policy"
-		}
-		return Decision{Reason: reason}
+		return Decision{Reason: Because(cmp.Or(p.denied, "there is no policy"))}
 	}
 	for i := range p.speakers {
 		s := &p.speakers[i]
 		if s.allows(r, d.Port) {
 			continue
 		}
-		reason := refusal(r, d.Port, s.source)
+		reason := Reason{request: r, port: d.Port, source: s.source}
 		if !s.audit {
 			return Decision{Reason: reason}
 		}
@@ -122,24 +118,6 @@ func (p *Policy) Decide(r Request) Decision {
 func (s *speaker) allows(r Request, port uint16) bool {
 	return s.ports.allow(r.Protocol, r.Addr, port) ||
 		r.Operation == Listen && s.ports.allow(r.Protocol, r.Addr, 0)
-}
-
-func refusal(r Request, port uint16, source string) string {
-	what := fmt.Sprintf("port %d/%s at %s", port, r.Protocol, addrText(r.Addr))
-	switch {
-	case port == 0:
-		what = fmt.Sprintf("a port of the kernel's choice (0/%s)", r.Protocol)
-	case port != r.Port:
-		what = fmt.Sprintf("port %d/%s, to which %d is rewritten,", port, r.Protocol, r.Port)
-	}
-	return what + " is not in " + source
-}
-
-func addrText(addr netip.Addr) string {
-	if !addr.IsValid() {
-		return "*"
-	}
-	return addr.String()
 }
 
 // String is the policy in its own grammar, for logs.

@@ -17,15 +17,15 @@ func mustNew(t testing.TB, ports, maps, mode string) *Policy {
 }
 
 func TestTheZeroPolicyDenies(t *testing.T) {
-	require.Equal(t, Decision{Reason: "there is no policy"}, new(Policy).Decide(Request{Bind, TCP, anywhere, 5000}))
+	require.Equal(t, Decision{Reason: Because("there is no policy")}, new(Policy).Decide(Request{Bind, TCP, anywhere, 5000}))
 	denied := Denied("no annotation")
-	require.Equal(t, Decision{Reason: "no annotation"}, denied.Decide(Request{Listen, TCP, anywhere, 0}))
+	require.Equal(t, Decision{Reason: Because("no annotation")}, denied.Decide(Request{Listen, TCP, anywhere, 0}))
 }
 
 func TestAReasonNamesThePortAndTheLimit(t *testing.T) {
 	p := mustNew(t, "5000", "80:5000", "")
-	require.Equal(t, "port 5001/tcp at 0.0.0.0 is not in -p 5000", p.Decide(Request{Bind, TCP, anywhere, 5001}).Reason)
-	require.Equal(t, "a port of the kernel's choice (0/udp) is not in -p 5000", p.Decide(Request{Bind, UDP, anywhere, 0}).Reason)
+	require.Equal(t, "port 5001/tcp at 0.0.0.0 is not in -p 5000", p.Decide(Request{Bind, TCP, anywhere, 5001}).Reason.String())
+	require.Equal(t, "a port of the kernel's choice (0/udp) is not in -p 5000", p.Decide(Request{Bind, UDP, anywhere, 0}).Reason.String())
 }
 
 func TestAMappedBindIsRewritten(t *testing.T) {
@@ -61,7 +61,7 @@ func TestBadMapsAndModesAreNamed(t *testing.T) {
 
 func TestAuditLetsAllThroughAndSaysWhatEnforceWouldHave(t *testing.T) {
 	p := mustNew(t, "5000", "80:5000", "audit")
-	require.Equal(t, Decision{Verdict: Allow, Port: 5001, Audited: true, Reason: "port 5001/tcp at 0.0.0.0 is not in -p 5000"},
+	require.Equal(t, Decision{Verdict: Allow, Port: 5001, Audited: true, Reason: Reason{request: Request{Bind, TCP, anywhere, 5001}, port: 5001, source: "-p 5000"}},
 		p.Decide(Request{Bind, TCP, anywhere, 5001}))
 	require.Equal(t, Decision{Verdict: Allow, Port: 5000}, p.Decide(Request{Bind, TCP, anywhere, 5000}))
 	require.Equal(t, Decision{Verdict: Rewrite, Port: 5000}, p.Decide(Request{Bind, TCP, anywhere, 80}))

@@ -75,7 +75,7 @@ func TestARuleAllowsWhatItSays(t *testing.T) {
 		require.NoError(t, err, c.rules)
 		d := p.Decide(Request{Bind, c.protocol, netip.MustParseAddr(c.addr), c.port})
 		require.Equal(t, c.allowed, d.Verdict == Allow, "%s: %s %d/%s: %s", c.rules, c.addr, c.port, c.protocol, d.Reason)
-		require.Equal(t, c.allowed, d.Reason == "")
+		require.Equal(t, c.allowed, d.Reason == Reason{})
 	}
 }
 

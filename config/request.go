@@ -3,7 +3,10 @@
 // asks no kernel.
 package config
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+)
 
 // A Protocol is what the policy looks at of a socket.
 type Protocol string
@@ -50,6 +53,39 @@ const (
 type Decision struct {
 	Verdict Verdict
 	Port    uint16 // to bind
-	Reason  string // why denied; with Audited, why enforce would have denied
+	Reason  Reason // why denied; with Audited, why enforce would have denied
 	Audited bool   // let through only because the mode is audit
+}
+
+// A Reason is written out only for who reads it: a container can have itself
+// refused without end. The zero value is none.
+type Reason struct {
+	text    string // or else:
+	request Request
+	port    uint16 // to bind
+	source  string // that does not list it
+}
+
+// Because is a reason in words.
+func Because(text string) Reason { return Reason{text: text} }
+
+func (r Reason) String() string {
+	if r.source == "" {
+		return r.text
+	}
+	what := fmt.Sprintf("port %d/%s at %s", r.port, r.request.Protocol, addrText(r.request.Addr))
+	switch {
+	case r.port == 0:
+		what = fmt.Sprintf("a port of the kernel's choice (0/%s)", r.request.Protocol)
+	case r.port != r.request.Port:
+		what = fmt.Sprintf("port %d/%s, to which %d is rewritten,", r.port, r.request.Protocol, r.request.Port)
+	}
+	return what + " is not in " + r.source
+}
+
+func addrText(addr netip.Addr) string {
+	if !addr.IsValid() {
+		return "*"
+	}
+	return addr.String()
 }
