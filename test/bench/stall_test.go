@@ -22,23 +22,28 @@ func BenchmarkStall(b *testing.B) {
 	table := newTable("an allowed bind, beside another container")
 	for range rounds {
 		for _, other := range []struct {
-			name string
-			held bool
-			args []string
+			name       string
+			containers int
+			held       bool
+			args       []string
 		}{
-			{"nobody", true, nil},
-			{"8 binds from pages that never come", true, []string{"stuck", "8"}},
-			{"200 binds from pages that never come", true, []string{"stuck", "200"}},
-			{"1,000 processes that bind without end, not under us", false, []string{"hammer", "1000"}},
-			{"1,000 processes that bind without end", true, []string{"hammer", "1000"}},
+			{name: "nobody"},
+			{"8 binds from pages that never come", 1, true, []string{"stuck", "8"}},
+			{"200 binds from pages that never come", 1, true, []string{"stuck", "200"}},
+			{"32 threads that bind without end from pages that come after 3 ms, not under us", 4, false, []string{"slow", "8"}},
+			{"32 threads that bind without end from pages that come after 3 ms", 4, true, []string{"slow", "8"}},
+			{"1,000 processes that bind without end, not under us", 1, false, []string{"hammer", "1000"}},
+			{"1,000 processes that bind without end", 1, true, []string{"hammer", "1000"}},
 		} {
-			stop := func() {}
-			if other.args != nil {
-				stop = s.attack(agent, other.held, other.args)
+			var stops []func()
+			for range other.containers {
+				stops = append(stops, s.attack(agent, other.held, other.args))
 			}
 			m, _ := w.measure(b, scenario{other.name, "allowed", 1, 5000})
 			table.add(other.name, m)
-			stop()
+			for _, stop := range stops {
+				stop()
+			}
 		}
 	}
 	table.print()

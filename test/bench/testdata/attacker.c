@@ -1,5 +1,6 @@
 /*
  * attacker stuck N: N threads bind from pages that never come.
+ * attacker slow N: N threads bind without end from pages that come after 3 ms each time.
  * attacker hammer N: N processes bind and close without end.
  * Prints a line once all have begun, and goes on until it is killed.
  */
@@ -26,26 +27,66 @@ static void fail(const char *what)
 	_exit(1);
 }
 
-static void *bind_from(void *page)
+static void start(void *(*run)(void *), void *argument)
 {
-	bind(socket(AF_INET, SOCK_STREAM, 0), page, sizeof(struct sockaddr_in));
+	pthread_t thread;
+	if (pthread_create(&thread, NULL, run, argument))
+		fail("make a thread");
+}
+
+/* A page that is not there, and who is told when somebody wants it. */
+struct missing {
+	void *page;
+	int uffd;
+};
+
+static struct missing *new_missing(void)
+{
+	struct missing *m = malloc(sizeof *m);
+	m->page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	m->uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	struct uffdio_api api = {.api = UFFD_API};
+	struct uffdio_register range = {{(uintptr_t)m->page, 4096}, UFFDIO_REGISTER_MODE_MISSING, 0};
+	if (m->uffd < 0 || ioctl(m->uffd, UFFDIO_API, &api) < 0 || ioctl(m->uffd, UFFDIO_REGISTER, &range) < 0)
+		fail("userfaultfd");
+	return m;
+}
+
+static void *bind_from(void *missing)
+{
+	struct missing *m = missing;
+	for (;;) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+		bind(fd, m->page, sizeof(struct sockaddr_in));
+		close(fd);
+		madvise(m->page, 4096, MADV_DONTNEED);
+	}
+	return NULL;
+}
+
+static void *bring(void *missing)
+{
+	struct missing *m = missing;
+	for (struct uffd_msg wanted; read(m->uffd, &wanted, sizeof wanted) > 0;) {
+		struct uffdio_zeropage zero = {.range = {(uintptr_t)m->page, 4096}};
+		usleep(3000);
+		ioctl(m->uffd, UFFDIO_ZEROPAGE, &zero);
+	}
 	return NULL;
 }
 
 static void stick(int n)
 {
-	struct uffdio_api api = {.api = UFFD_API};
-	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api) < 0)
-		fail("userfaultfd");
+	for (int i = 0; i < n; i++)
+		start(bind_from, new_missing());
+}
+
+static void delay(int n)
+{
 	for (int i = 0; i < n; i++) {
-		void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		struct uffdio_register range = {{(uintptr_t)page, 4096}, UFFDIO_REGISTER_MODE_MISSING, 0};
-		if (ioctl(uffd, UFFDIO_REGISTER, &range) < 0)
-			fail("register a page");
-		pthread_t thread;
-		if (pthread_create(&thread, NULL, bind_from, page))
-			fail("make a thread");
+		struct missing *m = new_missing();
+		start(bring, m);
+		start(bind_from, m);
 	}
 }
 
@@ -71,7 +112,7 @@ int main(int argc, char **argv)
 {
 	if (argc != 3)
 		return 2;
-	(strcmp(argv[1], "stuck") ? hammer : stick)(atoi(argv[2]));
+	(!strcmp(argv[1], "stuck") ? stick : !strcmp(argv[1], "slow") ? delay : hammer)(atoi(argv[2]));
 	sleep(1);
 	puts("begun");
 	fflush(stdout);
