@@ -173,16 +173,9 @@ func TestAContainerTooManyIsRefusedByName(t *testing.T) {
 }
 
 // seccompFDs counts the notify fds that this process has open.
-func seccompFDs(t *testing.T) (n int) {
+func seccompFDs(t *testing.T) int {
 	t.Helper()
-	entries, err := os.ReadDir("/proc/self/fd")
-	require.NoError(t, err)
-	for _, entry := range entries {
-		if kind, _ := os.Readlink(filepath.Join("/proc/self/fd", entry.Name())); kind == "anon_inode:seccomp notify" {
-			n++
-		}
-	}
-	return n
+	return countFDs(t, func(of string) bool { return of == "anon_inode:seccomp notify" })
 }
 
 func TestASilentClientDelaysNobody(t *testing.T) {

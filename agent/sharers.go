@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -132,12 +133,13 @@ func (s *sharers) numbers(fd int, to []int) ([]int, error) {
 			return to, err
 		}
 		for rest := s.buffer[:n]; len(rest) > 0; {
-			entry := (*unix.Dirent)(unsafe.Pointer(&rest[0]))
-			name := rest[unsafe.Offsetof(entry.Name):entry.Reclen]
+			var entry unix.Dirent // how one is laid out
+			length := binary.NativeEndian.Uint16(rest[unsafe.Offsetof(entry.Reclen):])
+			name := rest[unsafe.Offsetof(entry.Name):length]
 			if id, err := strconv.Atoi(unsafe.String(&name[0], bytes.IndexByte(name, 0))); err == nil {
 				to = append(to, id)
 			}
-			rest = rest[entry.Reclen:]
+			rest = rest[length:]
 		}
 	}
 }
