@@ -17,6 +17,9 @@ const firstUnprivilegedPort = 1024
 func (a *attempt) bind(transport config.Protocol) error {
 	at, err := a.kind.parseAddress(a.asked)
 	if err != nil {
+		if isRaw(a.socket) {
+			return errNoPort
+		}
 		return err
 	}
 	d, err := a.decide(config.Bind, transport, at)
@@ -56,7 +59,7 @@ func (a *attempt) settle(err error) error {
 		return err
 	}
 	if err == nil {
-		cookie, cookieErr := rawGetsockopt[uint64](a.socket, unix.SO_COOKIE)
+		cookie, cookieErr := getsockopt[uint64](a.socket, unix.SO_COOKIE)
 		a.bound, a.cookie = cookieErr == nil, cookie
 	} else if (errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EADDRINUSE)) && a.repeats() {
 		return nil
@@ -70,7 +73,7 @@ func (a *attempt) repeats() bool {
 	if a.call.kind != callBind || a.session.orphans.none() {
 		return false
 	}
-	cookie, err := rawGetsockopt[uint64](a.socket, unix.SO_COOKIE)
+	cookie, err := getsockopt[uint64](a.socket, unix.SO_COOKIE)
 	if err != nil || !a.session.orphans.claim(cookie, a.asked) {
 		return false
 	}

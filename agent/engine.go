@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/sirupsen/logrus"
@@ -63,6 +64,9 @@ type Engine struct {
 // naming what is missing and the version that has it.
 func NewEngine(log *logrus.Logger, policy PolicyFunc) (*Engine, error) {
 	if err := CheckKernel(); err != nil {
+		return nil, err
+	}
+	if err := checkProc(); err != nil {
 		return nil, err
 	}
 	// Its memory decides what may be bound: no process of the same user may
@@ -152,7 +156,14 @@ func (e *Engine) Attach(state *specs.ContainerProcessState, fd int) error {
 // arm lets one worker receive from the session: RECV blocks when another was
 // faster, so there must be one receiver at a time.
 func (e *Engine) arm(fd, op int) error {
-	return unix.EpollCtl(e.epoll, op, fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: int32(fd)})
+	// unix.EpollCtl tells nothing to the Go scheduler, and the kernel waits for
+	// the notify fd's lock, whose holder a container can have throttled.
+	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: int32(fd)}
+	_, _, errno := unix.Syscall6(unix.SYS_EPOLL_CTL, uintptr(e.epoll), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(&event)), 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 func (e *Engine) sessionOf(fd int32) *session {

@@ -81,7 +81,7 @@ func newNotifyFD(fd int) (notifyFD, error) {
 		return -1, fmt.Errorf("the seccomp fd is %q, not a seccomp notify fd: the runtime sent the wrong fd", kind)
 	}
 	// Kernels before 6.6 don't have it (EINVAL): only slower there.
-	_ = ioctl(fd, ioctlSetFlags, fdSyncWakeUp)
+	_ = unix.IoctlSetInt(fd, ioctlSetFlags, fdSyncWakeUp)
 	return notifyFD(fd), nil
 }
 
@@ -89,7 +89,7 @@ func (fd notifyFD) receive(n *notification) error {
 	// The kernel takes a zeroed struct only.
 	n.ID, n.PID, n.NR, n.Arch, n.IP, n.Args = 0, 0, 0, 0, 0, [6]uint64{}
 	n.Flags.Store(0)
-	err := ioctl(int(fd), ioctlRecv, uintptr(unsafe.Pointer(n)))
+	err := ioctl(int(fd), ioctlRecv, unsafe.Pointer(n))
 	if errors.Is(err, unix.EINVAL) && n.Flags.Load() == recalled {
 		return errRecalled
 	}
@@ -97,17 +97,17 @@ func (fd notifyFD) receive(n *notification) error {
 }
 
 func (fd notifyFD) valid(id uint64) bool {
-	return ioctl(int(fd), ioctlIDValid, uintptr(unsafe.Pointer(&id))) == nil
+	return ioctl(int(fd), ioctlIDValid, unsafe.Pointer(&id)) == nil
 }
 
 func (fd notifyFD) respond(r *response) error {
-	return ioctl(int(fd), ioctlSend, uintptr(unsafe.Pointer(r)))
+	return ioctl(int(fd), ioctlSend, unsafe.Pointer(r))
 }
 
 // ioctl retries on EINTR: the Go runtime preempts its own threads by signals.
-func ioctl(fd int, request, arg uintptr) error {
+func ioctl(fd int, request uintptr, arg unsafe.Pointer) error {
 	for {
-		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, arg)
+		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(arg))
 		if errno == 0 {
 			return nil
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -26,20 +27,20 @@ type socketKind struct{ domain, protocol int32 }
 // kindOf asks the duplicate. ENOTSOCK and EBADF (O_PATH) are what bind(2)
 // would say as well.
 func kindOf(socket int) (k socketKind, err error) {
-	if k.domain, err = rawGetsockopt[int32](socket, unix.SO_DOMAIN); err != nil {
+	if k.domain, err = getsockopt[int32](socket, unix.SO_DOMAIN); err != nil {
 		return k, err
 	}
 	if k.domain != unix.AF_INET && k.domain != unix.AF_INET6 {
 		return k, nil
 	}
-	k.protocol, err = rawGetsockopt[int32](socket, unix.SO_PROTOCOL)
+	k.protocol, err = getsockopt[int32](socket, unix.SO_PROTOCOL)
 	return k, err
 }
 
 // isRaw says that an internet socket has no port, whatever transport its
 // protocol number is that of: raw(7).
 func isRaw(socket int) bool {
-	typ, err := rawGetsockopt[int32](socket, unix.SO_TYPE)
+	typ, err := getsockopt[int32](socket, unix.SO_TYPE)
 	return err == nil && typ == unix.SOCK_RAW
 }
 
@@ -98,16 +99,32 @@ func (k socketKind) parseAddress(sockaddr []byte) (netip.AddrPort, error) {
 func setPort(sockaddr []byte, port uint16) { binary.BigEndian.PutUint16(sockaddr[2:], port) }
 
 // localAddress is where the socket is bound now; port 0 when it is not.
+// unix.Getsockname tells nothing to the Go scheduler, and waits for the socket's
+// lock, which the target can hold for ever.
 func localAddress(socket int) (netip.AddrPort, error) {
-	name, err := unix.Getsockname(socket)
+	var name [maxSockaddr]byte
+	size := uint32(len(name))
+	_, _, errno := unix.Syscall(unix.SYS_GETSOCKNAME, uintptr(socket), uintptr(unsafe.Pointer(&name)), uintptr(unsafe.Pointer(&size)))
+	if errno != 0 {
+		return netip.AddrPort{}, fmt.Errorf("ask where the socket is bound: %w", errno)
+	}
+	family := binary.NativeEndian.Uint16(name[:])
+	at, err := socketKind{domain: int32(family)}.parseAddress(name[:min(size, maxSockaddr)])
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("ask where the socket is bound: %w", err)
+		return at, fmt.Errorf("ask where the socket is bound: not an internet address, but one of family %d", family)
 	}
-	switch name := name.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(name.Addr), uint16(name.Port)), nil
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(name.Addr).Unmap(), uint16(name.Port)), nil
+	return at, nil
+}
+
+// getsockopt is for options of a fixed size. The kernel reads those that we ask
+// for without the socket's lock, unless a BPF program at its cgroup wants to see
+// each: so these aren't raw system calls either.
+func getsockopt[T int32 | uint64](socket, option int) (value T, err error) {
+	size := uint32(unsafe.Sizeof(value))
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(socket), unix.SOL_SOCKET, uintptr(option),
+		uintptr(unsafe.Pointer(&value)), uintptr(unsafe.Pointer(&size)), 0)
+	if errno != 0 {
+		return 0, errno
 	}
-	return netip.AddrPort{}, fmt.Errorf("ask where the socket is bound: not an internet address: %T", name)
+	return value, nil
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -44,13 +45,7 @@ const socketFD = 3
 // The thread that is to be answered dies, and before we look at it another
 // process of the same numbers has its id: its own socket must not be bound.
 func TestTheSocketOfAReusedThreadIDIsNotBound(t *testing.T) {
-	if os.Getenv(roleVariable) != "namespace" {
-		inside := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
-		inside.Env = append(os.Environ(), roleVariable+"=namespace")
-		inside.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWNET, Pdeathsig: unix.SIGKILL}
-		out, err := inside.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-		require.Contains(t, string(out), "--- PASS: "+t.Name())
+	if !inAnotherProcess(t, unix.CLONE_NEWPID|unix.CLONE_NEWNS|unix.CLONE_NEWNET) {
 		return
 	}
 	require.NoError(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
@@ -164,6 +159,24 @@ func startVictim(t *testing.T, id int) (socket int) {
 		_ = command.Wait()
 	}
 	return -1
+}
+
+// inAnotherProcess runs the test again in a process with these namespaces of its
+// own, and says true there. One that hangs is killed.
+func inAnotherProcess(t *testing.T, namespaces uintptr) bool {
+	t.Helper()
+	if os.Getenv(roleVariable) == "again" {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	again := exec.CommandContext(ctx, "/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
+	again.Env = append(os.Environ(), roleVariable+"=again")
+	again.SysProcAttr = &syscall.SysProcAttr{Cloneflags: namespaces, Pdeathsig: unix.SIGKILL}
+	out, err := again.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Contains(t, string(out), "--- PASS: "+t.Name())
+	return false
 }
 
 func lastID(t *testing.T) int {

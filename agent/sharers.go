@@ -26,6 +26,10 @@ func newSharers() (*sharers, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open /proc: %w", err)
 	}
+	if err := showsAll(proc); err != nil {
+		unix.Close(proc)
+		return nil, err
+	}
 	stat, err := unix.Open("/proc/stat", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		unix.Close(proc)
@@ -48,7 +52,11 @@ func (s *sharers) none(tid int) bool {
 		if err != nil {
 			return false
 		}
-		if shared, err := s.any(tid); err != nil || shared {
+		shared, err := s.any(tid)
+		if errors.Is(err, errThreadEnded) {
+			continue
+		}
+		if err != nil || shared {
 			return false
 		}
 		if after, err := s.tasksCreated(); err == nil && after == before {
@@ -101,16 +109,21 @@ func (s *sharers) inGroup(tid, process int) (bool, error) {
 	return false, nil
 }
 
+// errThreadEnded says that a list of threads may lack some: the kernel goes on
+// by a thread's position in it, so where one ends it leaves another one out.
+var errThreadEnded = errors.New("a thread ended while they were listed")
+
 // listThreads doesn't read the directory of a process with one thread, as most
 // are: its number of links is two more than it has threads, and costs a quarter.
+// While no task is created that only falls, so a list is whole if it stays.
 func (s *sharers) listThreads(process int) error {
-	var directory unix.Stat_t
+	var before, after unix.Stat_t
 	path := strconv.Itoa(process) + "/task"
-	if err := unix.Fstatat(s.proc, path, &directory, 0); err != nil {
+	if err := unix.Fstatat(s.proc, path, &before, 0); err != nil {
 		return err
 	}
 	s.threads = append(s.threads[:0], process)
-	if directory.Nlink == 3 {
+	if before.Nlink == 3 {
 		return nil
 	}
 	fd, err := unix.Openat(s.proc, path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -118,8 +131,16 @@ func (s *sharers) listThreads(process int) error {
 		return err
 	}
 	defer unix.Close(fd)
-	s.threads, err = s.numbers(fd, s.threads[:0])
-	return err
+	if s.threads, err = s.numbers(fd, s.threads[:0]); err != nil {
+		return err
+	}
+	if err := unix.Fstat(fd, &after); err != nil {
+		return err
+	}
+	if after.Nlink != before.Nlink || len(s.threads)+2 != int(after.Nlink) {
+		return errThreadEnded
+	}
+	return nil
 }
 
 // numbers appends those names in a directory that are ids.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"syscall"
 	"testing"
@@ -40,6 +41,57 @@ func TestThreadsOfAProcessAreFoundHoweverMany(t *testing.T) {
 		}
 	}
 	require.ErrorIs(t, s.listThreads(-1), unix.ENOENT)
+}
+
+// Threads that end ahead of where a list has got to shift the others: one that
+// is there all the time can be left out.
+func TestAListOfThreadsIsWholeOrNone(t *testing.T) {
+	s := openSharers(t)
+	s.buffer = make([]byte, 64) // two threads a read
+	ids := make(chan int)
+	start := func() chan struct{} {
+		end := make(chan struct{})
+		go func() {
+			runtime.LockOSThread() // and never unlock: the thread ends with us
+			ids <- unix.Gettid()
+			<-end
+		}()
+		return end
+	}
+	whole, ended := 0, 0
+	for range 20 {
+		var ends []chan struct{}
+		for range 200 {
+			ends = append(ends, start())
+			<-ids
+		}
+		stay := start()
+		last, done := <-ids, make(chan struct{})
+		go func() {
+			defer close(done)
+			for _, end := range ends {
+				close(end)
+				runtime.Gosched()
+			}
+		}()
+		for going := true; going; {
+			select {
+			case <-done:
+				going = false
+			default:
+			}
+			if err := s.listThreads(os.Getpid()); err == nil {
+				whole++
+				require.Contains(t, s.threads, last)
+			} else {
+				ended++
+				require.ErrorIs(t, err, errThreadEnded)
+			}
+		}
+		close(stay)
+	}
+	require.Positive(t, whole)
+	require.Positive(t, ended)
 }
 
 func TestSharersAreFoundWhereverTheyAre(t *testing.T) {

@@ -34,7 +34,8 @@ func (e *Engine) watchBusy() {
 // goroutine that sleeps would wake three threads before the call is looked at.
 func (e *Engine) watchLater(after time.Duration) {
 	in := unix.ItimerSpec{Value: unix.NsecToTimespec(after.Nanoseconds())}
-	rawTimerfdSettime(e.timer, &in)
+	// It can't fail: the fd is ours, the time is valid.
+	_ = unix.TimerfdSettime(e.timer, 0, &in, nil)
 }
 
 // watch passes the receiver's part on for workers that a call holds up: the
@@ -58,9 +59,10 @@ func (e *Engine) watch() {
 		case s == nil || w.seen != turn:
 			w.silent = time.Time{}
 		case turn&turnMask == 0:
-			if now := time.Now(); w.silent.IsZero() {
-				w.silent = now
-			} else if now.Sub(w.silent) >= hotWait {
+			if w.silent.IsZero() {
+				w.silent = time.Now()
+			}
+			if time.Since(w.silent) >= hotWait || s.calls.crowded() {
 				w.recall()
 			}
 		case turn&turnMask == turnTaken && w.turn.CompareAndSwap(turn, turn&^turnMask|turnPassed):

@@ -40,6 +40,10 @@ static void check(void)
 	try("raw", AF_INET, SOCK_RAW, IPPROTO_UDP, &four, sizeof four.in);
 	try("raw", AF_INET, SOCK_RAW, IPPROTO_TCP, &away, sizeof four.in);
 	try("raw6", AF_INET6, SOCK_RAW, IPPROTO_UDP, &six, sizeof six.in6);
+	six.in6.sin6_family = AF_INET;
+	try("raw6 with another family", AF_INET6, SOCK_RAW, IPPROTO_UDP, &six, sizeof six.in6);
+	six.in6.sin6_family = AF_INET6;
+	try("raw6 with a short address", AF_INET6, SOCK_RAW, IPPROTO_UDP, &six, sizeof six.in6 - 5);
 	try("ping", AF_INET, SOCK_DGRAM, IPPROTO_ICMP, &four, sizeof four.in);
 	try("ping", AF_INET, SOCK_DGRAM, IPPROTO_ICMP, &zero, sizeof zero.in);
 	try("ping6", AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6, &six, sizeof six.in6);

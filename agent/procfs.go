@@ -1,0 +1,64 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// checkProc fails where /proc names processes by another pid namespace's
+// numbers: what we read there of a target would be somebody else's.
+func checkProc() error {
+	self, err := os.Readlink("/proc/self")
+	if err != nil {
+		return fmt.Errorf("find this process in /proc, which must be mounted: %w", err)
+	}
+	if self != strconv.Itoa(os.Getpid()) {
+		return fmt.Errorf("/proc is that of another pid namespace, where this process %d is %s: mount this one's (unshare --mount-proc)", os.Getpid(), self)
+	}
+	return nil
+}
+
+// showsAll fails if an open /proc leaves out processes that we may not trace
+// (hidepid=, proc(5)), unless there are none: to the calling thread, with
+// CAP_SYS_PTRACE in the first user namespace.
+func showsAll(proc int) error {
+	var directory unix.Stat_t
+	if err := unix.Fstat(proc, &directory); err != nil {
+		return fmt.Errorf("look at /proc: %w", err)
+	}
+	mounts, err := os.ReadFile("/proc/thread-self/mountinfo")
+	if err != nil {
+		return fmt.Errorf("find out how /proc is mounted: %w", err)
+	}
+	if options, known := superOptions(string(mounts), directory.Dev); known && !strings.Contains(options, "hidepid=") {
+		return nil
+	}
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var caps [2]unix.CapUserData
+	if err := unix.Capget(&header, &caps[0]); err != nil {
+		return fmt.Errorf("read the capabilities of a thread: %w", err)
+	}
+	const firstUserNamespace = "user:[4026531837]" // PROC_USER_INIT_INO, linux/proc_ns.h
+	if namespace, err := os.Readlink("/proc/thread-self/ns/user"); err != nil || namespace != firstUserNamespace || caps[0].Effective&(1<<unix.CAP_SYS_PTRACE) == 0 {
+		return errors.New("/proc does not show every process (hidepid=)")
+	}
+	return nil
+}
+
+// superOptions are the options of the file system on a device, from
+// /proc/PID/mountinfo: proc_pid_mountinfo(5).
+func superOptions(mountinfo string, device uint64) (options string, known bool) {
+	number := fmt.Sprintf("%d:%d", unix.Major(device), unix.Minor(device))
+	for line := range strings.Lines(mountinfo) {
+		words := strings.Fields(line)
+		if len(words) > 3 && words[2] == number {
+			return words[len(words)-1], true
+		}
+	}
+	return "", false
+}
