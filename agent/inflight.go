@@ -40,10 +40,13 @@ func (c *inFlight) crowded() bool {
 	return len(c.parked) > 0
 }
 
-// leave counts a worker out, and lets the next one in that has something to ask.
+// leave counts a worker out, and lets the next one in that has something to
+// ask; the last worker all, since what one asks can be withdrawn before another
+// worker comes for it, who would let the next one in.
 func (c *inFlight) leave() {
 	c.mu.Lock()
 	c.workers--
+	last := c.workers == 0
 	c.mu.Unlock()
 	for {
 		c.mu.Lock()
@@ -54,7 +57,7 @@ func (c *inFlight) leave() {
 		next := c.parked[0]
 		c.parked = slices.Delete(c.parked, 0, 1)
 		c.mu.Unlock()
-		if next.passOn() {
+		if next.passOn() && !last {
 			return
 		}
 	}

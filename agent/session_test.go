@@ -330,6 +330,27 @@ func TestCallsInFlightAreBoundedForAContainer(t *testing.T) {
 	require.False(t, container.crowded())
 }
 
+func TestTheLastWorkerLeavesNobodyParked(t *testing.T) {
+	asks, err := unix.Eventfd(1, unix.EFD_CLOEXEC)
+	require.NoError(t, err)
+	defer unix.Close(asks)
+	container, armed := new(inFlight), 0
+	s := &session{notifyFD: asks, calls: container, arm: func() { armed++ }}
+	for range inFlightLimit {
+		require.True(t, s.enter())
+	}
+	for range 3 {
+		require.False(t, s.enter())
+	}
+	s.leave()
+	require.Equal(t, 1, armed) // and if that one's caller is gone by now, nobody enters
+	for range inFlightLimit - 1 {
+		s.leave()
+	}
+	require.Equal(t, 3, armed)
+	require.False(t, container.crowded())
+}
+
 func TestAMissingKernelInterfaceIsNamedWithItsVersion(t *testing.T) {
 	for i, p := range probes {
 		missing := append([]probe{}, probes...)

@@ -10,6 +10,8 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
 {
 	static int slack_of_others, monitored;
 	int own = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
+	if (own < 0) /* a sandbox, or more than an int can tell */
+		return __real_pthread_create(thread, attributes, start, argument);
 	if (!monitored)
 		slack_of_others = own;
 	prctl(PR_SET_TIMERSLACK, monitored ? slack_of_others : SYSMON_SLACK, 0, 0, 0);

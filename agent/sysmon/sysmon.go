@@ -17,6 +17,7 @@ import "C"
 
 import "time"
 
-// Slack is how late the monitor can wake: how long a goroutine can wait for a
-// thread while all that may run Go code (GOMAXPROCS) are in system calls.
+// Slack is how late the monitor can wake. A goroutine waits for it while all
+// threads that may run Go code (GOMAXPROCS) are in system calls: for two looks,
+// which by themselves are up to 10 ms apart.
 const Slack = C.SYSMON_SLACK * time.Nanosecond
