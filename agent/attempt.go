@@ -62,8 +62,7 @@ func (a *attempt) refusedUnless(err error) error {
 	if err == nil {
 		return nil
 	}
-	_, isErrno := errors.AsType[unix.Errno](err)
-	if errors.Is(err, errNative) || errors.Is(err, errWithdrawn) || isErrno && !errors.Is(err, errNotActed) {
+	if _, answered := kernelsAnswer(err); answered || errors.Is(err, errNative) || errors.Is(err, errWithdrawn) {
 		return err
 	}
 	if a.record.decision != "deny" {
@@ -73,6 +72,13 @@ func (a *attempt) refusedUnless(err error) error {
 		a.record.operation = map[callKind]config.Operation{callBind: config.Bind, callListen: config.Listen, callSetsockopt: "setsockopt"}[a.call.kind]
 	}
 	return err
+}
+
+// kernelsAnswer is the errno of a call that was made for the target, unless err
+// is a reason of ours.
+func kernelsAnswer(err error) (errno unix.Errno, ok bool) {
+	errno, ok = errors.AsType[unix.Errno](err)
+	return errno, ok && !errors.Is(err, errNotActed)
 }
 
 // look takes hold of the target, copies what it asked for and duplicates its

@@ -59,7 +59,7 @@ func (a *attempt) settle(err error) error {
 		return err
 	}
 	if err == nil {
-		cookie, cookieErr := getsockopt[uint64](a.socket, unix.SO_COOKIE)
+		cookie, cookieErr := unix.GetsockoptUint64(a.socket, unix.SOL_SOCKET, unix.SO_COOKIE)
 		a.bound, a.cookie = cookieErr == nil, cookie
 	} else if (errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EADDRINUSE)) && a.repeats() {
 		return nil
@@ -73,7 +73,7 @@ func (a *attempt) repeats() bool {
 	if a.call.kind != callBind || a.session.orphans.none() {
 		return false
 	}
-	cookie, err := getsockopt[uint64](a.socket, unix.SO_COOKIE)
+	cookie, err := unix.GetsockoptUint64(a.socket, unix.SOL_SOCKET, unix.SO_COOKIE)
 	if err != nil || !a.session.orphans.claim(cookie, a.asked) {
 		return false
 	}

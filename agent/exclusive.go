@@ -50,12 +50,15 @@ var scans = make(chan scan)
 // for each would be a task that is created, which a scan must not see.
 func scanner(s scan) {
 	_, err := becomeNeutral() // and to look at others, as a worker can
-	sharers, openErr := newSharers()
-	if openErr == nil {
-		defer sharers.close()
+	var all *sharers
+	if err == nil {
+		all, err = newSharers()
+	}
+	if err == nil {
+		defer all.close()
 	}
 	for {
-		s.exclusive <- err == nil && openErr == nil && sharers.none(s.tid)
+		s.exclusive <- err == nil && all.none(s.tid)
 		select {
 		case s = <-scans:
 		case <-time.After(idleAfter):

@@ -46,7 +46,7 @@ func FuzzParseAddress(f *testing.F) {
 		if domain != unix.AF_INET && domain != unix.AF_INET6 || len(sockaddr) > maxSockaddr {
 			return
 		}
-		at, refused := socketKind{domain: int32(domain)}.parseAddress(sockaddr)
+		at, refused := socketKind{domain: domain}.parseAddress(sockaddr)
 		fd, err := unix.Socket(domain, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 		require.NoError(t, err)
 		defer unix.Close(fd)

@@ -38,13 +38,12 @@ func showsAll(proc int) error {
 	if options, known := superOptions(string(mounts), directory.Dev); known && !strings.Contains(options, "hidepid=") {
 		return nil
 	}
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var caps [2]unix.CapUserData
-	if err := unix.Capget(&header, &caps[0]); err != nil {
-		return fmt.Errorf("read the capabilities of a thread: %w", err)
+	ours, err := credentialsOf(unix.Gettid())
+	if err != nil {
+		return err
 	}
 	const firstUserNamespace = "user:[4026531837]" // PROC_USER_INIT_INO, linux/proc_ns.h
-	if namespace, err := os.Readlink("/proc/thread-self/ns/user"); err != nil || namespace != firstUserNamespace || caps[0].Effective&(1<<unix.CAP_SYS_PTRACE) == 0 {
+	if namespace, err := os.Readlink("/proc/thread-self/ns/user"); err != nil || namespace != firstUserNamespace || ours.effective&(1<<unix.CAP_SYS_PTRACE) == 0 {
 		return errors.New("/proc does not show every process (hidepid=)")
 	}
 	return nil

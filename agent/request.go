@@ -22,25 +22,26 @@ const (
 
 // A socketKind is what the kernel itself says of a socket: what is bound
 // depends on that, never on the family that the sockaddr claims.
-type socketKind struct{ domain, protocol int32 }
+type socketKind struct{ domain, protocol int }
 
 // kindOf asks the duplicate. ENOTSOCK and EBADF (O_PATH) are what bind(2)
-// would say as well.
+// would say as well. No option is asked for by a raw system call: a BPF program
+// at the socket's cgroup that wants to see each has the kernel take its lock.
 func kindOf(socket int) (k socketKind, err error) {
-	if k.domain, err = getsockopt[int32](socket, unix.SO_DOMAIN); err != nil {
+	if k.domain, err = unix.GetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_DOMAIN); err != nil {
 		return k, err
 	}
 	if k.domain != unix.AF_INET && k.domain != unix.AF_INET6 {
 		return k, nil
 	}
-	k.protocol, err = getsockopt[int32](socket, unix.SO_PROTOCOL)
+	k.protocol, err = unix.GetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_PROTOCOL)
 	return k, err
 }
 
 // isRaw says that an internet socket has no port, whatever transport its
 // protocol number is that of: raw(7).
 func isRaw(socket int) bool {
-	typ, err := getsockopt[int32](socket, unix.SO_TYPE)
+	typ, err := unix.GetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_TYPE)
 	return err == nil && typ == unix.SOCK_RAW
 }
 
@@ -109,22 +110,9 @@ func localAddress(socket int) (netip.AddrPort, error) {
 		return netip.AddrPort{}, fmt.Errorf("ask where the socket is bound: %w", errno)
 	}
 	family := binary.NativeEndian.Uint16(name[:])
-	at, err := socketKind{domain: int32(family)}.parseAddress(name[:min(size, maxSockaddr)])
+	at, err := socketKind{domain: int(family)}.parseAddress(name[:min(size, maxSockaddr)])
 	if err != nil {
 		return at, fmt.Errorf("ask where the socket is bound: not an internet address, but one of family %d", family)
 	}
 	return at, nil
-}
-
-// getsockopt is for options of a fixed size. The kernel reads those that we ask
-// for without the socket's lock, unless a BPF program at its cgroup wants to see
-// each: so these aren't raw system calls either.
-func getsockopt[T int32 | uint64](socket, option int) (value T, err error) {
-	size := uint32(unsafe.Sizeof(value))
-	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(socket), unix.SOL_SOCKET, uintptr(option),
-		uintptr(unsafe.Pointer(&value)), uintptr(unsafe.Pointer(&size)), 0)
-	if errno != 0 {
-		return 0, errno
-	}
-	return value, nil
 }

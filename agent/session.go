@@ -85,11 +85,11 @@ func (s *session) handle(n *notification, w *workspace) {
 // fail turns an error into what the kernel is told. Whatever is not an errno is
 // a reason of ours not to act, and there the answer is EPERM.
 func (r *response) fail(err error) {
-	errno, isErrno := errors.AsType[unix.Errno](err)
+	errno, answered := kernelsAnswer(err)
 	switch {
 	case errors.Is(err, errNative):
 		r.Flags = respondContinue
-	case isErrno && !errors.Is(err, errNotActed):
+	case answered:
 		r.Error = -int32(errno)
 	default:
 		r.Error = -int32(unix.EPERM)

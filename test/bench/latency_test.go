@@ -43,15 +43,7 @@ func BenchmarkLatency(b *testing.B) {
 	s := newStand(b)
 	ways := s.ways()
 	for i, c := range scenarios {
-		table := newTable(c.title)
-		for range rounds {
-			for _, w := range ways {
-				if m, ok := w.measure(b, c); ok {
-					table.add(w.name, m)
-				}
-			}
-		}
-		table.print()
+		table := compare(b, ways, c)
 		if path := os.Getenv(plotVariable); path != "" && i == 0 {
 			require.NoError(b, table.plot(path))
 		}
@@ -67,14 +59,22 @@ func BenchmarkMerged(b *testing.B) {
 	require.NoError(b, err)
 	agent := runc.StartQuietAgent(b)
 	ways := []way{s.container("podman's profile", alone), s.container("the same with ours", agent.Profile(b, "--base", base))}
-	table := newTable("getppid in a container")
+	compare(b, ways, scenario{"getppid in a container", "getppid", 1, 2000})
+}
+
+// compare prints the table of a scenario.
+func compare(b *testing.B, ways []way, c scenario) *table {
+	b.Helper()
+	table := newTable(c.title)
 	for range rounds {
 		for _, w := range ways {
-			m, _ := w.measure(b, scenario{kind: "getppid", processes: 1, count: 2000})
-			table.add(w.name, m)
+			if m, ok := w.measure(b, c); ok {
+				table.add(w.name, m)
+			}
 		}
 	}
 	table.print()
+	return table
 }
 
 // BenchmarkStart is what a program's start takes longer.

@@ -45,17 +45,11 @@ static void attempt(void)
 	/* UDP, since Landlock, the command line's second lock, knows TCP only. */
 	struct swap sockets = {sock(AF_UNIX, SOCK_DGRAM, 0), sock(AF_INET, SOCK_DGRAM, 0)};
 	MUST(dup2(sockets.unix_fd, SWAPPED));
-	pthread_attr_t small;
-	pthread_t id;
-	pthread_attr_init(&small);
-	pthread_attr_setstacksize(&small, 32768);
 	for (long i = 1; i < THREADS; i++)
-		if (pthread_create(&id, &small, decoy, (void *)i))
-			SETUP("make a thread");
+		thread(decoy, (void *)i);
 	while (created < THREADS - 1)
 		usleep(200);
-	if (pthread_create(&id, &small, sharer, &sockets))
-		SETUP("make a thread");
+	thread(sharer, &sockets);
 	while (!state->caller)
 		usleep(200);
 	MUST(unshare(CLONE_FILES));
