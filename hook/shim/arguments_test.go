@@ -48,6 +48,7 @@ func TestUnderstand(t *testing.T) {
 		{"an unknown option", []string{"create", "--new", "--bundle", "/b", "id"}, []string{"/b/config.json", "config.json"}},
 		{"crun's config, absolute", []string{"run", "--config", "/c.json", "-b", "/b", "id"}, []string{"/c.json"}},
 		{"crun's config, relative", []string{"run", "-fc.json", "-b", "/b", "id"}, []string{"/b/c.json", "c.json", "/b/config.json", "config.json"}},
+		{"a name like crun's option", []string{"create", "--config", "--bundle", "/b", "--"}, []string{"/b/config.json", "/b/--bundle", "--bundle", "config.json"}},
 		{"a checkpoint", []string{"restore", "--image-path", "/i", "--bundle", "/b", "id"}, []string{"/b/config.json"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

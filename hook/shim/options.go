@@ -1,6 +1,9 @@
 package shim
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // An effect is what an option does with the arguments behind it.
 type effect int
@@ -58,6 +61,11 @@ func readings(known map[string]effect, args []string, i int) []reading {
 			all = append(all, reading{e, inline, i + 1})
 		default:
 			all = append(all, withNext(e, args, i)...)
+		}
+		if e == byConfig && (slices.Contains(args[i+1:], "--") || isOption(args[len(args)-1])) {
+			// runc has no such option: in front of -- it is the container's name,
+			// and the value of an option at the end that has none.
+			all = append(all, reading{flag, "", i + 1})
 		}
 	}
 	if !long && len(trimmed) > 1 {
