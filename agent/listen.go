@@ -22,13 +22,14 @@ func (a *attempt) listen(transport config.Protocol) error {
 	}
 	err = unix.Listen(a.socket, a.call.backlog)
 	a.record.errno = err
-	if err != nil || at.Port() == 0 {
+	if err != nil {
 		return err
 	}
 	// Another thread may have dissolved a port that connect(2) had picked, just
-	// before listen: then the kernel has picked another one by now.
+	// before listen: then the kernel has picked another one by now, or the same
+	// one at every address.
 	now, err := localAddress(a.socket)
-	if err == nil && now.Port() == at.Port() {
+	if err == nil && now.Addr() == at.Addr() && (now.Port() == at.Port() || at.Port() == 0) {
 		return nil
 	}
 	if err == nil {

@@ -29,7 +29,7 @@ type probe struct {
 	expect       map[string][]int // way → exit statuses that are right there
 }
 
-var marker = regexp.MustCompile(`(?m)^// (kind|ports|arch|compare|expect [a-z-]+): ([\w,|-]+)`)
+var marker = regexp.MustCompile(`(?m)^// (kind|ports|arch|compare|expect [a-z-]+): ([\w,|:.-]+)`)
 
 func readProbes(t *testing.T) (all []probe) {
 	t.Helper()
