@@ -80,6 +80,8 @@ func checked() []rule {
 		{"prctl", []argument{is(0, unix.PR_SET_PDEATHSIG)}},
 		{"prctl", []argument{is(0, unix.PR_SET_KEEPCAPS)}},
 		{"prctl", []argument{is(0, unix.PR_SET_VMA)}}, // Go names its memory
+		{"prctl", []argument{is(0, unix.PR_GET_TIMERSLACK)}},
+		{"prctl", []argument{is(0, unix.PR_SET_TIMERSLACK)}}, // package sysmon
 	}
 	for _, request := range []uint64{
 		unix.SECCOMP_IOCTL_NOTIF_RECV, unix.SECCOMP_IOCTL_NOTIF_SEND, unix.SECCOMP_IOCTL_NOTIF_ID_VALID, unix.SECCOMP_IOCTL_NOTIF_SET_FLAGS,
