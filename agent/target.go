@@ -15,7 +15,8 @@ type target interface {
 	// The target chooses the page: this may block for as long as the target
 	// wishes (userfaultfd, a hung FUSE file).
 	read(addr uint64, p []byte) error
-	// socket duplicates the target's fd. EBADF as the target would get it.
+	// socket duplicates the target's fd. EBADF as the target would get it, and
+	// no other errno.
 	socket(fd int) (int, error)
 	// exclusive says that nobody else can change what the target's fds are.
 	exclusive() bool
@@ -55,7 +56,7 @@ func openThread(tid uint32) (thread, error) {
 		pidfd, err = openLeader(int(tid))
 	}
 	if err != nil {
-		return thread{}, fmt.Errorf("open a pidfd of thread %d: %w", tid, err)
+		return thread{}, fmt.Errorf("open a pidfd of thread %d: %v", tid, err) // not the answer to the target's call
 	}
 	return thread{tid: int(tid), pidfd: pidfd, exact: exact}, nil
 }
@@ -147,10 +148,15 @@ func (t *thread) socket(fd int) (int, error) {
 		t.kept = fresh.exact
 		dup, err = unix.PidfdGetfd(t.pidfd, fd, 0)
 	}
-	if err == unix.EPERM {
+	switch err {
+	case nil:
+		return dup, nil
+	case unix.EBADF:
+		return -1, err
+	case unix.EPERM:
 		return -1, errUnreadable
 	}
-	return dup, err
+	return -1, fmt.Errorf("duplicate fd %d of thread %d: %v", fd, t.tid, err) // such as our own limit of open files
 }
 
 func (t *thread) read(addr uint64, p []byte) error {
@@ -165,7 +171,7 @@ func (t *thread) read(addr uint64, p []byte) error {
 	case errors.Is(err, unix.EPERM):
 		return errUnreadable
 	case err != nil && !errors.Is(err, unix.EFAULT) && !errors.Is(err, unix.EINVAL):
-		return fmt.Errorf("read %d bytes of thread %d's memory: %w", len(p), t.tid, err)
+		return fmt.Errorf("read %d bytes of thread %d's memory: %v", len(p), t.tid, err)
 	case err != nil || n < len(p):
 		return unix.EFAULT
 	}
