@@ -21,7 +21,8 @@ import (
 
 const (
 	// workerLimit bounds the OS threads: with inFlightLimit it takes 512
-	// containers that all block every call they can to reach it.
+	// containers that all block every call they can to reach it. (What can
+	// outlive a container: docs/security.md, what can't be closed.)
 	workerLimit = 512 * inFlightLimit
 
 	// closeGrace is how long Close waits for calls in flight. A target can
@@ -131,34 +132,27 @@ func (e *Engine) Attach(state *specs.ContainerProcessState, fd int) error {
 		unix.Close(fd)
 		return fmt.Errorf("container %q: %w", state.State.ID, err)
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed.Load() {
-		unix.Close(fd)
-		return errors.New("the agent is shutting down")
-	}
-	s.arm = func() {
-		if err := e.arm(fd, unix.EPOLL_CTL_MOD); err != nil {
-			go e.detach(s, err)
-		}
-	}
-	e.add(s)
-	if err := e.arm(fd, unix.EPOLL_CTL_ADD); err != nil {
-		e.remove(s)
-		unix.Close(fd)
-		return fmt.Errorf("container %q: watch the seccomp fd: %w", state.State.ID, err)
+	if err := e.add(s); err != nil {
+		s.hangUp()
+		return fmt.Errorf("container %q: %w", state.State.ID, err)
 	}
 	log.WithFields(logrus.Fields{"pid": state.Pid, "policy": policy.String()}).Info("attached")
 	e.trim.Reset(idleAfter)
+	if err := e.arm(fd, unix.EPOLL_CTL_ADD, unix.EPOLLIN); err != nil {
+		err = fmt.Errorf("watch the seccomp fd: %w", err)
+		e.detach(s, err)
+		return fmt.Errorf("container %q: %w", state.State.ID, err)
+	}
 	return nil
 }
 
-// arm lets one worker receive from the session: RECV blocks when another was
-// faster, so there must be one receiver at a time.
-func (e *Engine) arm(fd, op int) error {
+// arm wakes one worker for the session: RECV blocks when another was faster, so
+// there must be one receiver at a time. The session's end (EPOLLHUP) needs no
+// asking for.
+func (e *Engine) arm(fd, op int, events uint32) error {
 	// unix.EpollCtl tells nothing to the Go scheduler, and the kernel waits for
 	// the notify fd's lock, whose holder a container can have throttled.
-	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: int32(fd)}
+	event := unix.EpollEvent{Events: events | unix.EPOLLONESHOT, Fd: int32(fd)}
 	_, _, errno := unix.Syscall6(unix.SYS_EPOLL_CTL, uintptr(e.epoll), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(&event)), 0, 0)
 	if errno != 0 {
 		return errno
@@ -172,31 +166,53 @@ func (e *Engine) sessionOf(fd int32) *session {
 	return e.sessions[fd]
 }
 
-// add is called with mu held, as is remove.
-func (e *Engine) add(s *session) {
+func (e *Engine) add(s *session) error {
+	s.arm = func(events uint32) {
+		if err := e.arm(s.notifyFD, unix.EPOLL_CTL_MOD, events); err != nil {
+			go e.detach(s, err)
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed.Load() {
+		return errors.New("the agent is shutting down")
+	}
 	e.sessions[int32(s.notifyFD)] = s
 	if e.containers[s.container] == nil {
 		e.containers[s.container] = new(inFlight)
 	}
 	s.calls = e.containers[s.container]
 	s.calls.sessions++
+	return nil
 }
 
-func (e *Engine) remove(s *session) {
+// remove is called with mu held. It says whether the session was there.
+func (e *Engine) remove(s *session) bool {
 	if e.sessions[int32(s.notifyFD)] != s {
-		return
+		return false
 	}
 	delete(e.sessions, int32(s.notifyFD))
-	if s.calls.sessions--; s.calls.sessions == 0 {
-		delete(e.containers, s.container)
+	s.calls.sessions--
+	e.forget(s.container)
+	return true
+}
+
+// forget is called with mu held. A container that comes back by the same id
+// finds the calls that it left blocked, and counts them.
+func (e *Engine) forget(container string) {
+	if calls := e.containers[container]; calls != nil && calls.sessions == 0 && calls.idle() {
+		delete(e.containers, container)
 	}
 }
 
 // detach ends a session; err is nil when its last process is gone.
 func (e *Engine) detach(s *session, err error) {
 	e.mu.Lock()
-	e.remove(s)
+	removed := e.remove(s)
 	e.mu.Unlock()
+	if !removed {
+		return
+	}
 	log := e.log.WithField("container", s.container)
 	if err != nil {
 		log.WithError(err).Error("the session broke: every bind of its processes fails from now on")
@@ -204,6 +220,7 @@ func (e *Engine) detach(s *session, err error) {
 		log.Info("detached: its last process ended")
 	}
 	s.hangUp()
+	e.sweep(s, watchFirst)
 }
 
 // Close takes no more notifications, finishes those in flight, and closes every
@@ -217,7 +234,7 @@ func (e *Engine) Close() {
 	finished := make(chan struct{})
 	go func() { e.running.Wait(); close(finished) }()
 	for grace := time.After(closeGrace); finished != nil; {
-		e.recallAll()
+		e.recall(func(*session) bool { return true })
 		select {
 		case <-finished:
 			finished = nil

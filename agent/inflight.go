@@ -18,7 +18,7 @@ type inFlight struct {
 
 	mu      sync.Mutex
 	workers int
-	parked  []*session // not armed until a worker leaves
+	parked  []*session // armed for their end only until a worker leaves
 }
 
 // enter counts a worker in, or parks the session that it came for.
@@ -31,6 +31,19 @@ func (c *inFlight) enter(s *session) bool {
 	}
 	c.workers++
 	return true
+}
+
+func (c *inFlight) isParked(s *session) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Contains(c.parked, s)
+}
+
+// idle says that no worker has to do with the container.
+func (c *inFlight) idle() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.workers == 0
 }
 
 // crowded says that a session is parked: who could leave should.

@@ -105,7 +105,7 @@ func (credulous) valid(uint64) bool { return true }
 
 func role(name string, file *os.File) *exec.Cmd {
 	command := exec.Command("/proc/self/exe")
-	command.Env = append(os.Environ(), roleVariable+"="+name, "GOMAXPROCS=1")
+	command.Env = append(os.Environ(), roleVariable+"="+name, "GODEBUG=asyncpreemptoff=1") // a signal has a target ask once more
 	command.ExtraFiles = []*os.File{file}
 	command.Stderr = os.Stderr
 	return command

@@ -20,7 +20,7 @@ type session struct {
 	audit     *audit
 	orphans   orphans
 	open      func(known *threads, tid uint32) (target, error)
-	arm       func() // in the epoll set, for one worker to receive
+	arm       func(events uint32) // in the epoll set, for one worker; besides for its end
 	calls     *inFlight
 
 	mu      sync.Mutex
@@ -103,15 +103,19 @@ func (s *session) asks() bool {
 	return err == nil && n == 1 && fds[0].Revents&unix.POLLIN != 0
 }
 
-// enter counts a worker in, unless the container has enough of them.
+// enter counts a worker in, unless the container has enough of them. Then only
+// the session's end is looked for.
 func (s *session) enter() bool {
-	if !s.calls.enter(s) {
-		return false
-	}
+	entered := s.calls.enter(s)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.workers++
-	return true
+	switch {
+	case entered:
+		s.workers++
+	case !s.gone && s.calls.isParked(s): // and not let in again meanwhile
+		s.arm(0)
+	}
+	return entered
 }
 
 // passOn gives up the receiver's part to whichever worker is woken next. It
@@ -122,7 +126,7 @@ func (s *session) passOn() bool {
 	if s.gone {
 		return false
 	}
-	s.arm()
+	s.arm(unix.EPOLLIN)
 	return s.asks()
 }
 
@@ -141,6 +145,13 @@ func (s *session) hangUp() {
 	defer s.mu.Unlock()
 	s.gone = true
 	s.closeIfDone()
+}
+
+// ended says that the session is over and no worker has to do with it any more.
+func (s *session) ended() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
 }
 
 // closeIfDone closes the fd once no call in flight can answer through it.

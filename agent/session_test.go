@@ -308,9 +308,15 @@ func TestCallsInFlightAreBoundedForAContainer(t *testing.T) {
 	idle, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
 	require.NoError(t, err)
 	t.Cleanup(func() { unix.Close(idle) })
-	container, armed := new(inFlight), map[string]int{}
+	container, armed, parked := new(inFlight), map[string]int{}, 0
 	newOne := func(name string, fd int) *session {
-		return &session{notifyFD: fd, calls: container, arm: func() { armed[name]++ }}
+		return &session{notifyFD: fd, calls: container, arm: func(events uint32) {
+			if events != 0 {
+				armed[name]++
+			} else {
+				parked++
+			}
+		}}
 	}
 	first, exec, silent, late := newOne("first", busy()), newOne("exec", busy()), newOne("silent", idle), newOne("late", busy())
 	for range inFlightLimit {
@@ -320,6 +326,7 @@ func TestCallsInFlightAreBoundedForAContainer(t *testing.T) {
 	require.False(t, exec.enter(), "an exec'd process has a session of its own, and no share of its own")
 	require.False(t, late.enter())
 	require.True(t, container.crowded())
+	require.Equal(t, 3, parked, "their end is noticed all the same")
 
 	first.leave()
 	require.Equal(t, map[string]int{"silent": 1, "exec": 1}, armed, "who ends lets one in that has something to ask")
@@ -335,7 +342,11 @@ func TestTheLastWorkerLeavesNobodyParked(t *testing.T) {
 	require.NoError(t, err)
 	defer unix.Close(asks)
 	container, armed := new(inFlight), 0
-	s := &session{notifyFD: asks, calls: container, arm: func() { armed++ }}
+	s := &session{notifyFD: asks, calls: container, arm: func(events uint32) {
+		if events != 0 {
+			armed++
+		}
+	}}
 	for range inFlightLimit {
 		require.True(t, s.enter())
 	}

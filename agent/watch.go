@@ -19,6 +19,10 @@ const (
 	// in the kernel's receive. There it is woken directly, on the CPU of the
 	// caller; the epoll set costs a third of a bind's time more.
 	hotWait = 20 * time.Millisecond
+
+	// sweepLast is how long after the last signal a worker that is left behind
+	// gets another one, at most.
+	sweepLast = time.Second
 )
 
 // watchBusy counts a busy worker, and sees to it that the watch wakes.
@@ -93,11 +97,30 @@ func (w *worker) recall() {
 	_ = unix.Tgkill(os.Getpid(), w.tid, unix.SIGURG)
 }
 
-// recallAll is for the end.
-func (e *Engine) recallAll() {
+// recall recalls all workers whose session is one of these.
+func (e *Engine) recall(of func(*session) bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for w := range e.workers {
-		w.recall()
+		if of(w.session.Load()) {
+			w.recall()
+		}
 	}
+}
+
+// sweep frees the workers that a session leaves behind. Our duplicate of a
+// socket can be the last one by then, and its close lingers as long as the
+// target asked for (SO_LINGER), until a signal comes. A wait that none ends is
+// one for the lock of a socket that somebody else has, too.
+func (e *Engine) sweep(s *session, after time.Duration) {
+	if s.ended() {
+		e.mu.Lock()
+		e.forget(s.container)
+		e.mu.Unlock()
+		return
+	}
+	time.AfterFunc(after, func() {
+		e.recall(func(of *session) bool { return of == s })
+		e.sweep(s, min(2*after, sweepLast))
+	})
 }

@@ -1,7 +1,9 @@
 package agent
 
 import (
+	"fmt"
 	"net"
+	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -93,4 +95,76 @@ func TestAWorkerIsRecalledWhereverItIs(t *testing.T) {
 		}, time.Minute, 10*time.Microsecond)
 		require.Equal(t, errRecalled, result)
 	}
+}
+
+// A container's last process can end while we hold its socket. Our close is the
+// last one then, and lingers, for as long as the target asked for.
+func TestASessionThatEndedHoldsNoWorker(t *testing.T) {
+	log, _ := logtest.NewNullLogger()
+	engine, err := NewEngine(log, func(*specs.ContainerProcessState) (config.Policy, error) { return config.Policy{}, nil })
+	require.NoError(t, err)
+	defer engine.Close()
+	for _, calls := range []int{1, inFlightLimit, inFlightLimit + 1} {
+		t.Run(fmt.Sprint(calls), func(t *testing.T) {
+			var targets []*os.Process
+			var fds []int
+			for range calls {
+				process, fd := startTarget(t)
+				targets, fds = append(targets, process), append(fds, fd)
+			}
+			sockets := make(chan int, calls)
+			for range calls { // of which the targets, while they start, are to have no copy
+				sockets <- lingeringSocket(t)
+			}
+			fake := &fakeTarget{onSocket: func() (int, error) { return <-sockets, nil }}
+			var sessions []*session
+			for _, fd := range fds {
+				s, err := newSession(fd, t.Name(), config.Policy{}, log)
+				require.NoError(t, err)
+				s.open = func(*threads, uint32) (target, error) { return fake, nil }
+				require.NoError(t, engine.add(s))
+				require.NoError(t, engine.arm(fd, unix.EPOLL_CTL_ADD, unix.EPOLLIN))
+				sessions = append(sessions, s)
+			}
+			require.Eventually(t, func() bool { return len(sockets) <= max(0, calls-inFlightLimit) && engine.busy.Load() == 0 }, time.Minute, time.Millisecond)
+			for _, target := range targets {
+				require.NoError(t, target.Kill())
+				_, err := target.Wait()
+				require.NoError(t, err)
+			}
+			for _, s := range sessions {
+				require.Eventually(t, s.ended, time.Minute, time.Millisecond)
+			}
+			require.Eventually(t, func() bool {
+				engine.mu.Lock()
+				defer engine.mu.Unlock()
+				return len(engine.sessions) == 0 && len(engine.containers) == 0
+			}, time.Minute, time.Millisecond)
+		})
+	}
+}
+
+// lingeringSocket is one whose last close waits for a peer that never reads.
+func lingeringSocket(t *testing.T) int {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	peer, err := listener.Accept()
+	require.NoError(t, err)
+	t.Cleanup(func() { peer.Close() })
+	require.NoError(t, conn.SetWriteDeadline(time.Now().Add(50*time.Millisecond)))
+	for full := make([]byte, 64<<10); err == nil; { // not much at once: Go signals its threads to collect garbage
+		_, err = conn.Write(full)
+	}
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	file, err := conn.(*net.TCPConn).File()
+	require.NoError(t, err)
+	defer file.Close()
+	socket, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	require.NoError(t, err)
+	require.NoError(t, unix.SetsockoptLinger(socket, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: 1 << 20}))
+	return socket
 }
