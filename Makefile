@@ -33,7 +33,7 @@ lint: needs-build ## gofmt, vet, staticcheck
 	go vet $(GOFLAGS_ALL) ./...
 	go run $(STATICCHECK) $(GOFLAGS_ALL) ./...
 
-race: needs-build ## the tests that re-execute nothing, under the race detector
+race: needs-build ## the engine's and the policy's tests under the race detector
 	go test $(GOFLAGS_ALL) -count=1 -race ./agent ./config
 
 FUZZTIME ?= 5s

@@ -96,8 +96,8 @@ func (a *attempt) look(n *notification) (err error) {
 		if a.call.addrlen < 0 || a.call.addrlen > maxSockaddr {
 			readErr = unix.EINVAL
 		} else {
-			// The one step that may block for ever comes before the
-			// duplicate is made, so that nothing is held meanwhile.
+			// Before the duplicate is made: this may block for ever, and
+			// does not hold the socket meanwhile.
 			a.asked = a.buffer[:a.call.addrlen]
 			readErr = a.target.read(a.call.addr, a.asked)
 		}

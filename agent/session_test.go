@@ -91,10 +91,10 @@ func bindNotification(id uint64, length int) *notification {
 	return &notification{ID: id, PID: 42, Arch: unix.AUDIT_ARCH_X86_64, NR: 49, Args: [6]uint64{3, 0, uint64(length)}}
 }
 
-// freePort is one that nobody is bound to now.
-func freePort(t *testing.T) uint16 {
+// freePort is one that no socket of this type is bound to now.
+func freePort(t *testing.T, typ int) uint16 {
 	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	fd, err := unix.Socket(unix.AF_INET, typ, 0)
 	require.NoError(t, err)
 	defer unix.Close(fd)
 	require.NoError(t, unix.Bind(fd, &unix.SockaddrInet4{}))
@@ -114,7 +114,7 @@ func TestASessionAnswersEPERMForWhatIsNotAllowed(t *testing.T) {
 		{"an unknown socketcall", &notification{ID: 1, PID: 42, Arch: unix.AUDIT_ARCH_I386, NR: 102, Args: [6]uint64{3}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s, kernel := newFakeSession(t, "1", &fakeTarget{memory: ipv4(unix.AF_INET, freePort(t)), onSocket: socketOf(t, unix.AF_INET, unix.SOCK_STREAM)})
+			s, kernel := newFakeSession(t, "1", &fakeTarget{memory: ipv4(unix.AF_INET, freePort(t, unix.SOCK_STREAM)), onSocket: socketOf(t, unix.AF_INET, unix.SOCK_STREAM)})
 			s.handle(c.n, &workspace{neutral: true})
 			require.Equal(t, []response{{ID: 1, Error: -int32(unix.EPERM)}}, kernel.answers)
 		})
@@ -234,7 +234,7 @@ func TestOrphansAreBounded(t *testing.T) {
 }
 
 func TestTheSocketDecidesNotTheSockaddr(t *testing.T) {
-	forbidden := freePort(t)
+	forbidden := freePort(t, unix.SOCK_STREAM)
 	for _, family := range []uint16{unix.AF_INET, unix.AF_UNSPEC, unix.AF_UNIX, unix.AF_INET6} {
 		s, kernel := newFakeSession(t, "1", &fakeTarget{memory: ipv4(family, forbidden), onSocket: socketOf(t, unix.AF_INET, unix.SOCK_STREAM)})
 		s.handle(bindNotification(1, 16), &workspace{neutral: true})
@@ -373,7 +373,7 @@ func TestAMissingKernelInterfaceIsNamedWithItsVersion(t *testing.T) {
 
 // A log level that prints no allowed bind must not have it cost anything.
 func TestAnAllowedBindAllocatesNothing(t *testing.T) {
-	port := freePort(t)
+	port := freePort(t, unix.SOCK_DGRAM)
 	s, kernel := newFakeSession(t, fmt.Sprint(port), &fakeTarget{memory: ipv4(unix.AF_INET, port, 127, 0, 0, 1), onSocket: func() (int, error) {
 		return unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	}})

@@ -2,11 +2,9 @@ package agent
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -25,23 +23,35 @@ func openSharers(t *testing.T) *sharers {
 
 // listThreads takes a number of links for a number of threads.
 func TestThreadsOfAProcessAreFoundHoweverMany(t *testing.T) {
+	s := openSharers(t)
+	s.buffer = make([]byte, 64) // of which each read fills some
+	end := make(chan struct{})
+	defer close(end)
+	for _, more := range []int{0, 20} {
+		ids := make(chan int)
+		for range more {
+			go func() {
+				runtime.LockOSThread()
+				ids <- unix.Gettid()
+				<-end
+			}()
+		}
+		var expected []int
+		for range more {
+			expected = append(expected, <-ids)
+		}
+		require.Eventually(t, func() bool { // Go may end one of its own meanwhile
+			err := s.listThreads(os.Getpid())
+			require.True(t, err == nil || errors.Is(err, errThreadEnded), err)
+			return err == nil
+		}, time.Minute, time.Millisecond)
+		require.Subset(t, s.threads, append(expected, os.Getpid()))
+	}
 	alone := exec.Command("sleep", "1000")
 	require.NoError(t, alone.Start())
 	t.Cleanup(func() { _ = alone.Process.Kill(); _ = alone.Wait() })
-	s := openSharers(t)
-	s.buffer = make([]byte, 64) // of which each read fills some
-	for _, process := range []int{alone.Process.Pid, os.Getpid()} {
-		require.NoError(t, s.listThreads(process))
-		names, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", process))
-		require.NoError(t, err)
-		require.Equal(t, process == alone.Process.Pid, len(names) == 1)
-		require.Len(t, s.threads, len(names))
-		for _, name := range names {
-			id, err := strconv.Atoi(name.Name())
-			require.NoError(t, err)
-			require.Contains(t, s.threads, id)
-		}
-	}
+	require.NoError(t, s.listThreads(alone.Process.Pid))
+	require.Equal(t, []int{alone.Process.Pid}, s.threads)
 	require.ErrorIs(t, s.listThreads(-1), unix.ENOENT)
 }
 

@@ -34,6 +34,9 @@ func BenchmarkStall(b *testing.B) {
 			{"32 threads that bind without end from pages that come after 3 ms", 4, true, []string{"slow", "8"}},
 			{"1,000 processes that bind without end, not under us", 1, false, []string{"hammer", "1000"}},
 			{"1,000 processes that bind without end", 1, true, []string{"hammer", "1000"}},
+			{"8 threads that bind to AF_UNIX names without end, not under us", 1, false, []string{"names", "8"}},
+			{"8 threads that bind to AF_UNIX names without end", 1, true, []string{"names", "8"}},
+			{"32 threads in 4 containers that do", 4, true, []string{"names", "8"}},
 		} {
 			var stops []func()
 			for range other.containers {

@@ -2,6 +2,7 @@
  * attacker stuck N: N threads bind from pages that never come.
  * attacker slow N: N threads bind without end from pages that come after 3 ms each time.
  * attacker hammer N: N processes bind and close without end.
+ * attacker names N: N threads bind to AF_UNIX names without end.
  * Prints a line once all have begun, and goes on until it is killed.
  */
 #define _GNU_SOURCE
@@ -19,6 +20,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static void fail(const char *what)
@@ -108,11 +110,35 @@ static void hammer(int n)
 	}
 }
 
+static void *bind_name(void *name)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	snprintf(at.sun_path + 1, sizeof at.sun_path - 1, "%p-%030d", name, getpid());
+	for (;;) {
+		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+		bind(fd, (struct sockaddr *)&at, sizeof at);
+		close(fd);
+	}
+	return NULL;
+}
+
+static void names(int n)
+{
+	for (intptr_t i = 0; i < n; i++)
+		start(bind_name, (void *)i);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 3)
 		return 2;
-	(!strcmp(argv[1], "stuck") ? stick : !strcmp(argv[1], "slow") ? delay : hammer)(atoi(argv[2]));
+	static const struct {
+		const char *name;
+		void (*begin)(int);
+	} modes[] = {{"stuck", stick}, {"slow", delay}, {"hammer", hammer}, {"names", names}};
+	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+		if (!strcmp(argv[1], modes[i].name))
+			modes[i].begin(atoi(argv[2]));
 	sleep(1);
 	puts("begun");
 	fflush(stdout);
