@@ -130,13 +130,14 @@ func (s *session) passOn() bool {
 	return s.asks()
 }
 
-// leave counts a worker out.
+// leave counts a worker out: of the container first, so that a session that has
+// ended has nothing to do with it any more.
 func (s *session) leave() {
+	s.calls.leave()
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.workers--
 	s.closeIfDone()
-	s.mu.Unlock()
-	s.calls.leave()
 }
 
 // hangUp ends the session: its last process is gone, or the engine closes.
