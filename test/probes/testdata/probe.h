@@ -360,6 +360,35 @@ static inline void listen_swapped(const struct swap *s)
 	}
 }
 
+/*
+ * listen(2) on a socket whose port connect(2) picked, while a thread dissolves
+ * the connection, at some moment around the call.
+ */
+static volatile int dissolving = -1;
+
+static inline void *dissolve(void *arg)
+{
+	union addr none = {.any.sa_family = AF_UNSPEC};
+	for (;;) {
+		while (dissolving < 0)
+			;
+		for (volatile int wait = rand() % 40000; wait > 0; wait--)
+			;
+		connect(dissolving, &none.any, sizeof none.in);
+		dissolving = -1;
+	}
+	return arg;
+}
+
+static inline void listen_dissolved(int fd)
+{
+	dissolving = fd;
+	while (listen(fd, 1) < 0 && dissolving >= 0)
+		;
+	while (dissolving >= 0)
+		;
+}
+
 /* Signals without end, from another process: a timer of our own would kill time only while we run. */
 static inline void nothing(int sig) { (void)sig; }
 

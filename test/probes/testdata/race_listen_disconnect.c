@@ -4,22 +4,6 @@
 // it just before listen(2), which then picks another.
 #include "probe.h"
 
-static volatile int fd, armed;
-
-static void *disconnect(void *arg)
-{
-	union addr none = {.any.sa_family = AF_UNSPEC};
-	for (;;) {
-		while (!armed)
-			;
-		for (volatile int wait = rand() % 40000; wait > 0; wait--)
-			;
-		connect(fd, &none.any, sizeof none.in);
-		armed = 0;
-	}
-	return arg;
-}
-
 int main(void)
 {
 	int server = sock(AF_INET, SOCK_STREAM, 0);
@@ -27,15 +11,11 @@ int main(void)
 	WORKS(bind_port(server, ALLOWED));
 	WORKS(listen(server, 1024));
 	MUST(fcntl(server, F_SETFL, O_NONBLOCK));
-	thread(disconnect, NULL);
+	thread(dissolve, NULL);
 	FOR_A_WHILE {
-		fd = MUST(socket(AF_INET, SOCK_STREAM, 0)); /* SO_REUSEADDR would keep it to the range's lower half */
+		int fd = MUST(socket(AF_INET, SOCK_STREAM, 0)); /* SO_REUSEADDR would keep it to the range's lower half */
 		connect(fd, &a.any, sizeof a.in);
-		armed = 1;
-		while (listen(fd, 1) < 0 && armed)
-			;
-		while (armed)
-			;
+		listen_dissolved(fd);
 		int port = port_of(fd);
 		if (option(fd, SO_ACCEPTCONN) && port != ALLOWED && (port < 32768 || port > 46883))
 			BROKEN("listens on port %d%s", port, reached(AF_INET, port) ? ", where a client reached it" : "");

@@ -8,22 +8,6 @@
 #include <net/if.h>
 #include <sys/ioctl.h>
 
-static volatile int fd, armed;
-
-static void *disconnect(void *arg)
-{
-	union addr none = {.any.sa_family = AF_UNSPEC};
-	for (;;) {
-		while (!armed)
-			;
-		for (volatile int wait = rand() % 20000; wait > 0; wait--)
-			;
-		connect(fd, &none.any, sizeof none.in);
-		armed = 0;
-	}
-	return arg;
-}
-
 int main(void)
 {
 	MUST(unshare(CLONE_NEWUSER | CLONE_NEWNET));
@@ -40,16 +24,12 @@ int main(void)
 	WORKS(listen(server, 1024));
 	MUST(fcntl(server, F_SETFL, O_NONBLOCK));
 	struct linger reset = {.l_onoff = 1};
-	thread(disconnect, NULL);
+	thread(dissolve, NULL);
 	FOR_A_WHILE {
-		fd = MUST(socket(AF_INET, SOCK_STREAM, 0));
+		int fd = MUST(socket(AF_INET, SOCK_STREAM, 0));
 		MUST(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset)); /* leaves the port free again */
 		connect(fd, &a.any, sizeof a.in);
-		armed = 1;
-		while (listen(fd, 1) < 0 && armed)
-			;
-		while (armed)
-			;
+		listen_dissolved(fd);
 		union addr at;
 		socklen_t length = sizeof at;
 		MUST(getsockname(fd, &at.any, &length));
