@@ -168,3 +168,26 @@ func lingeringSocket(t *testing.T) int {
 	require.NoError(t, unix.SetsockoptLinger(socket, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: 1 << 20}))
 	return socket
 }
+
+func TestTheEndOfASessionIsNoticedWhileItIsParked(t *testing.T) {
+	log, _ := logtest.NewNullLogger()
+	engine, err := NewEngine(log, func(*specs.ContainerProcessState) (config.Policy, error) { return config.Policy{}, nil })
+	require.NoError(t, err)
+	defer engine.Close()
+	target, fd := startTarget(t)
+	s, err := newSession(fd, t.Name(), config.Policy{}, log)
+	require.NoError(t, err)
+	require.NoError(t, engine.add(s))
+	for range inFlightLimit { // calls of other sessions of the container, which block
+		require.True(t, s.calls.enter(nil))
+	}
+	require.NoError(t, engine.arm(fd, unix.EPOLL_CTL_ADD, unix.EPOLLIN))
+	require.Eventually(t, s.calls.crowded, time.Minute, time.Millisecond)
+	require.NoError(t, target.Kill())
+	_, err = target.Wait()
+	require.NoError(t, err)
+	require.Eventually(t, s.ended, time.Minute, time.Millisecond)
+	for range inFlightLimit {
+		s.calls.leave()
+	}
+}
