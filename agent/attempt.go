@@ -74,11 +74,11 @@ func (a *attempt) refusedUnless(err error) error {
 	return err
 }
 
-// kernelsAnswer is the errno of a call that was made for the target, unless err
-// is a reason of ours.
+// kernelsAnswer is the errno of a call that was made for the target. Words around
+// an errno make it a reason of ours, such as that we ran out of fds.
 func kernelsAnswer(err error) (errno unix.Errno, ok bool) {
-	errno, ok = errors.AsType[unix.Errno](err)
-	return errno, ok && !errors.Is(err, errNotActed)
+	errno, ok = err.(unix.Errno)
+	return errno, ok
 }
 
 // look takes hold of the target, copies what it asked for and duplicates its

@@ -107,7 +107,7 @@ func localAddress(socket int) (netip.AddrPort, error) {
 	size := uint32(len(name))
 	_, _, errno := unix.Syscall(unix.SYS_GETSOCKNAME, uintptr(socket), uintptr(unsafe.Pointer(&name)), uintptr(unsafe.Pointer(&size)))
 	if errno != 0 {
-		return netip.AddrPort{}, fmt.Errorf("ask where the socket is bound: %w", errno)
+		return netip.AddrPort{}, errno
 	}
 	family := binary.NativeEndian.Uint16(name[:])
 	at, err := socketKind{domain: int(family)}.parseAddress(name[:min(size, maxSockaddr)])

@@ -56,7 +56,7 @@ func openThread(tid uint32) (thread, error) {
 		pidfd, err = openLeader(int(tid))
 	}
 	if err != nil {
-		return thread{}, fmt.Errorf("open a pidfd of thread %d: %v", tid, err) // not the answer to the target's call
+		return thread{}, fmt.Errorf("open a pidfd of thread %d: %w", tid, err)
 	}
 	return thread{tid: int(tid), pidfd: pidfd, exact: exact}, nil
 }
@@ -156,7 +156,7 @@ func (t *thread) socket(fd int) (int, error) {
 	case unix.EPERM:
 		return -1, errUnreadable
 	}
-	return -1, fmt.Errorf("duplicate fd %d of thread %d: %v", fd, t.tid, err) // such as our own limit of open files
+	return -1, fmt.Errorf("duplicate fd %d of thread %d: %w", fd, t.tid, err)
 }
 
 func (t *thread) read(addr uint64, p []byte) error {
@@ -171,7 +171,7 @@ func (t *thread) read(addr uint64, p []byte) error {
 	case errors.Is(err, unix.EPERM):
 		return errUnreadable
 	case err != nil && !errors.Is(err, unix.EFAULT) && !errors.Is(err, unix.EINVAL):
-		return fmt.Errorf("read %d bytes of thread %d's memory: %v", len(p), t.tid, err)
+		return fmt.Errorf("read %d bytes of thread %d's memory: %w", len(p), t.tid, err)
 	case err != nil || n < len(p):
 		return unix.EFAULT
 	}
