@@ -186,31 +186,16 @@ func (e *Engine) add(s *session) error {
 	return nil
 }
 
-// remove is called with mu held. It says whether the session was there.
-func (e *Engine) remove(s *session) bool {
-	if e.sessions[int32(s.notifyFD)] != s {
-		return false
-	}
-	delete(e.sessions, int32(s.notifyFD))
-	s.calls.sessions--
-	e.forget(s.container)
-	return true
-}
-
-// forget is called with mu held. A container that comes back by the same id
-// finds the calls that it left blocked, and counts them.
-func (e *Engine) forget(container string) {
-	if calls := e.containers[container]; calls != nil && calls.sessions == 0 && calls.idle() {
-		delete(e.containers, container)
-	}
-}
-
 // detach ends a session; err is nil when its last process is gone.
 func (e *Engine) detach(s *session, err error) {
 	e.mu.Lock()
-	removed := e.remove(s)
+	attached := e.sessions[int32(s.notifyFD)] == s
+	if attached {
+		delete(e.sessions, int32(s.notifyFD))
+		s.calls.sessions--
+	}
 	e.mu.Unlock()
-	if !removed {
+	if !attached {
 		return
 	}
 	log := e.log.WithField("container", s.container)
@@ -234,7 +219,7 @@ func (e *Engine) Close() {
 	finished := make(chan struct{})
 	go func() { e.running.Wait(); close(finished) }()
 	for grace := time.After(closeGrace); finished != nil; {
-		e.recall(func(*session) bool { return true })
+		e.recall(nil)
 		select {
 		case <-finished:
 			finished = nil

@@ -33,12 +33,6 @@ func (c *inFlight) enter(s *session) bool {
 	return true
 }
 
-func (c *inFlight) isParked(s *session) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.Contains(c.parked, s)
-}
-
 // idle says that no worker has to do with the container.
 func (c *inFlight) idle() bool {
 	c.mu.Lock()

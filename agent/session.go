@@ -106,16 +106,16 @@ func (s *session) asks() bool {
 // enter counts a worker in, unless the container has enough of them. Then only
 // the session's end is looked for.
 func (s *session) enter() bool {
-	entered := s.calls.enter(s)
-	s.mu.Lock()
+	s.mu.Lock() // who lets a parked one in again waits, and arms it last
 	defer s.mu.Unlock()
-	switch {
-	case entered:
+	if s.calls.enter(s) {
 		s.workers++
-	case !s.gone && s.calls.isParked(s): // and not let in again meanwhile
+		return true
+	}
+	if !s.gone {
 		s.arm(0)
 	}
-	return entered
+	return false
 }
 
 // passOn gives up the receiver's part to whichever worker is woken next. It

@@ -97,12 +97,12 @@ func (w *worker) recall() {
 	_ = unix.Tgkill(os.Getpid(), w.tid, unix.SIGURG)
 }
 
-// recall recalls all workers whose session is one of these.
-func (e *Engine) recall(of func(*session) bool) {
+// recall recalls the workers of a session, or of all if s is nil.
+func (e *Engine) recall(s *session) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for w := range e.workers {
-		if of(w.session.Load()) {
+		if s == nil || w.session.Load() == s {
 			w.recall()
 		}
 	}
@@ -114,13 +114,17 @@ func (e *Engine) recall(of func(*session) bool) {
 // one for the lock of a socket that somebody else has, too.
 func (e *Engine) sweep(s *session, after time.Duration) {
 	if s.ended() {
+		// Not before: a container that comes back by the same id finds the
+		// calls that it left blocked, and counts them.
 		e.mu.Lock()
-		e.forget(s.container)
-		e.mu.Unlock()
+		defer e.mu.Unlock()
+		if e.containers[s.container] == s.calls && s.calls.sessions == 0 && s.calls.idle() {
+			delete(e.containers, s.container)
+		}
 		return
 	}
 	time.AfterFunc(after, func() {
-		e.recall(func(of *session) bool { return of == s })
+		e.recall(s)
 		e.sweep(s, min(2*after, sweepLast))
 	})
 }
