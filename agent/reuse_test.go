@@ -75,7 +75,7 @@ func TestTheSocketOfAReusedThreadIDIsNotBound(t *testing.T) {
 				target, fd := startTarget(t)
 				s, err = newSession(fd, "test", policy, logrus.New())
 				require.NoError(t, err)
-				// A signal of the Go runtime has the target ask once more.
+				// Where a signal called the target away it asks once more.
 				require.Eventually(t, func() bool { return s.kernel.receive(&n) == nil }, time.Minute, time.Millisecond)
 				space = new(workspace)
 				before, err := space.threads.open(n.PID)

@@ -100,8 +100,7 @@ func TestAWorkerIsRecalledWhereverItIs(t *testing.T) {
 // A container's last process can end while we hold its socket. Our close is the
 // last one then, and lingers, for as long as the target asked for.
 func TestASessionThatEndedHoldsNoWorker(t *testing.T) {
-	log, _ := logtest.NewNullLogger()
-	engine, err := NewEngine(log, func(*specs.ContainerProcessState) (config.Policy, error) { return config.Policy{}, nil })
+	engine, err := NewEngine(quietLog(), nil)
 	require.NoError(t, err)
 	defer engine.Close()
 	for _, calls := range []int{1, inFlightLimit, inFlightLimit + 1} {
@@ -119,7 +118,7 @@ func TestASessionThatEndedHoldsNoWorker(t *testing.T) {
 			fake := &fakeTarget{onSocket: func() (int, error) { return <-sockets, nil }}
 			var sessions []*session
 			for _, fd := range fds {
-				s, err := newSession(fd, t.Name(), config.Policy{}, log)
+				s, err := newSession(fd, t.Name(), config.Policy{}, quietLog())
 				require.NoError(t, err)
 				s.open = func(*threads, uint32) (target, error) { return fake, nil }
 				require.NoError(t, engine.add(s))
@@ -170,12 +169,11 @@ func lingeringSocket(t *testing.T) int {
 }
 
 func TestTheEndOfASessionIsNoticedWhileItIsParked(t *testing.T) {
-	log, _ := logtest.NewNullLogger()
-	engine, err := NewEngine(log, func(*specs.ContainerProcessState) (config.Policy, error) { return config.Policy{}, nil })
+	engine, err := NewEngine(quietLog(), nil)
 	require.NoError(t, err)
 	defer engine.Close()
 	target, fd := startTarget(t)
-	s, err := newSession(fd, t.Name(), config.Policy{}, log)
+	s, err := newSession(fd, t.Name(), config.Policy{}, quietLog())
 	require.NoError(t, err)
 	require.NoError(t, engine.add(s))
 	for range inFlightLimit { // calls of other sessions of the container, which block

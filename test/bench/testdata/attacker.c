@@ -136,9 +136,12 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*begin)(int);
 	} modes[] = {{"stuck", stick}, {"slow", delay}, {"hammer", hammer}, {"names", names}};
-	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
-		if (!strcmp(argv[1], modes[i].name))
-			modes[i].begin(atoi(argv[2]));
+	size_t i = 0;
+	while (i < sizeof modes / sizeof *modes && strcmp(argv[1], modes[i].name))
+		i++;
+	if (i == sizeof modes / sizeof *modes)
+		return 2;
+	modes[i].begin(atoi(argv[2]));
 	sleep(1);
 	puts("begun");
 	fflush(stdout);

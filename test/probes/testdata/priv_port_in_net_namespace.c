@@ -3,9 +3,6 @@
 // In a network namespace of its own: with the capability there, and after dropping it.
 #include "probe.h"
 
-#include <net/if.h>
-#include <sys/ioctl.h>
-
 static void check(void)
 {
 	int fd = sock(AF_INET, SOCK_STREAM, 0);
@@ -21,8 +18,6 @@ static void check(void)
 
 int main(void)
 {
-	MUST(unshare(CLONE_NEWUSER | CLONE_NEWNET));
-	struct ifreq up = {.ifr_name = "lo", .ifr_flags = IFF_UP};
-	MUST(ioctl(sock(AF_INET, SOCK_DGRAM, 0), SIOCSIFFLAGS, &up));
+	enter_net_namespace();
 	ALONE_AND_IN_COMPANY(check());
 }

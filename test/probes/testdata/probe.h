@@ -19,6 +19,7 @@
 #include <linux/filter.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -31,6 +32,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -202,6 +204,14 @@ static inline int sock(int domain, int type, int protocol)
 	if (type == SOCK_STREAM && (domain == AF_INET || domain == AF_INET6))
 		MUST(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on));
 	return fd;
+}
+
+/* One of its own, in which lo is up. */
+static inline void enter_net_namespace(void)
+{
+	MUST(unshare(CLONE_NEWUSER | CLONE_NEWNET));
+	struct ifreq up = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	MUST(ioctl(sock(AF_INET, SOCK_DGRAM, 0), SIOCSIFFLAGS, &up));
 }
 
 static inline union addr loopback(int domain, int port)

@@ -5,14 +5,9 @@
 // network namespace that has no other. Elsewhere all others can be taken.
 #include "probe.h"
 
-#include <net/if.h>
-#include <sys/ioctl.h>
-
 int main(void)
 {
-	MUST(unshare(CLONE_NEWUSER | CLONE_NEWNET));
-	struct ifreq up = {.ifr_name = "lo", .ifr_flags = IFF_UP};
-	MUST(ioctl(sock(AF_INET, SOCK_DGRAM, 0), SIOCSIFFLAGS, &up));
+	enter_net_namespace();
 	int range = open("/proc/sys/net/ipv4/ip_local_port_range", O_WRONLY);
 	if (range < 0)
 		NOT_APPLICABLE("ip_local_port_range: %m");
