@@ -6,85 +6,86 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/port-restricter/port-restricter/agent/target"
 	"github.com/port-restricter/port-restricter/config"
 )
 
-// maxSockaddr is sizeof(struct sockaddr_storage): bind(2) takes no more.
+// maxSockaddr is sizeof(struct sockaddr_storage), in bytes: bind(2) accepts no more.
 const maxSockaddr = 128
 
-// An attempt is one notified call on its way through: what the target asked
-// for, copied once, and the socket it asked it for.
+// An attempt is one notified call on its way to an answer: what the target asked
+// for, copied once, and a duplicate of the socket that it asked for.
 type attempt struct {
 	session *session
 	id      uint64
 	neutral bool
-	threads *threads
+	threads *target.Cache
 
 	call   call
-	target target
+	target targetThread
 	buffer [maxSockaddr]byte
 	asked  []byte // the sockaddr, or the option's value
 	socket int
 	kind   socketKind
 
-	bound  bool // a bind was done; cookie names its socket
+	bound  bool // a bind was done, and cookie identifies its socket
 	cookie uint64
 	record record
 }
 
 func (a *attempt) run(n *notification) error {
-	err := a.look(n)
-	if err != nil {
-		return a.refusedUnless(err)
+	if err := a.inspect(n); err != nil {
+		return a.recordRefusal(err)
 	}
-	transport, internet := a.kind.transport()
-	switch {
-	case a.call.kind == callSetsockopt:
-		err = a.setsockopt()
-	case a.kind.domain == familyRxRPC:
-		err = errors.New("AF_RXRPC sockets bind a UDP port in the kernel, which no rule can bound")
-	case !internet:
-		err = a.inTargetsContext()
-	case a.call.kind == callBind:
-		err = a.bind(transport)
-	default:
-		err = a.listen(transport)
-	}
-	if err == errNoPort {
-		err = a.inTargetsContext()
-	}
-	return a.refusedUnless(err)
+	return a.recordRefusal(a.act())
 }
 
-// refusedUnless lets errnos of the kernel through and records any other error
-// as the reason of a refusal.
-func (a *attempt) refusedUnless(err error) error {
+// act makes the call, in the way that fits the socket.
+func (a *attempt) act() error {
+	transport, internet := a.kind.transport()
+	switch {
+	case a.call.kind == target.Setsockopt:
+		return a.setsockopt()
+	case a.kind.domain == familyRxRPC:
+		return errors.New("AF_RXRPC sockets bind a UDP port in the kernel, which no rule can bound")
+	case !internet:
+		return a.actInTargetContext()
+	case a.call.kind == target.Bind:
+		return a.bind(transport)
+	}
+	return a.listen(transport)
+}
+
+// recordRefusal returns err. If err is neither nil nor an answer of the kernel, it
+// records err as the reason of a refusal.
+func (a *attempt) recordRefusal(err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, answered := kernelsAnswer(err); answered || errors.Is(err, errNative) || errors.Is(err, errWithdrawn) {
+	if _, answered := targetErrno(err); answered || errors.Is(err, errNative) || errors.Is(err, target.ErrWithdrawn) {
 		return err
 	}
 	if a.record.decision != "deny" {
-		a.record.decision, a.record.reason = "deny", config.Because(err.Error())
+		a.record.decision, a.record.reason = "deny", config.NewReason(err.Error())
 	}
 	if a.record.operation == "" {
-		a.record.operation = map[callKind]config.Operation{callBind: config.Bind, callListen: config.Listen, callSetsockopt: "setsockopt"}[a.call.kind]
+		a.record.operation = map[target.Kind]config.Operation{target.Bind: config.Bind, target.Listen: config.Listen, target.Setsockopt: "setsockopt"}[a.call.kind]
 	}
 	return err
 }
 
-// kernelsAnswer is the errno of a call that was made for the target. Words around
-// an errno make it a reason of ours, such as that we ran out of fds.
-func kernelsAnswer(err error) (errno unix.Errno, ok bool) {
+// targetErrno returns the errno of a call that was made for the target. An errno
+// that is wrapped belongs to the supervisor (it ran out of fds, for example), and
+// the target is not told.
+func targetErrno(err error) (errno unix.Errno, ok bool) {
 	errno, ok = err.(unix.Errno)
 	return errno, ok
 }
 
-// look takes hold of the target, copies what it asked for and duplicates its
-// socket, and reports errors in the order in which bind(2) finds them: the fd,
-// the length, the memory.
-func (a *attempt) look(n *notification) (err error) {
+// inspect opens the target, copies what it asked for and duplicates its socket. It
+// returns errors in the order in which bind(2) finds them: the fd, the length, the
+// memory.
+func (a *attempt) inspect(n *notification) (err error) {
 	if a.target, err = a.session.open(a.threads, n.PID); err != nil {
 		return err
 	}
@@ -92,25 +93,25 @@ func (a *attempt) look(n *notification) (err error) {
 		return err
 	}
 	var readErr error
-	if a.call.kind != callListen {
+	if a.call.kind != target.Listen {
 		if a.call.addrlen < 0 || a.call.addrlen > maxSockaddr {
 			readErr = unix.EINVAL
 		} else {
-			// Before the duplicate is made: this may block for ever, and
-			// does not hold the socket meanwhile.
+			// Before the socket is duplicated: this may block for ever, and must
+			// not hold the socket meanwhile.
 			a.asked = a.buffer[:a.call.addrlen]
-			readErr = a.target.read(a.call.addr, a.asked)
+			readErr = a.target.Read(a.call.addr, a.asked)
 		}
 	}
 	var socketErr error
-	if a.socket, socketErr = a.target.socket(a.call.fd); socketErr == nil {
+	if a.socket, socketErr = a.target.Socket(a.call.fd); socketErr == nil {
 		a.kind, socketErr = kindOf(a.socket)
 	}
-	// From its receipt to here the notification's thread was the same one:
-	// it waits still. So memory and socket are its, and not those of another
+	// The thread still waits, so it was the same thread from the receipt of the
+	// notification to here. Memory and socket are its own, and not those of another
 	// thread to which its id was given.
 	if !a.valid() {
-		return errWithdrawn
+		return target.ErrWithdrawn
 	}
 	if socketErr != nil {
 		return socketErr
@@ -118,25 +119,32 @@ func (a *attempt) look(n *notification) (err error) {
 	return readErr
 }
 
-func (a *attempt) valid() bool { return a.session.kernel.valid(a.id) }
+func (a *attempt) valid() bool { return a.session.notifier.valid(a.id) }
 
 func (a *attempt) release() {
 	if a.socket >= 0 {
 		unix.Close(a.socket)
 	}
 	if a.target != nil {
-		a.target.close()
+		a.target.Close()
 	}
 }
 
-// decide asks the policy and records what it said. The error is errDenied, or
-// errNoPort.
-func (a *attempt) decide(operation config.Operation, transport config.Protocol, at netip.AddrPort) (config.Decision, error) {
-	d := a.session.policy.Decide(config.Request{Operation: operation, Protocol: transport, Addr: at.Addr(), Port: at.Port()})
-	// Where the policy allows it as it stands, it doesn't matter.
-	if (d.Verdict != config.Allow || d.Audited) && isRaw(a.socket) {
-		return d, errNoPort
-	}
+// decide asks the policy.
+func (a *attempt) decide(operation config.Operation, transport config.Protocol, at netip.AddrPort) config.Decision {
+	return a.session.policy.Decide(config.Request{Operation: operation, Protocol: transport, Addr: at.Addr(), Port: at.Port()})
+}
+
+// concernsPort reports whether the decision is about a port of the socket. A raw
+// socket has none, whatever its protocol number. The socket is not asked if the
+// policy allows the call as it is: then the answer would make no difference.
+func (a *attempt) concernsPort(d config.Decision) bool {
+	return d.Verdict == config.Allow && !d.Audited || !isRaw(a.socket)
+}
+
+// recordDecision records the decision for the log. It returns errDenied for one
+// that denies.
+func (a *attempt) recordDecision(operation config.Operation, transport config.Protocol, at netip.AddrPort, d config.Decision) error {
 	decision, err := "allow", error(nil)
 	switch {
 	case d.Verdict == config.Deny:
@@ -147,25 +155,29 @@ func (a *attempt) decide(operation config.Operation, transport config.Protocol, 
 		decision = "rewrite"
 	}
 	a.record = record{operation: operation, protocol: transport, at: at, decision: decision, reason: d.Reason}
-	return d, err
+	return err
 }
 
-var (
-	// errDenied is the policy's no; the record has the reason.
-	errDenied = errors.New("refused by policy")
-	// errNoPort says that there was nothing to decide.
-	errNoPort = errors.New("the socket has no port")
-)
+// errDenied means that the policy denied the call. The record has the reason.
+var errDenied = errors.New("refused by policy")
 
-// inTargetsContext serves what is not about internet ports: the kernel runs the
-// call itself where nobody can change which socket it is about, else a helper
-// does as the target would.
-func (a *attempt) inTargetsContext() error {
-	if a.repeats() {
+// actInTargetContext serves a call that is not about an internet port. The kernel
+// runs the call itself if nobody can change which socket it is about; otherwise a
+// helper makes it with the target's identity.
+func (a *attempt) actInTargetContext() error {
+	if a.claimOrphan() {
 		return nil
 	}
-	if !a.call.argsInMemory && a.target.exclusive() {
+	if !a.call.argsInMemory && a.target.OwnsFileTable() {
 		return errNative
 	}
-	return a.settle(a.target.actAsTarget(&a.call, a.socket, a.asked, a.valid))
+	return a.settle(a.makeCall(a.asked))
+}
+
+// makeCall has a helper make the call with argument in the target's place.
+func (a *attempt) makeCall(argument []byte) error {
+	return a.target.MakeCall(target.Call{
+		Kind: a.call.kind, Socket: a.socket, Argument: argument,
+		Backlog: a.call.backlog, Level: a.call.level, Option: a.call.option,
+	}, a.valid)
 }

@@ -11,26 +11,27 @@ import (
 	"github.com/port-restricter/port-restricter/config"
 )
 
-// deniedPerSecond is how many refusals a second of one container are logged: a
-// container can be refused as often as it likes, and must not fill the disk.
+// deniedPerSecond and deniedBurst bound how many refusals of one container are
+// logged: a container can be refused as often as it likes, and must not fill the
+// disk.
 const deniedPerSecond, deniedBurst = 10, 50
 
-// A record is what the log tells of one decision.
+// A record is what is logged of one decision.
 type record struct {
 	operation config.Operation
 	protocol  config.Protocol
 	at        netip.AddrPort
 	decision  string // allow, deny, audit, rewrite
 	reason    config.Reason
-	errno     error // of the kernel, once allowed
+	errno     error // from the kernel, if the call was allowed
 }
 
-// An audit writes one line a decision: refusals as warnings, what was allowed
-// at debug level.
+// An audit logs one line per decision: refusals as warnings, everything else at
+// debug level.
 type audit struct {
 	log   *logrus.Entry
 	limit *rate.Limiter
-	// skipped counts the refusals not logged since the last line.
+	// skipped counts the refusals that were not logged since the last one that was.
 	skipped atomic.Int64
 }
 

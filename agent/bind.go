@@ -7,23 +7,27 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/port-restricter/port-restricter/agent/target"
 	"github.com/port-restricter/port-restricter/config"
 )
 
 // firstUnprivilegedPort is the kernel's default of ip_unprivileged_port_start.
 const firstUnprivilegedPort = 1024
 
-// bind does bind(2) on the duplicate, with the address that was checked.
+// bind makes bind(2) on the duplicate, with the address that was checked.
 func (a *attempt) bind(transport config.Protocol) error {
 	at, err := a.kind.parseAddress(a.asked)
 	if err != nil {
-		if isRaw(a.socket) {
-			return errNoPort
+		if isRaw(a.socket) { // its sockaddr may be of another form
+			return a.actInTargetContext()
 		}
 		return err
 	}
-	d, err := a.decide(config.Bind, transport, at)
-	if err != nil {
+	d := a.decide(config.Bind, transport, at)
+	if !a.concernsPort(d) {
+		return a.actInTargetContext()
+	}
+	if err := a.recordDecision(config.Bind, transport, at, d); err != nil {
 		return err
 	}
 	sockaddr := a.asked
@@ -32,17 +36,18 @@ func (a *attempt) bind(transport config.Protocol) error {
 		setPort(sockaddr, d.Port)
 	}
 
-	// A thread that owns the target's user namespace has every capability
-	// there: it would bind a low port for a target that may not.
-	if d.Port < firstUnprivilegedPort && !a.neutral && a.target.foreign() {
-		return a.settle(a.target.actAsTarget(&a.call, a.socket, sockaddr, a.valid))
+	// A thread that owns the target's user namespace has every capability there: it
+	// would bind a low port for a target that may not.
+	if d.Port < firstUnprivilegedPort && !a.neutral && a.target.InOtherUserNamespace() {
+		return a.settle(a.makeCall(sockaddr))
 	}
 	err = rawBind(a.socket, sockaddr)
 	if errors.Is(err, unix.EACCES) {
-		// We have no capability; the target may. Its own kernel answer counts.
-		asTarget := a.target.actAsTarget(&a.call, a.socket, sockaddr, a.valid)
-		if errors.Is(asTarget, errNotActed) {
-			a.record.reason = config.Because(asTarget.Error())
+		// The worker has no capability, but the target may have it. The answer of
+		// the kernel to the target counts.
+		asTarget := a.makeCall(sockaddr)
+		if errors.Is(asTarget, target.ErrNotMade) {
+			a.record.reason = config.NewReason(asTarget.Error())
 		} else {
 			err = asTarget
 		}
@@ -50,27 +55,29 @@ func (a *attempt) bind(transport config.Protocol) error {
 	return a.settle(err)
 }
 
-// settle notes a bind that was done, and answers one that was done before. The
-// kernel says EINVAL of a socket that is bound, or, for a path, EADDRINUSE of
-// the file that is there.
+// settle records the result of a bind that was made. If the bind failed only
+// because an earlier attempt had made it already, the result is success: the
+// kernel says EINVAL of a socket that is bound, or EADDRINUSE of a path whose file
+// is there.
 func (a *attempt) settle(err error) error {
 	a.record.errno = err
-	if a.call.kind != callBind {
+	if a.call.kind != target.Bind {
 		return err
 	}
 	if err == nil {
 		cookie, cookieErr := unix.GetsockoptUint64(a.socket, unix.SOL_SOCKET, unix.SO_COOKIE)
 		a.bound, a.cookie = cookieErr == nil, cookie
-	} else if (errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EADDRINUSE)) && a.repeats() {
+	} else if (errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EADDRINUSE)) && a.claimOrphan() {
 		return nil
 	}
 	return err
 }
 
-// repeats says whether this very bind was done before, for a caller whom a
-// signal called away from the answer: it is the answer to this one.
-func (a *attempt) repeats() bool {
-	if a.call.kind != callBind || a.session.orphans.none() {
+// claimOrphan reports whether this very bind was made before, for a caller that a
+// signal had called away from the answer. The orphan is used up: its result is the
+// answer of this attempt.
+func (a *attempt) claimOrphan() bool {
+	if a.call.kind != target.Bind || a.session.orphans.none() {
 		return false
 	}
 	cookie, err := unix.GetsockoptUint64(a.socket, unix.SOL_SOCKET, unix.SO_COOKIE)

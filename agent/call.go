@@ -5,37 +5,31 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/agent/target"
 )
 
-// A call is what a notification asks for, whatever the architecture's way of
-// asking: int fields are C ints, of which the kernel uses the lower half of
-// the register only.
+// A call is what a notification asks for, whichever architecture and system call
+// it came by. An int field is a C int: the kernel uses the lower half of the
+// register only.
 type call struct {
-	kind    callKind
+	kind    target.Kind
 	fd      int
-	addr    uint64 // bind: sockaddr; setsockopt: option value; in the target's memory
-	addrlen int
-	backlog int
-	level   int // setsockopt
-	option  int // setsockopt
+	addr    uint64 // in the target's memory; bind: the sockaddr; setsockopt: the option's value
+	addrlen int    // bytes at addr
+	backlog int    // listen
+	level   int    // setsockopt
+	option  int    // setsockopt
 
-	// argsInMemory says that even the fd stands in the target's memory
-	// (socketcall(2)): run by the kernel, the call could have another one.
+	// argsInMemory means that even the fd is in the target's memory (socketcall(2)).
+	// If the kernel ran the call, it could find another fd there.
 	argsInMemory bool
-	narrow       bool // the caller's longs have 32 bits
+	narrow       bool // a long of the caller has 32 bits
 }
 
-type callKind int
-
-const (
-	callBind callKind = iota + 1
-	callListen
-	callSetsockopt // reaches us through socketcall(2) only
-)
-
-// An abi is how one architecture numbers the calls of the filter.
+// An abi is how one architecture numbers the system calls that notify.
 type abi struct {
-	bind, listen, socketcall int32 // 0: has none
+	bind, listen, socketcall int32 // 0: the architecture has no such call
 	word                     int   // bytes of a long, in socketcall's argument block
 }
 
@@ -63,9 +57,9 @@ const (
 	socketcallSetsockopt = 14
 )
 
-// decodeCall says what n asks for. The arguments of socketcall(2) stand in the
+// decodeCall returns what n asks for. The arguments of socketcall(2) are in the
 // target's memory and are copied from there once.
-func decodeCall(n *notification, t target) (call, error) {
+func decodeCall(n *notification, t targetThread) (call, error) {
 	a, ok := abis[n.Arch]
 	if !ok {
 		return call{}, fmt.Errorf("syscall %d of architecture %#x is not one the filter asks about", n.NR, n.Arch)
@@ -76,22 +70,22 @@ func decodeCall(n *notification, t target) (call, error) {
 	}
 	switch {
 	case nr == a.bind:
-		return call{kind: callBind, fd: cint(n.Args[0]), addr: n.Args[1], addrlen: cint(n.Args[2])}, nil
+		return call{kind: target.Bind, fd: cint(n.Args[0]), addr: n.Args[1], addrlen: cint(n.Args[2])}, nil
 	case nr == a.listen:
-		return call{kind: callListen, fd: cint(n.Args[0]), backlog: cint(n.Args[1])}, nil
+		return call{kind: target.Listen, fd: cint(n.Args[0]), backlog: cint(n.Args[1])}, nil
 	case nr == a.socketcall && a.socketcall != 0:
 		return decodeSocketcall(n, a, t)
 	}
 	return call{}, fmt.Errorf("syscall %d of architecture %#x is not one the filter asks about", n.NR, n.Arch)
 }
 
-func decodeSocketcall(n *notification, a abi, t target) (call, error) {
+func decodeSocketcall(n *notification, a abi, t targetThread) (call, error) {
 	words := map[int]int{socketcallBind: 3, socketcallListen: 2, socketcallSetsockopt: 5}[cint(n.Args[0])]
 	if words == 0 {
 		return call{}, fmt.Errorf("socketcall %d is not one the filter asks about", cint(n.Args[0]))
 	}
 	block := make([]byte, words*a.word)
-	if err := t.read(n.Args[1], block); err != nil {
+	if err := t.Read(n.Args[1], block); err != nil {
 		return call{}, err
 	}
 	arg := func(i int) uint64 {
@@ -103,13 +97,14 @@ func decodeSocketcall(n *notification, a abi, t target) (call, error) {
 	c := call{fd: cint(arg(0)), argsInMemory: true, narrow: a.word == 4}
 	switch cint(n.Args[0]) {
 	case socketcallBind:
-		c.kind, c.addr, c.addrlen = callBind, arg(1), cint(arg(2))
+		c.kind, c.addr, c.addrlen = target.Bind, arg(1), cint(arg(2))
 	case socketcallListen:
-		c.kind, c.backlog = callListen, cint(arg(1))
+		c.kind, c.backlog = target.Listen, cint(arg(1))
 	default:
-		c.kind, c.level, c.option, c.addr, c.addrlen = callSetsockopt, cint(arg(1)), cint(arg(2)), arg(3), cint(arg(4))
+		c.kind, c.level, c.option, c.addr, c.addrlen = target.Setsockopt, cint(arg(1)), cint(arg(2)), arg(3), cint(arg(4))
 	}
 	return c, nil
 }
 
+// cint returns the C int in a register.
 func cint(register uint64) int { return int(int32(uint32(register))) }

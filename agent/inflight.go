@@ -5,23 +5,23 @@ import (
 	"sync"
 )
 
-// inFlightLimit bounds how many calls of one container are worked on at once.
-// Each may block for as long as the container wishes; over the bound the
-// container waits, and nobody else does.
+// inFlightLimit bounds how many calls of one container are served at once. Each may
+// block for as long as the container likes. A container that reaches the limit
+// waits, and nobody else does.
 const inFlightLimit = 8
 
-// inFlight counts the workers that have to do with one container, whichever of
-// its sessions they serve: each exec makes another session, and what was exec'd
-// may stay.
+// inFlight counts the workers that serve one container, in whichever of its
+// sessions: each exec makes another session, and the program may stay.
 type inFlight struct {
-	sessions int // of the container; Engine.mu guards it
+	sessions int // of the container; guarded by Supervisor.mu
 
 	mu      sync.Mutex
 	workers int
-	parked  []*session // armed for their end only until a worker leaves
+	parked  []*session // watched for their end only, until a worker leaves
 }
 
-// enter counts a worker in, or parks the session that it came for.
+// enter counts a worker in and reports true, or parks the session that the worker
+// came for.
 func (c *inFlight) enter(s *session) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -33,23 +33,24 @@ func (c *inFlight) enter(s *session) bool {
 	return true
 }
 
-// idle says that no worker has to do with the container.
+// idle reports whether no worker serves the container.
 func (c *inFlight) idle() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.workers == 0
 }
 
-// crowded says that a session is parked: who could leave should.
+// crowded reports whether a session is parked. A worker that can leave should.
 func (c *inFlight) crowded() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.parked) > 0
 }
 
-// leave counts a worker out, and lets the next one in that has something to
-// ask; the last worker all, since what one asks can be withdrawn before another
-// worker comes for it, who would let the next one in.
+// leave counts a worker out and wakes parked sessions, up to the first that has a
+// notification waiting. The last worker wakes every parked session: a notification
+// can be withdrawn before a worker comes for it, and nobody would be left to wake
+// the rest.
 func (c *inFlight) leave() {
 	c.mu.Lock()
 	c.workers--

@@ -6,18 +6,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limits bound what attaching takes, whatever number of runtimes come at once.
+// limits bound what attaching takes, however many runtimes connect at once.
 type limits struct {
-	// attaching has room for those that attach now: each is an OS thread in a
-	// system call, and Go never gives one back.
+	// attaching has room for those that attach now. Each of them is an OS thread in
+	// a system call, and Go never gives a thread back.
 	attaching chan struct{}
-	// fds is where the numbers of notify fds end: what is above is for calls in
-	// flight and for connections.
+	// fds is one more than the highest number that a notify fd may have. The
+	// numbers above it are for calls in flight and for connections.
 	fds int
 }
 
-// newLimits reads the soft limit of open files, which Go has raised to the hard
-// one by then (package os).
+// newLimits reads the soft limit of open files. Go (package os) has raised it to
+// the hard limit by then.
 func newLimits() (l limits, err error) {
 	var files unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
@@ -27,9 +27,9 @@ func newLimits() (l limits, err error) {
 	return limits{attaching: make(chan struct{}, processors), fds: soft - min(soft/4, 2048)}, nil
 }
 
-// room fails for a notify fd that leaves too few to work with. Fds get the
-// lowest free number, so a high one says that those below are taken.
-func (l limits) room(fd int) error {
+// checkRoom fails for a notify fd that leaves too few fds to work with. A new fd
+// gets the lowest free number, so a high number means that those below are taken.
+func (l limits) checkRoom(fd int) error {
 	if fd >= l.fds {
 		return fmt.Errorf("the agent serves as many containers as its limit of open files allows, with fds up to %d: raise LimitNOFILE= of its unit (RLIMIT_NOFILE), or run fewer", l.fds)
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/port-restricter/port-restricter/config"
 )
 
-// listen does listen(2) on the duplicate. listen is a way to a port as well: the
+// listen makes listen(2) on the duplicate. listen is a way to a port, too: the
 // kernel binds an unbound socket to a port of its choice, and a port that
 // connect(2) picked can outlive the connection.
 func (a *attempt) listen(transport config.Protocol) error {
@@ -17,7 +17,11 @@ func (a *attempt) listen(transport config.Protocol) error {
 	if err != nil {
 		return err
 	}
-	if _, err := a.decide(config.Listen, transport, at); err != nil {
+	d := a.decide(config.Listen, transport, at)
+	if !a.concernsPort(d) {
+		return a.actInTargetContext()
+	}
+	if err := a.recordDecision(config.Listen, transport, at, d); err != nil {
 		return err
 	}
 	err = unix.Listen(a.socket, a.call.backlog)
@@ -26,14 +30,14 @@ func (a *attempt) listen(transport config.Protocol) error {
 		return err
 	}
 	// Another thread may have dissolved a port that connect(2) had picked, just
-	// before listen: then the kernel has picked another one by now, or the same
-	// one at every address.
+	// before listen. The kernel has then picked another port, or the same one at
+	// every address.
 	now, err := localAddress(a.socket)
 	if err == nil && now.Addr() == at.Addr() && (now.Port() == at.Port() || at.Port() == 0) {
 		return nil
 	}
 	if err == nil {
-		_, err = a.decide(config.Listen, transport, now)
+		err = a.recordDecision(config.Listen, transport, now, a.decide(config.Listen, transport, now))
 	}
 	if err == nil {
 		return nil

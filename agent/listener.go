@@ -15,32 +15,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// DefaultSocket is where runtimes find the agent unless they are told otherwise.
-const DefaultSocket = "/run/port-restricter/agent.sock"
-
 const (
-	// receiveLimit bounds how long a client may take to send its state.
+	// receiveLimit bounds how long a client may take to send a container.
 	receiveLimit = 10 * time.Second
 	// stopLimit bounds the same once the agent is to stop.
 	stopLimit = time.Second
 )
 
-// A Listener is the agent's socket, the listenerPath of OCI seccomp profiles.
+// A Listener receives containers on the agent's socket, which is the listenerPath
+// of OCI seccomp profiles.
 type Listener struct {
-	*net.UnixListener
-	path string
-	log  *logrus.Logger
+	socket *net.UnixListener
+	log    *logrus.Logger
 }
 
-// Listen makes the socket, for its owner only. A socket on which somebody
-// listens is an error, a dead one is replaced, anything else at that path is
-// left alone.
+// Listen creates the socket, accessible to its owner only. It replaces a socket on
+// which nobody listens. It fails if somebody does, or if path is not a socket.
 func Listen(path string, log *logrus.Logger) (*Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("make the directory of the agent socket: %w", err)
 	}
-	// Two agents that start at once must not both find the socket dead and
-	// remove each other's.
+	// Two agents that start at once must not both find nobody listening and remove
+	// each other's socket.
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return nil, fmt.Errorf("lock the directory of the agent socket: %w", err)
@@ -49,30 +45,34 @@ func Listen(path string, log *logrus.Logger) (*Listener, error) {
 	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
 		return nil, fmt.Errorf("lock the directory of the agent socket %s: %w", path, err)
 	}
-	if err := removeDead(path); err != nil {
+	if err := removeStale(path); err != nil {
 		return nil, err
 	}
-	// The mode is there from the first moment on: bind(2) makes the socket
-	// with what the umask leaves.
+	// bind(2) creates the socket with the mode that the umask leaves, so nobody else
+	// can connect before a chmod.
 	before := unix.Umask(0o177)
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	socket, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	unix.Umask(before)
 	if err != nil {
 		return nil, fmt.Errorf("listen on the agent socket: %w", err)
 	}
-	return &Listener{UnixListener: l, path: path, log: log}, nil
+	return &Listener{socket: socket, log: log}, nil
 }
 
-func removeDead(path string) error {
+// Close closes the socket and removes it from the file system.
+func (l *Listener) Close() error { return l.socket.Close() }
+
+// removeStale removes a socket on which nobody listens.
+func removeStale(path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("look at the agent socket: %w", err)
+		return fmt.Errorf("inspect the agent socket: %w", err)
 	}
 	if info.Mode().Type() != fs.ModeSocket {
-		return fmt.Errorf("agent socket %s: something that is no socket is there (%s): remove it, or choose another path with --socket", path, info.Mode())
+		return fmt.Errorf("agent socket %s: the file there (%s) is not a socket: remove it, or choose another path with --socket", path, info.Mode())
 	}
 	conn, err := net.Dial("unix", path)
 	if err == nil {
@@ -80,23 +80,23 @@ func removeDead(path string) error {
 		return fmt.Errorf("agent socket %s: another agent listens on it: stop that one, or choose another path with --socket", path)
 	}
 	if !errors.Is(err, unix.ECONNREFUSED) {
-		return fmt.Errorf("agent socket %s: find out whether somebody listens on it: %w", path, err)
+		return fmt.Errorf("agent socket %s: determine whether an agent listens on it: %w", path, err)
 	}
 	if err := os.Remove(path); err != nil {
-		return fmt.Errorf("remove the dead agent socket: %w", err)
+		return fmt.Errorf("remove the stale agent socket: %w", err)
 	}
 	return nil
 }
 
-// Serve attaches what runtimes send, until ctx is done; then it removes the
-// socket and waits for the connections that are under way.
-func (l *Listener) Serve(ctx context.Context, e *Engine) error {
+// Serve attaches the containers that runtimes send, until ctx is done. Then it
+// removes the socket and waits for the connections that are open.
+func (l *Listener) Serve(ctx context.Context, s *Supervisor) error {
 	var connections sync.WaitGroup
 	defer connections.Wait()
 	stop := context.AfterFunc(ctx, func() { l.Close() }) // removes the socket
 	defer stop()
 	for {
-		conn, err := l.AcceptUnix()
+		conn, err := l.socket.AcceptUnix()
 		switch {
 		case ctx.Err() != nil:
 			if err == nil {
@@ -106,27 +106,27 @@ func (l *Listener) Serve(ctx context.Context, e *Engine) error {
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("accept on the agent socket: %w", err)
 		case err != nil:
-			// Out of fds or memory: that passes, and the agent stays.
-			l.log.WithError(err).Error("a connection can't be accepted")
+			// Out of fds or memory, which passes. The agent goes on.
+			l.log.WithError(err).Error("can't accept a connection")
 			time.Sleep(100 * time.Millisecond)
 			continue
 		}
 		connections.Go(func() {
 			defer conn.Close()
-			// One that is sending at the end may finish; one that is
-			// silent must not hold it up.
+			// When the agent stops, a client that is sending may finish. A
+			// silent one must not hold the agent up.
 			stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Now().Add(stopLimit)) })
 			defer stop()
-			if err := receiveAndAttach(conn, e); errors.Is(err, ErrNothingSent) {
-				l.log.WithError(err).Debug("nothing attached")
+			if err := receiveAndAttach(conn, s); errors.Is(err, ErrNothingSent) {
+				l.log.WithError(err).Debug("a connection sent nothing")
 			} else if err != nil {
-				l.log.WithError(err).Error("a container was not attached: every bind of its fails")
+				l.log.WithError(err).Error("a container was not attached: all its binds will fail")
 			}
 		})
 	}
 }
 
-func receiveAndAttach(conn *net.UnixConn, e *Engine) error {
+func receiveAndAttach(conn *net.UnixConn, s *Supervisor) error {
 	if err := checkSender(conn); err != nil {
 		return err
 	}
@@ -137,11 +137,11 @@ func receiveAndAttach(conn *net.UnixConn, e *Engine) error {
 	if err != nil {
 		return err
 	}
-	return e.Attach(state, fd)
+	return s.Attach(state, fd)
 }
 
-// checkSender lets root and the agent's own user send containers: who sends a
-// state says what its processes may bind.
+// checkSender fails unless the client is root or the agent's own user. Whoever
+// sends a container decides what its processes may bind.
 func checkSender(conn *net.UnixConn) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {

@@ -63,16 +63,16 @@ func TestListenLeavesAloneWhatIsNoSocket(t *testing.T) {
 	path := filepath.Join(dir, "agent.sock")
 	require.NoError(t, os.MkdirAll(filepath.Join(path, "precious"), 0o755))
 	_, err := Listen(path, quietLog())
-	require.ErrorContains(t, err, "no socket is there")
+	require.ErrorContains(t, err, "is not a socket")
 	require.DirExists(t, filepath.Join(path, "precious"))
 }
 
 // startAgent serves a socket whose containers may bind 5000.
-func startAgent(t *testing.T) (path string, engine *Engine, logs *logtest.Hook, stop func()) {
+func startAgent(t *testing.T) (path string, supervisor *Supervisor, logs *logtest.Hook, stop func()) {
 	t.Helper()
 	log := quietLog()
 	logs = logtest.NewLocal(log)
-	engine, err := NewEngine(log, func(s *specs.ContainerProcessState) (config.Policy, error) {
+	supervisor, err := NewSupervisor(log, func(s *specs.ContainerProcessState) (config.Policy, error) {
 		return config.FromState(s.State.Annotations, s.Metadata)
 	})
 	require.NoError(t, err)
@@ -81,18 +81,18 @@ func startAgent(t *testing.T) (path string, engine *Engine, logs *logtest.Hook, 
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- l.Serve(ctx, engine) }()
+	go func() { served <- l.Serve(ctx, supervisor) }()
 	stopped := false
 	stop = func() {
 		if !stopped {
 			stopped = true
 			cancel()
 			require.NoError(t, <-served)
-			engine.Close()
+			supervisor.Close()
 		}
 	}
 	t.Cleanup(stop)
-	return path, engine, logs, stop
+	return path, supervisor, logs, stop
 }
 
 func dial(t *testing.T, path string) *net.UnixConn {
@@ -113,7 +113,7 @@ func TestAnFDOfAnotherKindIsRefusedAndClosed(t *testing.T) {
 	for _, fd := range []int{fds[0], epoll} {
 		logs.Reset()
 		conn := dial(t, path)
-		require.NoError(t, Send(conn, &specs.ContainerProcessState{State: specs.State{ID: "odd"}}, fd))
+		send(t, conn, &specs.ContainerProcessState{State: specs.State{ID: "odd"}}, fd)
 		_, err := conn.Read(make([]byte, 1)) // the agent closes the connection when it is done
 		require.ErrorIs(t, err, io.EOF)
 		require.Contains(t, logs.LastEntry().Data[logrus.ErrorKey].(error).Error(), "not a seccomp notify fd")
@@ -128,7 +128,7 @@ func TestADeadListenerAndOneSentTwiceLeaveNothing(t *testing.T) {
 	path, _, _, _ := startAgent(t)
 	send := func(fd int) {
 		conn := dial(t, path)
-		require.NoError(t, Send(conn, &specs.ContainerProcessState{State: specs.State{ID: "c1"}}, fd))
+		send(t, conn, &specs.ContainerProcessState{State: specs.State{ID: "c1"}}, fd)
 		_, err := conn.Read(make([]byte, 1))
 		require.ErrorIs(t, err, io.EOF)
 		conn.Close()
@@ -159,14 +159,14 @@ func TestADeadListenerAndOneSentTwiceLeaveNothing(t *testing.T) {
 }
 
 func TestAContainerTooManyIsRefusedByName(t *testing.T) {
-	engine, err := NewEngine(quietLog(), nil)
+	supervisor, err := NewSupervisor(quietLog(), nil)
 	require.NoError(t, err)
-	defer engine.Close()
+	defer supervisor.Close()
 	before := openFDs(t)
 	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
 	require.NoError(t, err)
-	engine.limits.fds = fd
-	err = engine.Attach(&specs.ContainerProcessState{State: specs.State{ID: "one-too-many"}}, fd)
+	supervisor.limits.fds = fd
+	err = supervisor.Attach(&specs.ContainerProcessState{State: specs.State{ID: "one-too-many"}}, fd)
 	require.ErrorContains(t, err, `"one-too-many"`)
 	require.ErrorContains(t, err, "raise LimitNOFILE=")
 	require.Equal(t, before, openFDs(t), "it is closed")
@@ -184,7 +184,7 @@ func TestASilentClientDelaysNobody(t *testing.T) {
 		dial(t, path) // says nothing
 	}
 	conn := dial(t, path)
-	require.NoError(t, Send(conn, &specs.ContainerProcessState{State: specs.State{ID: "loud"}}, pipes(t, 1)[0]))
+	send(t, conn, &specs.ContainerProcessState{State: specs.State{ID: "loud"}}, pipes(t, 1)[0])
 	_, err := conn.Read(make([]byte, 1))
 	require.ErrorIs(t, err, io.EOF)
 	require.Contains(t, logs.LastEntry().Data[logrus.ErrorKey].(error).Error(), `container "loud"`)

@@ -13,22 +13,24 @@ import (
 )
 
 const (
-	// maxState bounds the JSON of a state: annotations of a pod may have
-	// 256 KiB, and others nest them once more.
+	// maxState bounds the JSON of a container process state, in bytes. The
+	// annotations of a pod may have 256 KiB, and engines copy them into another one.
 	maxState = 16 << 20
-	// maxFDs is SCM_MAX_FD: the kernel passes no more in a message, unix(7).
+	// maxFDs is SCM_MAX_FD, the most fds in one message, unix(7).
 	maxFDs = 253
 )
 
-// ErrNothingSent says that the peer closed the connection without a byte, as
-// crun does when it fails later.
+// ErrNothingSent means that the peer closed the connection without sending a byte,
+// as crun does if it fails later.
 var ErrNothingSent = errors.New("the connection was closed before anything was sent")
 
-// Receive reads one ContainerProcessState and its seccomp fd, as the runtime
-// spec has it (config-linux.md, "The Container Process State"): JSON that may
-// come in several messages, fds with the first. It returns as soon as the JSON
-// is whole, since runc may keep the connection open, and closes every fd but
-// the seccomp fd. The connection's read deadline bounds it.
+// Receive reads one container process state and its seccomp fd, as the OCI runtime
+// spec defines them (config-linux.md, "The Container Process State"): JSON that may
+// come in several messages, and fds with the first of them. It returns as soon as
+// the JSON is complete, since runc may keep the connection open, and closes every
+// fd but the seccomp fd. The read deadline of the connection bounds it.
+//
+// The error is ErrNothingSent, or says what is wrong with the message.
 func Receive(conn *net.UnixConn) (*specs.ContainerProcessState, int, error) {
 	r := &messageReader{conn: conn}
 	defer func() { closeAll(r.fds) }()
@@ -42,14 +44,14 @@ func Receive(conn *net.UnixConn) (*specs.ContainerProcessState, int, error) {
 		case r.read >= maxState:
 			return nil, -1, fmt.Errorf("the container process state is larger than %d MiB", maxState>>20)
 		case errors.Is(err, io.ErrUnexpectedEOF):
-			return nil, -1, fmt.Errorf("the container process state is cut off after %d bytes", r.read)
+			return nil, -1, fmt.Errorf("the container process state ends after %d bytes, in the middle of a value", r.read)
 		}
 		return nil, -1, fmt.Errorf("read the container process state: %w", err)
 	}
 	if key, err := repeatedKey(raw); err != nil {
 		return nil, -1, fmt.Errorf("read the container process state: %w", err)
 	} else if key != "" {
-		return nil, -1, fmt.Errorf("the container process state has the key %q twice in one object: which one holds is anybody's guess", key)
+		return nil, -1, fmt.Errorf("the container process state has the key %q twice in one object: it is ambiguous which of them counts", key)
 	}
 	state := new(specs.ContainerProcessState)
 	if err := json.Unmarshal(raw, state); err != nil {
@@ -64,10 +66,10 @@ func Receive(conn *net.UnixConn) (*specs.ContainerProcessState, int, error) {
 	return state, fd, nil
 }
 
-// seccompIndex finds the seccomp fd among the names of those that came.
-func seccompIndex(names []string, came int) (int, error) {
-	if len(names) > came {
-		return -1, fmt.Errorf("fds names %d file descriptors %q, but %d came", len(names), names, came)
+// seccompIndex returns the index of the seccomp fd among count fds with these names.
+func seccompIndex(names []string, count int) (int, error) {
+	if len(names) > count {
+		return -1, fmt.Errorf("fds names %d file descriptors %q, but %d came", len(names), names, count)
 	}
 	at := -1
 	for i, name := range names {
@@ -85,7 +87,7 @@ func seccompIndex(names []string, came int) (int, error) {
 	return at, nil
 }
 
-// A messageReader reads a stream of messages, and keeps the fds of the first.
+// A messageReader reads a stream of messages and keeps the fds of the first one.
 type messageReader struct {
 	conn *net.UnixConn
 	fds  []int
@@ -115,7 +117,7 @@ func (r *messageReader) Read(p []byte) (int, error) {
 		r.err = errors.New("file descriptors were lost on the way (MSG_CTRUNC): raise the agent's limit of open files, RLIMIT_NOFILE")
 		return 0, r.err
 	case errors.Is(err, io.EOF):
-		return n, io.EOF // unwrapped, as io.Reader has it
+		return n, io.EOF // unwrapped, as io.Reader demands
 	case err != nil:
 		r.err = fmt.Errorf("read the container process state: %w", err)
 		return 0, r.err
@@ -131,7 +133,7 @@ func parseRights(oob []byte) (fds []int, err error) {
 	for _, m := range messages {
 		rights, err := unix.ParseUnixRights(&m)
 		if err != nil {
-			continue // credentials, say
+			continue // not file descriptors; credentials, for example
 		}
 		fds = append(fds, rights...)
 	}
@@ -146,8 +148,8 @@ func closeAll(fds []int) {
 	}
 }
 
-// repeatedKey finds a key that an object of the JSON has twice: encoding/json
-// silently takes the last, another reader the first.
+// repeatedKey returns a key that one object of the JSON has twice, or "". Package
+// encoding/json silently takes the last of the values, another reader the first.
 func repeatedKey(raw []byte) (string, error) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
@@ -183,26 +185,8 @@ func repeatedKey(raw []byte) (string, error) {
 			levels[n-1].keys[key], levels[n-1].wantKey = true, false
 			continue
 		}
-		if n := len(levels); n > 0 { // a value is over
+		if n := len(levels); n > 0 { // at the end of a value
 			levels[n-1].wantKey = levels[n-1].keys != nil
 		}
 	}
-}
-
-// Send writes one ContainerProcessState with its seccomp fd: the other side of
-// Receive, for those who load the filter themselves.
-func Send(conn *net.UnixConn, state *specs.ContainerProcessState, fd int) error {
-	state.Fds = []string{specs.SeccompFdName}
-	message, err := json.Marshal(state)
-	if err != nil {
-		return fmt.Errorf("write the container process state: %w", err)
-	}
-	n, _, err := conn.WriteMsgUnix(message, unix.UnixRights(fd), nil)
-	if err == nil && n < len(message) {
-		_, err = conn.Write(message[n:])
-	}
-	if err != nil {
-		return fmt.Errorf("send the seccomp fd: %w", err)
-	}
-	return nil
 }

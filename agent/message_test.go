@@ -31,6 +31,16 @@ func conversation(t *testing.T) (ours, theirs *net.UnixConn) {
 	return ends[0], ends[1]
 }
 
+// send sends a container with its seccomp fd, as a runtime does.
+func send(t *testing.T, conn *net.UnixConn, state *specs.ContainerProcessState, fd int) {
+	t.Helper()
+	state.Fds = []string{specs.SeccompFdName}
+	message, err := json.Marshal(state)
+	require.NoError(t, err)
+	_, _, err = conn.WriteMsgUnix(message, unix.UnixRights(fd), nil)
+	require.NoError(t, err)
+}
+
 // openFDs counts what this process has open, but for /proc, which a scanner of
 // an earlier test keeps for a while.
 func openFDs(t *testing.T) int {
@@ -77,7 +87,7 @@ func TestReceiveRefusesBadMessagesAndLeaksNoFD(t *testing.T) {
 		fds     int
 		says    string
 	}{
-		{"cut off", `{"ociVersion":"1.0`, 1, "cut off after"},
+		{"cut off", `{"ociVersion":"1.0`, 1, "in the middle of a value"},
 		{"no JSON", "hello", 1, "read the container process state"},
 		{"wrong type", `{"fds":7}`, 1, "read the container process state"},
 		{"no seccompFd", stateJSON(t, "pidFd"), 1, `fds has no "seccompFd": ["pidFd"]`},
@@ -201,7 +211,7 @@ func TestReceiveEndsAtItsDeadline(t *testing.T) {
 func TestSendIsWhatReceiveReads(t *testing.T) {
 	ours, theirs := conversation(t)
 	fds := pipes(t, 1)
-	require.NoError(t, Send(theirs, &specs.ContainerProcessState{Pid: 9, State: specs.State{ID: "run"}}, fds[0]))
+	send(t, theirs, &specs.ContainerProcessState{Pid: 9, State: specs.State{ID: "run"}}, fds[0])
 	state, fd, err := Receive(ours)
 	require.NoError(t, err)
 	require.Equal(t, 9, state.Pid)

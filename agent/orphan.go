@@ -5,38 +5,39 @@ import (
 	"sync"
 )
 
-// orphanLimit bounds what one container can make us remember.
+// orphanLimit bounds how many binds are remembered for one session.
 const orphanLimit = 128
 
-// orphans remembers binds that were done for a caller who was called away by a
-// signal before the answer came. The kernel restarts its bind (SA_RESTART) or
-// hands it EINTR, and it asks again: the socket is bound already, the bare
-// kernel would have said 0, so 0 is the answer, once. Needed where the filter
-// has no SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV.
+// orphans remembers binds that were made for a caller that a signal called away
+// before it had the answer. The kernel restarts the caller's bind (SA_RESTART), or
+// the caller gets EINTR and repeats it. By then the socket is bound. The bare
+// kernel would have returned 0 the first time, so 0 is the answer, once. Sessions
+// whose filter has SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV hardly need it.
 //
-// The key is the socket's cookie, which the kernel never uses twice
-// (SO_COOKIE, socket(7)): no entry can speak for another socket.
+// The key is the cookie of the socket, which the kernel never uses twice
+// (SO_COOKIE, socket(7)), so no entry can be taken for another socket.
 type orphans struct {
-	mu      sync.Mutex
-	binds   map[uint64]string // cookie → the sockaddr asked for
-	waiting []pending         // few: inFlightLimit
-	turns   uint64
+	mu       sync.Mutex
+	binds    map[uint64]string // cookie → the sockaddr that was asked for
+	inHand   []pending         // at most inFlightLimit
+	lastCall uint64
 }
 
-// pending is a call that was received and not answered yet.
+// A pending call was received and is not answered yet.
 type pending struct {
-	turn uint64
+	call uint64
 	tid  uint32
 	done chan struct{} // nil while nobody waits for its end
 }
 
-// begin notes that thread tid has a call in flight. If an earlier, withdrawn
-// one of the same thread still is, earlier is closed when that one ends.
-func (o *orphans) begin(tid uint32) (turn uint64, earlier <-chan struct{}) {
+// begin records that thread tid has a call in hand, and returns a number for it. If
+// an earlier call of the same thread, which must have been withdrawn, is still in
+// hand, earlier is closed when that one ends.
+func (o *orphans) begin(tid uint32) (call uint64, earlier <-chan struct{}) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for i := len(o.waiting) - 1; i >= 0; i-- {
-		if before := &o.waiting[i]; before.tid == tid {
+	for i := len(o.inHand) - 1; i >= 0; i-- {
+		if before := &o.inHand[i]; before.tid == tid {
 			if before.done == nil {
 				before.done = make(chan struct{})
 			}
@@ -44,22 +45,23 @@ func (o *orphans) begin(tid uint32) (turn uint64, earlier <-chan struct{}) {
 			break
 		}
 	}
-	o.turns++
-	o.waiting = append(o.waiting, pending{turn: o.turns, tid: tid})
-	return o.turns, earlier
+	o.lastCall++
+	o.inHand = append(o.inHand, pending{call: o.lastCall, tid: tid})
+	return o.lastCall, earlier
 }
 
-func (o *orphans) end(turn uint64) {
+// end records that a call is answered.
+func (o *orphans) end(call uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	i := slices.IndexFunc(o.waiting, func(p pending) bool { return p.turn == turn })
-	if done := o.waiting[i].done; done != nil {
+	i := slices.IndexFunc(o.inHand, func(p pending) bool { return p.call == call })
+	if done := o.inHand[i].done; done != nil {
 		close(done)
 	}
-	o.waiting = slices.Delete(o.waiting, i, i+1)
+	o.inHand = slices.Delete(o.inHand, i, i+1)
 }
 
-// remember keeps a bind whose caller is gone.
+// remember records a bind whose caller does not have the answer.
 func (o *orphans) remember(cookie uint64, asked []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -75,14 +77,14 @@ func (o *orphans) remember(cookie uint64, asked []byte) {
 	o.binds[cookie] = string(asked)
 }
 
-// none says that there is nothing to claim.
+// none reports whether there is nothing to claim.
 func (o *orphans) none() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return len(o.binds) == 0
 }
 
-// claim says whether this very bind was done before, and forgets it.
+// claim reports whether the same bind was made before, and forgets it.
 func (o *orphans) claim(cookie uint64, asked []byte) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -1,14 +1,13 @@
 package agent
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"runtime"
 	"strconv"
-	"syscall"
+	"strings"
 	"testing"
 	"time"
 	"unsafe"
@@ -17,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/port-restricter/port-restricter/agent/internal/rerun"
 	"github.com/port-restricter/port-restricter/config"
 )
 
@@ -45,7 +45,7 @@ const socketFD = 3
 // The thread that is to be answered dies, and before we look at it another
 // process of the same numbers has its id: its own socket must not be bound.
 func TestTheSocketOfAReusedThreadIDIsNotBound(t *testing.T) {
-	if !inAnotherProcess(t, unix.CLONE_NEWPID|unix.CLONE_NEWNS|unix.CLONE_NEWNET) {
+	if !rerun.InProcess(t, unix.CLONE_NEWPID|unix.CLONE_NEWNS|unix.CLONE_NEWNET) {
 		return
 	}
 	require.NoError(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
@@ -65,7 +65,7 @@ func TestTheSocketOfAReusedThreadIDIsNotBound(t *testing.T) {
 		{"asked whether it is", false, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			policy, err := config.New("5000", "", "")
+			policy, err := config.ParsePolicy("5000", "", "")
 			require.NoError(t, err)
 			var s *session
 			var n notification
@@ -76,19 +76,23 @@ func TestTheSocketOfAReusedThreadIDIsNotBound(t *testing.T) {
 				s, err = newSession(fd, "test", policy, logrus.New())
 				require.NoError(t, err)
 				// Where a signal called the target away it asks once more.
-				require.Eventually(t, func() bool { return s.kernel.receive(&n) == nil }, time.Minute, time.Millisecond)
+				require.Eventually(t, func() bool { return s.notifier.receive(&n) == nil }, time.Minute, time.Millisecond)
 				space = new(workspace)
-				before, err := space.threads.open(n.PID)
+				_, err = space.threads.Open(n.PID)
 				require.NoError(t, err)
+				const pidfdThread = unix.O_EXCL
+				before, err := unix.PidfdOpen(int(n.PID), pidfdThread)
+				require.NoError(t, err)
+				t.Cleanup(func() { unix.Close(before) })
 				require.NoError(t, target.Kill())
 				_, err = target.Wait()
 				require.NoError(t, err)
 				socket = startVictim(t, int(n.PID))
-				_, err = unix.PidfdGetfd(before.(*thread).pidfd, socketFD, 0)
+				_, err = unix.PidfdGetfd(before, socketFD, 0)
 				require.ErrorIs(t, err, unix.ESRCH, "a kept pidfd means no other thread")
 			}
 			if test.believe {
-				s.kernel = credulous{s.kernel}
+				s.notifier = credulous{s.notifier}
 			}
 			s.handle(&n, space)
 			at, err := localAddress(socket)
@@ -146,12 +150,8 @@ func startVictim(t *testing.T, id int) (socket int) {
 		if command.ExtraFiles != nil && command.Process.Pid == id {
 			t.Cleanup(func() { _ = command.Process.Kill(); _ = command.Wait() })
 			require.Eventually(t, func() bool {
-				status, err := readStatus(id, nil)
-				if err != nil {
-					return false
-				}
-				state, err := status.field("State")
-				return err == nil && state[0] == 'T'
+				stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", id))
+				return err == nil && strings.Contains(string(stat), ") T ")
 			}, time.Minute, time.Millisecond)
 			return socket
 		}
@@ -159,24 +159,6 @@ func startVictim(t *testing.T, id int) (socket int) {
 		_ = command.Wait()
 	}
 	return -1
-}
-
-// inAnotherProcess runs the test again in a process with these namespaces of its
-// own, and says true there. One that hangs is killed.
-func inAnotherProcess(t *testing.T, namespaces uintptr) bool {
-	t.Helper()
-	if os.Getenv(roleVariable) == "again" {
-		return true
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	again := exec.CommandContext(ctx, "/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
-	again.Env = append(os.Environ(), roleVariable+"=again")
-	again.SysProcAttr = &syscall.SysProcAttr{Cloneflags: namespaces, Pdeathsig: unix.SIGKILL}
-	out, err := again.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	require.Contains(t, string(out), "--- PASS: "+t.Name())
-	return false
 }
 
 func lastID(t *testing.T) int {

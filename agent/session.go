@@ -7,61 +7,78 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
+	"github.com/port-restricter/port-restricter/agent/target"
 	"github.com/port-restricter/port-restricter/config"
 )
 
 // A session serves one notify fd: the processes that run under one load of the
-// filter. A container has one, and another for each exec.
+// filter. A container has one session, and another one for each exec.
 type session struct {
 	notifyFD  int
-	kernel    notifier
+	notifier  notifier
 	container string
 	policy    config.Policy
 	audit     *audit
 	orphans   orphans
-	open      func(known *threads, tid uint32) (target, error)
-	arm       func(events uint32) // in the epoll set, for one worker; besides for its end
-	calls     *inFlight
+	open      func(cache *target.Cache, tid uint32) (targetThread, error)
+	arm       func(events uint32) // has one worker woken for events or for the session's end
+	calls     *inFlight           // of the container
 
 	mu      sync.Mutex
-	workers int // that have to do with it
-	gone    bool
+	workers int  // that use the notify fd
+	gone    bool // no worker may begin to use it
 	closed  bool
 }
 
+// A targetThread is the thread that waits for an answer, a target.Thread. It is the
+// second seam at which tests put something else.
+type targetThread interface {
+	Read(addr uint64, p []byte) error
+	Socket(fd int) (int, error)
+	OwnsFileTable() bool
+	InOtherUserNamespace() bool
+	MakeCall(c target.Call, valid func() bool) error
+	Close()
+}
+
+func openThread(cache *target.Cache, tid uint32) (targetThread, error) {
+	thread, err := cache.Open(tid)
+	if err != nil {
+		return nil, err // no interface that holds a nil *target.Thread
+	}
+	return thread, nil
+}
+
 func newSession(fd int, container string, policy config.Policy, log *logrus.Logger) (*session, error) {
-	kernel, err := newNotifyFD(fd)
+	notifier, err := newNotifyFD(fd)
 	if err != nil {
 		return nil, err
 	}
 	return &session{
-		notifyFD: fd, kernel: kernel, container: container, policy: policy,
+		notifyFD: fd, notifier: notifier, container: container, policy: policy,
 		audit: newAudit(log.WithField("container", container)),
-		open:  (*threads).open,
+		open:  openThread,
 	}, nil
 }
 
-// errWithdrawn says that nobody waits for the answer any more.
-var errWithdrawn = errors.New("the notification was withdrawn")
-
-// errNative is the answer that lets the kernel run the call itself.
+// errNative means that the kernel is to run the call itself.
 var errNative = errors.New("run by the kernel, in the target's context")
 
-// A workspace is what a worker keeps from one notification to the next.
+// A workspace is what a worker keeps from one notification to the next, so that
+// an allowed bind allocates nothing.
 type workspace struct {
-	neutral bool // the thread owns nobody's user namespace
-	threads threads
+	neutral bool // the worker's thread owns no user namespace
+	threads target.Cache
 	attempt attempt
 	answer  response
 }
 
-// handle takes one notification all the way: look at the target, decide, act,
-// answer.
+// handle serves one notification: inspect the target, decide, act, answer.
 func (s *session) handle(n *notification, w *workspace) {
-	flight, earlier := s.orphans.begin(n.PID)
-	defer s.orphans.end(flight)
+	call, earlier := s.orphans.begin(n.PID)
+	defer s.orphans.end(call)
 	if earlier != nil {
-		<-earlier // it still holds the socket, and decides what this one finds
+		<-earlier // it still has the socket, and its outcome is what this call finds
 	}
 
 	a := &w.attempt
@@ -70,11 +87,11 @@ func (s *session) handle(n *notification, w *workspace) {
 	if err := a.run(n); err != nil {
 		w.answer.fail(err)
 	}
-	// Before the answer: once it has it the target may close its socket and
-	// bind the port again, which our duplicate would still hold.
+	// Before the answer: once the target has it, it may close its socket and bind
+	// the port again, which the duplicate would still occupy.
 	a.release()
 
-	if err := s.kernel.respond(&w.answer); errors.Is(err, unix.ENOENT) && a.bound {
+	if err := s.notifier.respond(&w.answer); errors.Is(err, unix.ENOENT) && a.bound {
 		s.orphans.remember(a.cookie, a.asked)
 	}
 	if a.record.decision != "" {
@@ -82,10 +99,10 @@ func (s *session) handle(n *notification, w *workspace) {
 	}
 }
 
-// fail turns an error into what the kernel is told. Whatever is not an errno is
-// a reason of ours not to act, and there the answer is EPERM.
+// fail sets the answer for an error. An error that is not a bare errno is a reason
+// not to act, and the answer is EPERM.
 func (r *response) fail(err error) {
-	errno, answered := kernelsAnswer(err)
+	errno, answered := targetErrno(err)
 	switch {
 	case errors.Is(err, errNative):
 		r.Flags = respondContinue
@@ -96,17 +113,19 @@ func (r *response) fail(err error) {
 	}
 }
 
-// asks says whether a notification waits. A hang-up is none.
+// asks reports whether a notification waits to be received.
 func (s *session) asks() bool {
 	fds := []unix.PollFd{{Fd: int32(s.notifyFD), Events: unix.POLLIN}}
 	n, err := unix.Poll(fds, 0)
 	return err == nil && n == 1 && fds[0].Revents&unix.POLLIN != 0
 }
 
-// enter counts a worker in, unless the container has enough of them. Then only
-// the session's end is looked for.
+// enter counts a worker in and reports true, unless the container has as many
+// workers as it may have. The session is then parked: only its end is watched.
 func (s *session) enter() bool {
-	s.mu.Lock() // who lets a parked one in again waits, and arms it last
+	// inFlight.leave may unpark the session as soon as it is parked. It waits for
+	// this lock, so its arm comes last.
+	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.calls.enter(s) {
 		s.workers++
@@ -118,10 +137,10 @@ func (s *session) enter() bool {
 	return false
 }
 
-// passOn gives up the receiver's part to whichever worker is woken next. It
-// says whether one will be at once.
+// passOn makes the next worker that is woken the receiver. It reports whether a
+// worker will be woken at once, since a notification waits.
 func (s *session) passOn() bool {
-	s.mu.Lock() // nobody may close the fd meanwhile
+	s.mu.Lock() // the fd must not be closed meanwhile
 	defer s.mu.Unlock()
 	if s.gone {
 		return false
@@ -130,8 +149,8 @@ func (s *session) passOn() bool {
 	return s.asks()
 }
 
-// leave counts a worker out: of the container first, so that a session that has
-// ended has nothing to do with it any more.
+// leave counts a worker out. The container comes first: once the session has
+// ended, nobody counts for it in the container any more.
 func (s *session) leave() {
 	s.calls.leave()
 	s.mu.Lock()
@@ -140,7 +159,7 @@ func (s *session) leave() {
 	s.closeIfDone()
 }
 
-// hangUp ends the session: its last process is gone, or the engine closes.
+// hangUp ends the session: its last process has ended, or the supervisor closes.
 func (s *session) hangUp() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,14 +167,14 @@ func (s *session) hangUp() {
 	s.closeIfDone()
 }
 
-// ended says that the session is over and no worker has to do with it any more.
+// ended reports whether the notify fd is closed and no worker uses it.
 func (s *session) ended() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.closed
 }
 
-// closeIfDone closes the fd once no call in flight can answer through it.
+// closeIfDone closes the notify fd once no call in flight can be answered by it.
 func (s *session) closeIfDone() {
 	if s.gone && s.workers == 0 && !s.closed {
 		unix.Close(s.notifyFD)

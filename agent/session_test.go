@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/port-restricter/port-restricter/agent/target"
 	"github.com/port-restricter/port-restricter/config"
 )
 
@@ -39,7 +40,7 @@ type fakeTarget struct {
 	actErr    error
 }
 
-func (t *fakeTarget) read(addr uint64, p []byte) error {
+func (t *fakeTarget) Read(addr uint64, p []byte) error {
 	if t.onRead != nil {
 		t.onRead()
 	}
@@ -48,15 +49,15 @@ func (t *fakeTarget) read(addr uint64, p []byte) error {
 	}
 	return nil
 }
-func (t *fakeTarget) socket(int) (int, error) { return t.onSocket() }
-func (t *fakeTarget) exclusive() bool         { return t.alone }
-func (t *fakeTarget) foreign() bool           { return t.elsewhere }
-func (t *fakeTarget) close()                  {}
-func (t *fakeTarget) actAsTarget(_ *call, _ int, data []byte, valid func() bool) error {
+func (t *fakeTarget) Socket(int) (int, error)    { return t.onSocket() }
+func (t *fakeTarget) OwnsFileTable() bool        { return t.alone }
+func (t *fakeTarget) InOtherUserNamespace() bool { return t.elsewhere }
+func (t *fakeTarget) Close()                     {}
+func (t *fakeTarget) MakeCall(c target.Call, valid func() bool) error {
 	if !valid() {
-		return errWithdrawn
+		return target.ErrWithdrawn
 	}
-	t.actedWith = append([]byte{}, data...)
+	t.actedWith = append([]byte{}, c.Argument...)
 	return t.actErr
 }
 
@@ -78,12 +79,12 @@ func ipv4(family uint16, port uint16, rest ...byte) []byte {
 
 func newFakeSession(t *testing.T, ports string, fake *fakeTarget) (*session, *fakeNotifier) {
 	t.Helper()
-	policy, err := config.New(ports, "", "")
+	policy, err := config.ParsePolicy(ports, "", "")
 	require.NoError(t, err)
 	kernel := &fakeNotifier{withdrawn: map[uint64]bool{}}
 	return &session{
-		kernel: kernel, policy: policy, audit: newAudit(quietLog().WithField("container", "c1")),
-		open: func(*threads, uint32) (target, error) { return fake, nil },
+		notifier: kernel, policy: policy, audit: newAudit(quietLog().WithField("container", "c1")),
+		open: func(*target.Cache, uint32) (targetThread, error) { return fake, nil },
 	}, kernel
 }
 
@@ -123,7 +124,7 @@ func TestASessionAnswersEPERMForWhatIsNotAllowed(t *testing.T) {
 
 func TestAnInvisibleTargetIsRefused(t *testing.T) {
 	s, kernel := newFakeSession(t, "0", nil)
-	s.open = func(*threads, uint32) (target, error) { return nil, errors.New("not visible") }
+	s.open = func(*target.Cache, uint32) (targetThread, error) { return nil, errors.New("not visible") }
 	s.handle(bindNotification(1, 16), &workspace{neutral: true})
 	require.Equal(t, []response{{ID: 1, Error: -int32(unix.EPERM)}}, kernel.answers)
 }
@@ -173,7 +174,7 @@ func TestARestartedBindSeesTheResultOfTheFirstOnce(t *testing.T) {
 	s, kernel := newFakeSession(t, "0", target)
 	// The signal comes between act and answer: valid when looked at, gone when answered.
 	withdrawing := &withdrawOnRespond{fakeNotifier: kernel, id: 1}
-	s.kernel = withdrawing
+	s.notifier = withdrawing
 	s.handle(bindNotification(1, 16), &workspace{neutral: true})
 	s.handle(bindNotification(2, 16), &workspace{neutral: true})
 	s.handle(bindNotification(3, 16), &workspace{neutral: true})
@@ -195,7 +196,7 @@ func (k *withdrawOnRespond) respond(r *response) error {
 func TestAnOrphanSpeaksForItsOwnAddressOnly(t *testing.T) {
 	target := &fakeTarget{memory: ipv4(unix.AF_INET, 0), onSocket: socketOf(t, unix.AF_INET, unix.SOCK_STREAM)}
 	s, kernel := newFakeSession(t, "0", target)
-	s.kernel = &withdrawOnRespond{fakeNotifier: kernel, id: 1}
+	s.notifier = &withdrawOnRespond{fakeNotifier: kernel, id: 1}
 	s.handle(bindNotification(1, 16), &workspace{neutral: true})
 	target.memory = ipv4(unix.AF_INET, 0, 127, 0, 0, 1)
 	s.handle(bindNotification(2, 16), &workspace{neutral: true})
@@ -206,7 +207,7 @@ func TestAnOrphanSpeaksForItsOwnAddressOnly(t *testing.T) {
 func TestARestartedBindIsNotRunNativelyOnceAHelperDidIt(t *testing.T) {
 	target := &fakeTarget{memory: make([]byte, 20), onSocket: socketOf(t, unix.AF_UNIX, unix.SOCK_STREAM)}
 	s, kernel := newFakeSession(t, "0", target)
-	s.kernel = &withdrawOnRespond{fakeNotifier: kernel, id: 1}
+	s.notifier = &withdrawOnRespond{fakeNotifier: kernel, id: 1}
 	s.handle(bindNotification(1, 20), &workspace{neutral: true})
 	target.alone = true
 	s.handle(bindNotification(2, 20), &workspace{neutral: true})
@@ -218,7 +219,7 @@ func TestALowPortIsBoundByTheTargetAlsoWhereItIsAskedForAsAHighOne(t *testing.T)
 	target := &fakeTarget{memory: ipv4(unix.AF_INET, 8080, 127, 0, 0, 1), onSocket: socketOf(t, unix.AF_INET, unix.SOCK_STREAM), elsewhere: true, actErr: unix.EACCES}
 	s, kernel := newFakeSession(t, "80", target)
 	var err error
-	s.policy, err = config.New("80", "8080:80", "")
+	s.policy, err = config.ParsePolicy("80", "8080:80", "")
 	require.NoError(t, err)
 	s.handle(bindNotification(1, 16), &workspace{neutral: false}) // it might own the target's namespace
 	require.Equal(t, ipv4(unix.AF_INET, 80, 127, 0, 0, 1), target.actedWith)
@@ -282,7 +283,7 @@ func TestSocketOptionsThatNameSomethingOfTheCallersAreNotSet(t *testing.T) {
 }
 
 func TestWhatCannotBeActedIsRefusedWhateverTheReason(t *testing.T) {
-	target := &fakeTarget{memory: make([]byte, 20), onSocket: socketOf(t, unix.AF_UNIX, unix.SOCK_STREAM), actErr: errors.Join(errNotActed, unix.ESRCH)}
+	target := &fakeTarget{memory: make([]byte, 20), onSocket: socketOf(t, unix.AF_UNIX, unix.SOCK_STREAM), actErr: errors.Join(target.ErrNotMade, unix.ESRCH)}
 	s, kernel := newFakeSession(t, "1", target)
 	s.handle(bindNotification(1, 20), &workspace{neutral: true})
 	require.Equal(t, -int32(unix.EPERM), kernel.answers[0].Error)
@@ -363,12 +364,12 @@ func TestTheLastWorkerLeavesNobodyParked(t *testing.T) {
 }
 
 func TestAMissingKernelInterfaceIsNamedWithItsVersion(t *testing.T) {
-	for i, p := range probes {
-		missing := append([]probe{}, probes...)
+	for i, p := range requirements {
+		missing := append([]requirement{}, requirements...)
 		missing[i].try = func() error { return unix.ENOSYS }
-		require.ErrorContains(t, checkKernel(missing), p.what+": it needs "+p.since)
+		require.ErrorContains(t, checkRequirements(missing), p.what+": it needs "+p.since)
 	}
-	require.NoError(t, checkKernel(probes))
+	require.NoError(t, checkRequirements(requirements))
 }
 
 // A log level that prints no allowed bind must not have it cost anything.

@@ -6,18 +6,20 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/agent/target"
 )
 
-// Socket options that bind a port without bind(2). The filter refuses them by
-// itself, but for socketcall(2), whose arguments it can't see.
+// Socket options that bind a port without bind(2). The filter refuses them itself,
+// except through socketcall(2), whose arguments it can't see.
 const (
 	optionLocalPortRange = 51  // IP_LOCAL_PORT_RANGE, of IPPROTO_IP, Linux 6.3
 	optionBindx          = 100 // SCTP_SOCKOPT_BINDX_ADD, of IPPROTO_SCTP
 )
 
-// setsockopt does what a 32-bit program asked through socketcall(2): its
-// argument block stands in its memory, where it could be changed between our
-// look and the kernel's, so the kernel never looks.
+// setsockopt sets an option that a 32-bit program asked for through socketcall(2).
+// The arguments are in the program's memory, where another thread could change
+// them after they were checked, so the kernel must not read them again.
 func (a *attempt) setsockopt() error {
 	if a.call.level == unix.SOL_SOCKET && (a.call.option == unix.SO_ATTACH_FILTER || a.call.option == unix.SO_ATTACH_REUSEPORT_CBPF) {
 		return a.attachFilter()
@@ -29,13 +31,13 @@ func (a *attempt) setsockopt() error {
 	a.call.addrlen = len(value)
 	err := unix.SetsockoptString(a.socket, a.call.level, a.call.option, string(value))
 	if err == unix.EPERM || err == unix.EACCES {
-		return a.target.actAsTarget(&a.call, a.socket, value, a.valid)
+		return a.makeCall(value)
 	}
 	return err
 }
 
-// attachFilter copies the classic BPF program to which a 32-bit struct
-// sock_fprog points: a length, padding, an address.
+// attachFilter attaches a copy of a classic BPF program. The option's value is a
+// 32-bit struct sock_fprog: a length, padding, and the address of the program.
 func (a *attempt) attachFilter() error {
 	if len(a.asked) < 8 || !a.call.narrow {
 		return unix.EINVAL
@@ -46,17 +48,19 @@ func (a *attempt) attachFilter() error {
 	}
 	program := make([]unix.SockFilter, length)
 	bytes := unsafe.Slice((*byte)(unsafe.Pointer(&program[0])), int(length)*int(unsafe.Sizeof(program[0])))
-	if err := a.target.read(uint64(binary.NativeEndian.Uint32(a.asked[4:])), bytes); err != nil {
+	if err := a.target.Read(uint64(binary.NativeEndian.Uint32(a.asked[4:])), bytes); err != nil {
 		return err
 	}
 	if !a.valid() {
-		return errWithdrawn
+		return target.ErrWithdrawn
 	}
 	return unix.SetsockoptSockFprog(a.socket, a.call.level, a.call.option, &unix.SockFprog{Len: length, Filter: &program[0]})
 }
 
-// plainValue says whether the option may be set from a copy: its value holds no
-// pointer, no fd, and looks the same to 32 and 64 bits once converted here.
+// plainValue returns the option's value as a 64-bit program would give it. ok is
+// false if the option must not be set from a copy: the value contains a pointer,
+// an fd or a key, which would be looked up for the supervisor, or the option binds
+// a port.
 func (a *attempt) plainValue() (value []byte, ok bool) {
 	length, option := len(a.asked), a.call.option
 	switch a.call.level {
@@ -68,7 +72,7 @@ func (a *attempt) plainValue() (value []byte, ok bool) {
 			if !a.call.narrow || length < 8 {
 				return a.asked, length <= 16
 			}
-			wide := make([]byte, 16) // struct timeval of two 32-bit words, whatever the length says
+			wide := make([]byte, 16) // a struct timeval; the value has two 32-bit words of it
 			for i := range 2 {
 				word := int32(binary.NativeEndian.Uint32(a.asked[4*i:]))
 				binary.NativeEndian.PutUint64(wide[8*i:], uint64(int64(word)))
@@ -84,10 +88,10 @@ func (a *attempt) plainValue() (value []byte, ok bool) {
 		return a.asked, option < 64 && length <= 20
 	case unix.IPPROTO_SCTP:
 		return a.asked, option != optionBindx && length <= 16
-	case unix.SOL_ALG, unix.SOL_RXRPC: // keys, of our keyrings
+	case unix.SOL_ALG, unix.SOL_RXRPC: // keys, from the keyrings of whoever sets the option
 		return nil, false
 	case unix.SOL_PACKET:
-		return a.asked, option != unix.PACKET_FANOUT_DATA && length <= 4 // an fd
+		return a.asked, option != unix.PACKET_FANOUT_DATA && length <= 4 // that one has an fd
 	}
 	return a.asked, length <= 4
 }

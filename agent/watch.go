@@ -8,123 +8,98 @@ import (
 )
 
 const (
-	// watchFirst to watchLast: how long a worker may be busy with one call
-	// before another takes over what else the container asks. Each look
-	// disturbs the binds under way, so the next one comes later and later
-	// while none finds anything, until another session becomes active.
+	// watchFirst and watchLast bound how long a worker may be busy with one call
+	// before another worker takes over what else the container asks. Each watch
+	// disturbs the binds under way. So the interval doubles, up to watchLast, until
+	// a session becomes active.
 	watchFirst = 2 * time.Millisecond
 	watchLast  = 8 * time.Millisecond
 
 	// hotWait is how long a worker stays with a session that was just active,
-	// in the kernel's receive. There it is woken directly, on the CPU of the
-	// caller; the epoll set costs a third of a bind's time more.
+	// waiting in the kernel's receive. There it is woken directly, on the CPU of
+	// the caller. To be woken by the epoll set adds a third to the time of a bind.
 	hotWait = 20 * time.Millisecond
-
-	// sweepLast is how long after the last signal a worker that is left behind
-	// gets another one, at most.
-	sweepLast = time.Second
 )
 
-// watchBusy counts a busy worker, and sees to it that the watch wakes.
-func (e *Engine) watchBusy() {
-	e.busy.Add(1)
-	e.fresh.Store(true)
-	if e.watched.CompareAndSwap(false, true) {
-		e.watchLater(watchFirst)
+// watchBusy counts a busy worker and makes sure that the watch will run.
+func (s *Supervisor) watchBusy() {
+	s.busy.Add(1)
+	s.fresh.Store(true)
+	if s.watched.CompareAndSwap(false, true) {
+		s.watchLater(watchFirst)
 	}
 }
 
-// watchLater sets the timer of which some worker that waits will hear: a
-// goroutine that sleeps would wake three threads before the call is looked at.
-func (e *Engine) watchLater(after time.Duration) {
+// watchLater sets the timer, which wakes one of the waiting workers. A goroutine
+// that sleeps would wake three threads before the watch runs.
+func (s *Supervisor) watchLater(after time.Duration) {
 	in := unix.ItimerSpec{Value: unix.NsecToTimespec(after.Nanoseconds())}
-	// It can't fail: the fd is ours, the time is valid.
-	_ = unix.TimerfdSettime(e.timer, 0, &in, nil)
+	// It can't fail: the fd is a timerfd and the time is valid.
+	_ = unix.TimerfdSettime(s.timer, 0, &in, nil)
 }
 
-// watch passes the receiver's part on for workers that a call holds up: the
-// target may have it block for ever, and the container's other processes must
-// not wait for that. It recalls workers whose session is silent. It comes back
+// watch passes on the receiver's part of every worker that one call holds up: the
+// target may block its call for ever, and the container's other processes must
+// not wait for it. It also recalls workers whose session is silent. It runs again
 // only while some worker is busy.
-func (e *Engine) watch() {
-	e.mu.Lock()
-	e.watchAfter = min(2*e.watchAfter, watchLast)
-	if e.fresh.Swap(false) {
-		e.watchAfter = watchFirst
+func (s *Supervisor) watch() {
+	s.mu.Lock()
+	s.watchAfter = min(2*s.watchAfter, watchLast)
+	if s.fresh.Swap(false) {
+		s.watchAfter = watchFirst
 	}
-	next := e.watchAfter
+	next := s.watchAfter
 	var stuck []*session
-	for w := range e.workers {
-		turn := w.turn.Load()
-		// The session first: once the turn is passed the worker may go on to
-		// another one.
-		s := w.session.Load()
+	for w := range s.workers {
+		state := w.turn.load()
+		// Loaded before the turn is passed: the worker may then go on to another
+		// session.
+		sess := w.session.Load()
 		switch {
-		case s == nil || w.seen != turn:
+		case sess == nil || w.seen != state:
 			w.silent = time.Time{}
-		case turn&turnMask == 0:
+		case phase(state) == turnIdle:
 			if w.silent.IsZero() {
 				w.silent = time.Now()
 			}
-			if time.Since(w.silent) >= hotWait || s.calls.crowded() {
+			if time.Since(w.silent) >= hotWait || sess.calls.crowded() {
 				w.recall()
 			}
-		case turn&turnMask == turnTaken && w.turn.CompareAndSwap(turn, turn&^turnMask|turnPassed):
-			e.busy.Add(-1)
-			stuck = append(stuck, s)
+		case w.turn.pass(state):
+			s.busy.Add(-1)
+			stuck = append(stuck, sess)
 		}
-		w.seen = turn
+		w.seen = state
 	}
-	e.mu.Unlock()
-	for _, s := range stuck {
-		s.passOn()
+	s.mu.Unlock()
+	for _, sess := range stuck {
+		sess.passOn()
 	}
-	if e.busy.Load() == 0 {
-		e.watched.Store(false)
-		if e.busy.Load() == 0 || !e.watched.CompareAndSwap(false, true) {
+	if s.busy.Load() == 0 {
+		s.watched.Store(false)
+		if s.busy.Load() == 0 || !s.watched.CompareAndSwap(false, true) {
 			return
 		}
 	}
-	e.watchLater(next)
+	s.watchLater(next)
 }
 
-// recall ends the wait of a worker in its session's receive. The signal, which
-// the Go runtime sends to its own threads as well, has the kernel begin that
-// call anew, and a struct that is not zero any more has it refuse to. Wherever
-// else the worker is, neither means anything.
+// recall ends the worker's wait in the kernel's receive. The signal, one that the
+// Go runtime also sends to its threads, makes the kernel restart that call, and
+// the kernel refuses a struct that is not zero. Wherever else the worker is,
+// neither has an effect.
 func (w *worker) recall() {
 	w.n.Flags.Store(recalled)
 	_ = unix.Tgkill(os.Getpid(), w.tid, unix.SIGURG)
 }
 
-// recall recalls the workers of a session, or of all if s is nil.
-func (e *Engine) recall(s *session) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for w := range e.workers {
-		if s == nil || w.session.Load() == s {
+// recall recalls the workers of a session, or all of them if sess is nil.
+func (s *Supervisor) recall(sess *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for w := range s.workers {
+		if sess == nil || w.session.Load() == sess {
 			w.recall()
 		}
 	}
-}
-
-// sweep frees the workers that a session leaves behind. Our duplicate of a
-// socket can be the last one by then, and its close lingers as long as the
-// target asked for (SO_LINGER), until a signal comes. A wait that none ends is
-// one for the lock of a socket that somebody else has, too.
-func (e *Engine) sweep(s *session, after time.Duration) {
-	if s.ended() {
-		// Not before: a container that comes back by the same id finds the
-		// calls that it left blocked, and counts them.
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		if e.containers[s.container] == s.calls && s.calls.sessions == 0 && s.calls.idle() {
-			delete(e.containers, s.container)
-		}
-		return
-	}
-	time.AfterFunc(after, func() {
-		e.recall(s)
-		e.sweep(s, min(2*after, sweepLast))
-	})
 }

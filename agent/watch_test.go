@@ -14,15 +14,16 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/port-restricter/port-restricter/agent/target"
 	"github.com/port-restricter/port-restricter/config"
 )
 
-// startServed returns an engine, what it logs, and a bind of a thread that it
+// startServed returns an supervisor, what it logs, and a bind of a thread that it
 // serves.
-func startServed(t *testing.T) (*Engine, *logtest.Hook, func() error) {
+func startServed(t *testing.T) (*Supervisor, *logtest.Hook, func() error) {
 	t.Helper()
 	log, logged := logtest.NewNullLogger()
-	engine, err := NewEngine(log, func(*specs.ContainerProcessState) (config.Policy, error) { return config.New("0", "", "") })
+	supervisor, err := NewSupervisor(log, func(*specs.ContainerProcessState) (config.Policy, error) { return config.ParsePolicy("0", "", "") })
 	require.NoError(t, err)
 	loaded, binds, answers := make(chan int), make(chan struct{}), make(chan error)
 	go func() {
@@ -39,23 +40,23 @@ func startServed(t *testing.T) (*Engine, *logtest.Hook, func() error) {
 	t.Cleanup(func() { close(binds) })
 	fd := <-loaded
 	require.NotEqual(t, -1, fd)
-	require.NoError(t, engine.Attach(&specs.ContainerProcessState{State: specs.State{ID: t.Name()}}, fd))
-	return engine, logged, func() error { binds <- struct{}{}; return <-answers }
+	require.NoError(t, supervisor.Attach(&specs.ContainerProcessState{State: specs.State{ID: t.Name()}}, fd))
+	return supervisor, logged, func() error { binds <- struct{}{}; return <-answers }
 }
 
 func TestASilentSessionHoldsNoWorker(t *testing.T) {
-	engine, _, bind := startServed(t)
-	defer engine.Close()
+	supervisor, _, bind := startServed(t)
+	defer supervisor.Close()
 	for range 3 {
 		require.NoError(t, bind())
-		require.Eventually(t, func() bool { return engine.busy.Load() == 0 && !engine.watched.Load() }, time.Minute, time.Millisecond)
+		require.Eventually(t, func() bool { return supervisor.busy.Load() == 0 && !supervisor.watched.Load() }, time.Minute, time.Millisecond)
 	}
 }
 
-func TestAnEngineThatClosesDoesNotWaitForTheNextCall(t *testing.T) {
-	engine, logged, bind := startServed(t)
+func TestASupervisorThatClosesDoesNotWaitForTheNextCall(t *testing.T) {
+	supervisor, logged, bind := startServed(t)
 	require.NoError(t, bind()) // a worker waits for another one
-	engine.Close()
+	supervisor.Close()
 	for _, entry := range logged.AllEntries() {
 		require.Less(t, logrus.WarnLevel, entry.Level, entry.Message)
 	}
@@ -100,9 +101,9 @@ func TestAWorkerIsRecalledWhereverItIs(t *testing.T) {
 // A container's last process can end while we hold its socket. Our close is the
 // last one then, and lingers, for as long as the target asked for.
 func TestASessionThatEndedHoldsNoWorker(t *testing.T) {
-	engine, err := NewEngine(quietLog(), nil)
+	supervisor, err := NewSupervisor(quietLog(), nil)
 	require.NoError(t, err)
-	defer engine.Close()
+	defer supervisor.Close()
 	for _, calls := range []int{1, inFlightLimit, inFlightLimit + 1} {
 		t.Run(fmt.Sprint(calls), func(t *testing.T) {
 			var targets []*os.Process
@@ -120,12 +121,12 @@ func TestASessionThatEndedHoldsNoWorker(t *testing.T) {
 			for _, fd := range fds {
 				s, err := newSession(fd, t.Name(), config.Policy{}, quietLog())
 				require.NoError(t, err)
-				s.open = func(*threads, uint32) (target, error) { return fake, nil }
-				require.NoError(t, engine.add(s))
-				require.NoError(t, engine.arm(fd, unix.EPOLL_CTL_ADD, unix.EPOLLIN))
+				s.open = func(*target.Cache, uint32) (targetThread, error) { return fake, nil }
+				require.NoError(t, supervisor.add(s))
+				require.NoError(t, supervisor.arm(fd, unix.EPOLL_CTL_ADD, unix.EPOLLIN))
 				sessions = append(sessions, s)
 			}
-			require.Eventually(t, func() bool { return len(sockets) <= max(0, calls-inFlightLimit) && engine.busy.Load() == 0 }, time.Minute, time.Millisecond)
+			require.Eventually(t, func() bool { return len(sockets) <= max(0, calls-inFlightLimit) && supervisor.busy.Load() == 0 }, time.Minute, time.Millisecond)
 			for _, target := range targets {
 				require.NoError(t, target.Kill())
 				_, err := target.Wait()
@@ -135,9 +136,9 @@ func TestASessionThatEndedHoldsNoWorker(t *testing.T) {
 				require.Eventually(t, s.ended, time.Minute, time.Millisecond)
 			}
 			require.Eventually(t, func() bool {
-				engine.mu.Lock()
-				defer engine.mu.Unlock()
-				return len(engine.sessions) == 0 && len(engine.containers) == 0
+				supervisor.mu.Lock()
+				defer supervisor.mu.Unlock()
+				return len(supervisor.sessions) == 0 && len(supervisor.containers) == 0
 			}, time.Minute, time.Millisecond)
 		})
 	}
@@ -169,17 +170,17 @@ func lingeringSocket(t *testing.T) int {
 }
 
 func TestTheEndOfASessionIsNoticedWhileItIsParked(t *testing.T) {
-	engine, err := NewEngine(quietLog(), nil)
+	supervisor, err := NewSupervisor(quietLog(), nil)
 	require.NoError(t, err)
-	defer engine.Close()
+	defer supervisor.Close()
 	target, fd := startTarget(t)
 	s, err := newSession(fd, t.Name(), config.Policy{}, quietLog())
 	require.NoError(t, err)
-	require.NoError(t, engine.add(s))
+	require.NoError(t, supervisor.add(s))
 	for range inFlightLimit { // calls of other sessions of the container, which block
 		require.True(t, s.calls.enter(nil))
 	}
-	require.NoError(t, engine.arm(fd, unix.EPOLL_CTL_ADD, unix.EPOLLIN))
+	require.NoError(t, supervisor.arm(fd, unix.EPOLL_CTL_ADD, unix.EPOLLIN))
 	require.Eventually(t, s.calls.crowded, time.Minute, time.Millisecond)
 	require.NoError(t, target.Kill())
 	_, err = target.Wait()

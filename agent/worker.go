@@ -6,149 +6,144 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/agent/target"
 )
 
 // hotLimit is how many workers may stay with a session for hotWait at once.
 const hotLimit = 16
 
-// A worker is one OS thread that takes notifications.
+// A worker is an OS thread that serves notifications.
 type worker struct {
-	engine *Engine
-	tid    int
-	n      notification
-	space  workspace
+	supervisor *Supervisor
+	tid        int
+	n          notification
+	space      workspace
 
-	// turn is the number of the call in hand and, in its two lowest bits, how
-	// it stands. session is the one that is served.
-	turn    atomic.Uint64
-	session atomic.Pointer[session]
+	turn    turn
+	session atomic.Pointer[session] // the one that is served
 
-	// The watch's own: the turn when it last looked, and since when the
-	// session has been silent.
+	// For the watch alone: the state of turn when it last looked, and since when
+	// the session has been silent.
 	seen   uint64
 	silent time.Time
 }
 
-// How a call in hand stands; neither, once it is over.
-const (
-	turnTaken  = 1 // the worker is the session's receiver
-	turnPassed = 2 // the watch has passed the receiver's part on
-	turnMask   = turnTaken | turnPassed
-)
-
-// startWorker reports to started, if there is one, whether the thread could be
-// made ready. A worker counts as waiting from the beginning.
-func (e *Engine) startWorker(started chan<- error) {
-	if e.workerCount.Add(1) > workerLimit {
-		e.workerCount.Add(-1)
+// startWorker starts a worker, unless there are workerLimit. If started is not
+// nil it gets the error, or nil, of preparing the thread. The worker counts as
+// waiting from the beginning.
+func (s *Supervisor) startWorker(started chan<- error) {
+	if s.workerCount.Add(1) > workerLimit {
+		s.workerCount.Add(-1)
 		return
 	}
-	e.waiting.Add(1)
-	e.running.Add(1)
+	s.waiting.Add(1)
+	s.running.Add(1)
 	go func() {
-		defer e.running.Done()
-		defer e.workerCount.Add(-1)
-		neutral, err := becomeNeutral()
+		defer s.running.Done()
+		defer s.workerCount.Add(-1)
+		neutral, err := target.BecomeNeutral()
 		if started != nil {
 			started <- err
 		}
 		if err != nil {
-			e.waiting.Add(-1)
-			e.log.WithError(err).Error("a worker thread can't be used")
+			s.waiting.Add(-1)
+			s.log.WithError(err).Error("a worker thread can't be used")
 			return
 		}
-		w := &worker{engine: e, tid: unix.Gettid(), space: workspace{neutral: neutral}}
-		e.mu.Lock()
-		e.workers[w] = struct{}{}
-		e.mu.Unlock()
+		w := &worker{supervisor: s, tid: unix.Gettid(), space: workspace{neutral: neutral}}
+		s.mu.Lock()
+		s.workers[w] = struct{}{}
+		s.mu.Unlock()
 		w.run()
-		e.mu.Lock()
-		delete(e.workers, w)
-		e.mu.Unlock()
+		s.mu.Lock()
+		delete(s.workers, w)
+		s.mu.Unlock()
 	}()
 }
 
-// run serves one session after the other, until the engine closes or enough
+// run serves one session after another, until the supervisor closes or enough
 // other workers wait.
 func (w *worker) run() {
-	e := w.engine
+	s := w.supervisor
 	idleLimit := int32(processors + 2)
 	var event [1]unix.EpollEvent
 	for {
-		n, err := unix.EpollWait(e.epoll, event[:], -1)
+		n, err := unix.EpollWait(s.epoll, event[:], -1)
 		if n < 1 {
 			if errors.Is(err, unix.EINTR) {
 				continue
 			}
-			e.waiting.Add(-1)
-			e.log.WithError(err).Error("a worker can't wait for notifications")
+			s.waiting.Add(-1)
+			s.log.WithError(err).Error("a worker can't wait for notifications")
 			return
 		}
-		waiting := e.waiting.Add(-1)
-		if event[0].Fd == int32(e.stop) {
+		waiting := s.waiting.Add(-1)
+		if event[0].Fd == int32(s.stop) {
 			return
 		}
 		if waiting == 0 {
-			e.startWorker(nil)
+			s.startWorker(nil)
 		}
-		if event[0].Fd == int32(e.timer) {
-			e.watch()
-		} else if s := e.sessionOf(event[0].Fd); s != nil {
+		if event[0].Fd == int32(s.timer) {
+			s.watch()
+		} else if sess := s.sessionOf(event[0].Fd); sess != nil {
 			if event[0].Events&unix.EPOLLIN != 0 {
-				w.serve(s)
+				w.serve(sess)
 			} else {
-				e.detach(s, nil)
+				s.detach(sess, nil)
 			}
 		}
-		if e.waiting.Add(1) > idleLimit {
-			e.waiting.Add(-1)
+		if s.waiting.Add(1) > idleLimit {
+			s.waiting.Add(-1)
 			return
 		}
 	}
 }
 
-// serve is the session's receiver until the session is silent for hotWait, or
-// a call blocks and the watch passes the part on.
-func (w *worker) serve(s *session) {
-	if !s.enter() {
+// serve makes the worker the receiver of a session, until the session has been
+// silent for hotWait, or a call blocks and the watch passes the receiver's part
+// on.
+func (w *worker) serve(sess *session) {
+	if !sess.enter() {
 		return
 	}
-	e := w.engine
-	w.session.Store(s)
-	e.watchBusy()
-	passed, err := w.receiveAll(s)
+	s := w.supervisor
+	w.session.Store(sess)
+	s.watchBusy()
+	passed, err := w.receiveAll(sess)
 	w.session.Store(nil)
-	w.space.threads.forget()
+	w.space.threads.Forget()
 	if !passed {
-		e.busy.Add(-1)
+		s.busy.Add(-1)
 	}
-	s.leave()
+	sess.leave()
 	if err != nil {
-		e.detach(s, err)
+		s.detach(sess, err)
 	}
 }
 
-// receiveAll says whether the watch has passed the receiver's part on.
-func (w *worker) receiveAll(s *session) (passed bool, err error) {
+// receiveAll reports whether the watch has passed the receiver's part on.
+func (w *worker) receiveAll(sess *session) (passed bool, err error) {
 	for {
-		err := s.kernel.receive(&w.n)
-		if err == nil && !w.handle(s) {
+		err := sess.notifier.receive(&w.n)
+		if err == nil && !w.handle(sess) {
 			return true, nil
 		}
 		if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, errRecalled) {
 			return false, err
 		}
-		if err != nil || w.engine.closed.Load() || w.engine.busy.Load() > hotLimit || s.calls.crowded() {
-			s.passOn()
+		if err != nil || w.supervisor.closed.Load() || w.supervisor.busy.Load() > hotLimit || sess.calls.crowded() {
+			sess.passOn()
 			return false, nil
 		}
 	}
 }
 
-// handle says whether the worker is still the session's receiver afterwards.
-func (w *worker) handle(s *session) bool {
-	turn := (w.turn.Load() | turnMask) + 1 | turnTaken
-	w.turn.Store(turn)
-	s.handle(&w.n, &w.space)
-	return w.turn.CompareAndSwap(turn, turn&^turnMask)
+// handle serves the received notification. It reports whether the worker is still
+// the session's receiver afterwards.
+func (w *worker) handle(sess *session) bool {
+	call := w.turn.begin()
+	sess.handle(&w.n, &w.space)
+	return w.turn.end(call)
 }

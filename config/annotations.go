@@ -9,35 +9,39 @@ import (
 	"unicode"
 )
 
-// The keys of annotations, and of the lines of listenerMetadata. A key with
-// /NAME behind it speaks for the container NAME of a pod, and wins.
+// The keys of annotations, and of the lines of listenerMetadata. A key followed
+// by /NAME is for the container NAME of a pod only, and takes precedence over the
+// plain key.
 const (
-	AnnotationPort = keyPrefix + "port"
-	AnnotationMap  = keyPrefix + "map"
-	AnnotationMode = keyPrefix + "mode"
+	AnnotationPort = KeyPrefix + "port"
+	AnnotationMap  = KeyPrefix + "map"
+	AnnotationMode = KeyPrefix + "mode"
 
-	keyPrefix = "port-restricter."
+	// KeyPrefix begins every key of port-restricter.
+	KeyPrefix = "port-restricter."
 )
 
 var knownKeys = []string{AnnotationPort, AnnotationMap, AnnotationMode}
 
-// Where engines write the name of a pod's container: CRI-O, containerd.
+// The annotations in which CRI-O and containerd tell the name of a pod's container.
 const (
 	nameCRIO       = "io.kubernetes.container.name"
 	nameContainerd = "io.kubernetes.cri.container-name"
 )
 
-// FromState finds the policy of a container in its annotations and in the
-// listenerMetadata of its seccomp profile. Annotations are the user's,
-// metadata the administrator's: where both speak of ports, both must allow, and
-// a mode of the annotations lifts the annotations' own limit only. ErrNoPolicy
-// when neither speaks of ports; any other error names the key and the value.
+// FromState returns the policy of a container: annotations are what its user asks
+// for, and metadata, the listenerMetadata of its seccomp profile, is what the
+// administrator allows.
+//
+// If both name ports, a request must be allowed by both, and mode=audit in the
+// annotations lifts only the limit of the annotations. If neither names ports,
+// the error is ErrNoPolicy. Any other error names the key and the value.
 func FromState(annotations map[string]string, metadata string) (Policy, error) {
 	name, err := containerName(annotations)
 	if err != nil {
 		return Policy{}, err
 	}
-	users, err := speak(annotations, name)
+	user, err := parseKeys(annotations, name)
 	if err != nil {
 		return Policy{}, fmt.Errorf("annotation %w", err)
 	}
@@ -45,47 +49,49 @@ func FromState(annotations map[string]string, metadata string) (Policy, error) {
 	if err != nil {
 		return Policy{}, fmt.Errorf("listenerMetadata: %w", err)
 	}
-	administrators, err := speak(lines, name)
+	administrator, err := parseKeys(lines, name)
 	if err != nil {
 		return Policy{}, fmt.Errorf("listenerMetadata: %w", err)
 	}
 	switch {
-	case users == nil && administrators == nil:
+	case user == nil && administrator == nil:
 		return Policy{}, fmt.Errorf("%w: the container has no annotation %s: give it one, as in %s=5000", ErrNoPolicy, AnnotationPort, AnnotationPort)
-	case administrators == nil:
-		return *users, nil
-	case users == nil:
-		return *administrators, nil
-	case len(administrators.maps) > 0 && len(users.maps) > 0:
+	case administrator == nil:
+		return *user, nil
+	case user == nil:
+		return *administrator, nil
+	case len(administrator.maps) > 0 && len(user.maps) > 0:
 		return Policy{}, fmt.Errorf("both annotation and listenerMetadata have %s: keep one of them", AnnotationMap)
 	}
 	return Policy{
-		speakers: append(users.speakers, administrators.speakers...),
-		maps:     append(users.maps, administrators.maps...),
+		limits: append(user.limits, administrator.limits...),
+		maps:   append(user.maps, administrator.maps...),
 	}, nil
 }
 
-// Annotated tells whether annotations ask to restrict this container: a key of
-// ours speaks for it, or it can't be told for whom it speaks.
+// Annotated reports whether the annotations ask to restrict this container. It
+// also returns true where the container that a key is for cannot be determined.
 func Annotated(annotations map[string]string) bool {
 	container, err := containerName(annotations)
 	for key := range annotations {
 		_, name, named := strings.Cut(key, "/")
-		if strings.HasPrefix(key, keyPrefix) && (!named || name == "" || name == container || container == "" || err != nil) {
+		if strings.HasPrefix(key, KeyPrefix) && (!named || name == "" || name == container || container == "" || err != nil) {
 			return true
 		}
 	}
 	return false
 }
 
-// OfContainer are the keys of ours in a pod's and its container's annotations,
-// with the name that the engine has for the container: what FromState is asked
-// with before there is an OCI container. The container's win.
-func OfContainer(name string, pod, container map[string]string) map[string]string {
+// ContainerAnnotations returns the annotations that FromState would see in the
+// OCI spec of a pod's container: the keys of port-restricter among those of the
+// pod and of the container, and the container's name. Where both have a key, the
+// container's value is taken. It serves callers that are asked before there is
+// an OCI spec.
+func ContainerAnnotations(name string, pod, container map[string]string) map[string]string {
 	found := map[string]string{nameCRIO: name}
 	for _, annotations := range []map[string]string{pod, container} {
 		for key, value := range annotations {
-			if strings.HasPrefix(key, keyPrefix) {
+			if strings.HasPrefix(key, KeyPrefix) {
 				found[key] = value
 			}
 		}
@@ -93,8 +99,8 @@ func OfContainer(name string, pod, container map[string]string) map[string]strin
 	return found
 }
 
-// containerName takes the engine's word. A pod can forge the key of the other
-// engine, which then disagrees.
+// containerName returns the name that the engine wrote. A pod can forge the
+// annotation of the engine that does not run it; the two then disagree.
 func containerName(annotations map[string]string) (string, error) {
 	crio, containerd := annotations[nameCRIO], annotations[nameContainerd]
 	if crio != "" && containerd != "" && crio != containerd {
@@ -103,12 +109,13 @@ func containerName(annotations map[string]string) (string, error) {
 	return cmp.Or(crio, containerd), nil
 }
 
-// speak reads what one side says; nil when it says nothing of ours.
-func speak(values map[string]string, container string) (*Policy, error) {
-	found := map[string]string{} // key → the key with its name, which holds
+// parseKeys returns the policy that the keys of one source make for a container,
+// or nil if none of them is for it.
+func parseKeys(values map[string]string, container string) (*Policy, error) {
+	chosen := map[string]string{} // plain key → the key whose value counts, perhaps with a name
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		plain, name, named := strings.Cut(key, "/")
-		if !strings.HasPrefix(key, keyPrefix) {
+		if !strings.HasPrefix(key, KeyPrefix) {
 			continue
 		}
 		if !slices.Contains(knownKeys, plain) {
@@ -127,36 +134,37 @@ func speak(values map[string]string, container string) (*Policy, error) {
 		if strings.ContainsFunc(value, unicode.IsControl) {
 			return nil, fmt.Errorf("%s=%q has a control character", key, value)
 		}
-		found[plain] = key // sorted: the one with a name comes behind
+		chosen[plain] = key // a key with a name sorts after the plain one, and replaces it
 	}
-	if len(found) == 0 {
+	if len(chosen) == 0 {
 		return nil, nil
 	}
 	get := func(plain string) *string {
-		if key, ok := found[plain]; ok {
+		if key, ok := chosen[plain]; ok {
 			value := values[key]
 			return &value
 		}
 		return nil
 	}
-	s := settings{port: get(AnnotationPort), maps: get(AnnotationMap), mode: get(AnnotationMode)}
-	if s.port == nil {
-		return nil, fmt.Errorf("%s is missing: without it %s says nothing", AnnotationPort, strings.Join(slices.Sorted(maps.Values(found)), ", "))
+	texts := limitTexts{port: get(AnnotationPort), maps: get(AnnotationMap), mode: get(AnnotationMode)}
+	if texts.port == nil {
+		return nil, fmt.Errorf("%s is missing: without it %s has no effect", AnnotationPort, strings.Join(slices.Sorted(maps.Values(chosen)), ", "))
 	}
-	p, err := policyOf(s, names{port: found[AnnotationPort], maps: found[AnnotationMap], mode: found[AnnotationMode], separator: "="})
+	p, err := texts.parse(keyNames{port: chosen[AnnotationPort], maps: chosen[AnnotationMap], mode: chosen[AnnotationMode], separator: "="})
 	if err != nil {
 		return nil, err
 	}
 	return &p, nil
 }
 
-// metadataLines reads key=value lines. Text without a key of ours is somebody
-// else's, and says nothing.
+// metadataLines returns the key=value lines of metadata that have a key of
+// port-restricter. Other text in listenerMetadata belongs to somebody else and
+// is ignored.
 func metadataLines(metadata string) (map[string]string, error) {
 	lines := map[string]string{}
 	for line := range strings.Lines(metadata) {
 		line = strings.TrimSpace(line)
-		if !strings.HasPrefix(line, keyPrefix) {
+		if !strings.HasPrefix(line, KeyPrefix) {
 			continue
 		}
 		key, value, ok := strings.Cut(line, "=")
@@ -164,7 +172,7 @@ func metadataLines(metadata string) (map[string]string, error) {
 			return nil, fmt.Errorf("%q has no value: write %s=…", line, key)
 		}
 		if before, twice := lines[key]; twice {
-			return nil, fmt.Errorf("%s stands there twice, with %q and %q: keep one of them", key, before, value)
+			return nil, fmt.Errorf("%s is given twice, as %q and as %q: keep one of them", key, before, value)
 		}
 		lines[key] = value
 	}

@@ -77,7 +77,7 @@ func TestMetadataAloneIsAPolicy(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "5000", p.String())
 	for metadata, says := range map[string]string{
-		"port-restricter.port=5000\nport-restricter.port=80": "stands there twice",
+		"port-restricter.port=5000\nport-restricter.port=80": "is given twice",
 		"port-restricter.port":                               "has no value",
 		"port-restricter.port=x":                             "is not a port",
 	} {
@@ -96,7 +96,27 @@ func FuzzFromState(f *testing.F) {
 			require.Equal(t, Policy{}, p)
 			return
 		}
-		require.NotEmpty(t, p.speakers)
+		require.NotEmpty(t, p.limits)
 		p.Decide(Request{Bind, TCP, anywhere, 5000})
 	})
+}
+
+func TestAnnotated(t *testing.T) {
+	for _, test := range []struct {
+		annotations map[string]string
+		want        bool
+	}{
+		{nil, false},
+		{map[string]string{"port-restricter": "1"}, false},
+		{map[string]string{"x.port-restricter.port": "1"}, false},
+		{map[string]string{"port-restricter.port": "1"}, true},
+		{map[string]string{"port-restricter.typo": "1"}, true},
+		{map[string]string{"port-restricter.port/web": "1"}, true}, // for whom can't be told
+		{map[string]string{"port-restricter.port/": "1", nameCRIO: "web"}, true},
+		{map[string]string{"port-restricter.port/web": "1", nameCRIO: "web"}, true},
+		{map[string]string{"port-restricter.port/web": "1", nameContainerd: "db"}, false},
+		{map[string]string{"port-restricter.port/web": "1", nameContainerd: "db", nameCRIO: "web"}, true},
+	} {
+		require.Equal(t, test.want, Annotated(test.annotations), "%v", test.annotations)
+	}
 }

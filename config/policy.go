@@ -7,26 +7,31 @@ import (
 	"strings"
 )
 
-// A Policy says what may be bound. The zero value denies every internet bind.
+// ErrNoPolicy means that neither annotations nor metadata say what a container
+// may bind.
+var ErrNoPolicy = errors.New("no policy")
+
+// A Policy decides what may be bound. The zero value denies every internet bind.
 type Policy struct {
-	speakers []speaker // all must allow
-	maps     portMap
-	denied   string // why everything is denied
+	limits []limit // a request must be allowed by all of them
+	maps   portMap
+	denied string // why everything is denied, if limits is empty
 }
 
-// A speaker is one who set a limit: the command line, a container's
-// annotations, the node's administrator.
-type speaker struct {
-	source string // how the reader of a reason finds the limit
+// A limit is what one source allows: the command line, the annotations of a
+// container, or the administrator's metadata.
+type limit struct {
+	source string // quoted in reasons, so that the reader finds the limit
 	ports  ports
 	audit  bool
 }
 
-// New makes the policy of a command line: ports as -p has them, maps of --map,
-// mode of --mode. An error names the value and the mend.
-func New(ports, maps, mode string) (Policy, error) {
-	return policyOf(settings{port: &ports, maps: optional(maps), mode: optional(mode)},
-		names{port: "-p", maps: "--map", mode: "--mode", separator: " "})
+// ParsePolicy returns the policy of a command line: the values of -p, --map and
+// --mode. Empty maps and an empty mode count as not given. An error names the
+// flag, the value and how to correct it.
+func ParsePolicy(ports, maps, mode string) (Policy, error) {
+	return limitTexts{port: &ports, maps: optional(maps), mode: optional(mode)}.
+		parse(keyNames{port: "-p", maps: "--map", mode: "--mode", separator: " "})
 }
 
 func optional(text string) *string {
@@ -36,46 +41,46 @@ func optional(text string) *string {
 	return &text
 }
 
-// Denied makes a policy that denies everything, always with this reason.
-func Denied(reason string) Policy { return Policy{denied: reason} }
+// DenyAll returns a policy that denies every request for the given reason.
+func DenyAll(reason string) Policy { return Policy{denied: reason} }
 
-// settings are the texts of one speaker; nil is what it does not speak of.
-type settings struct{ port, maps, mode *string }
+// limitTexts are the unparsed values of one source. Only port is never nil.
+type limitTexts struct{ port, maps, mode *string }
 
-// names are what the speaker's settings are called in messages.
-type names struct{ port, maps, mode, separator string }
+// keyNames are what the source calls its values, for messages.
+type keyNames struct{ port, maps, mode, separator string }
 
-func policyOf(s settings, n names) (p Policy, err error) {
-	allowed, err := parsePorts(*s.port)
+func (t limitTexts) parse(n keyNames) (p Policy, err error) {
+	allowed, err := parsePorts(*t.port)
 	if err != nil {
 		return Policy{}, fmt.Errorf("%s: %w", n.port, err)
 	}
-	one := speaker{source: n.port + n.separator + *s.port, ports: allowed}
-	if s.mode != nil {
-		switch *s.mode {
+	l := limit{source: n.port + n.separator + *t.port, ports: allowed}
+	if t.mode != nil {
+		switch *t.mode {
 		case "audit":
-			one.audit = true
+			l.audit = true
 		case "enforce":
 		default:
-			return Policy{}, fmt.Errorf("%s: %q is not a mode: write enforce or audit", n.mode, *s.mode)
+			return Policy{}, fmt.Errorf("%s: %q is not a mode: write enforce or audit", n.mode, *t.mode)
 		}
 	}
-	if s.maps != nil {
-		if p.maps, err = parseMap(*s.maps); err != nil {
+	if t.maps != nil {
+		if p.maps, err = parseMap(*t.maps); err != nil {
 			return Policy{}, fmt.Errorf("%s: %w", n.maps, err)
 		}
 		for _, m := range p.maps {
 			if !allowed.contain(m.bound) {
 				return Policy{}, fmt.Errorf("%s%s%s binds %d, which %s does not list: add %d there",
-					n.maps, n.separator, m, m.bound, one.source, m.bound)
+					n.maps, n.separator, m, m.bound, l.source, m.bound)
 			}
 		}
 	}
-	p.speakers = []speaker{one}
+	p.limits = []limit{l}
 	return p, nil
 }
 
-// contain says whether some address and protocol allow the port.
+// contain reports whether a rule has the port, whatever its address and protocol.
 func (list ports) contain(port uint16) bool {
 	for _, r := range list {
 		if r.first <= port && port <= r.last {
@@ -85,7 +90,7 @@ func (list ports) contain(port uint16) bool {
 	return false
 }
 
-// Decide is a pure function of the request.
+// Decide answers a request. It allocates nothing.
 func (p *Policy) Decide(r Request) Decision {
 	r.Addr = r.Addr.Unmap()
 	d := Decision{Verdict: Allow, Port: r.Port}
@@ -94,16 +99,16 @@ func (p *Policy) Decide(r Request) Decision {
 			d.Verdict, d.Port = Rewrite, port
 		}
 	}
-	if len(p.speakers) == 0 {
-		return Decision{Reason: Because(cmp.Or(p.denied, "there is no policy"))}
+	if len(p.limits) == 0 {
+		return Decision{Reason: NewReason(cmp.Or(p.denied, "there is no policy"))}
 	}
-	for i := range p.speakers {
-		s := &p.speakers[i]
-		if s.allows(r, d.Port) {
+	for i := range p.limits {
+		l := &p.limits[i]
+		if l.allows(r, d.Port) {
 			continue
 		}
-		reason := Reason{request: r, port: d.Port, source: s.source}
-		if !s.audit {
+		reason := Reason{request: r, port: d.Port, source: l.source}
+		if !l.audit {
 			return Decision{Reason: reason}
 		}
 		if !d.Audited {
@@ -113,22 +118,23 @@ func (p *Policy) Decide(r Request) Decision {
 	return d
 }
 
-// allows also lets a socket listen on a port that the kernel picked, where its
-// choice is allowed: ports of the socket's own choice were decided at its bind.
-func (s *speaker) allows(r Request, port uint16) bool {
-	return s.ports.allow(r.Protocol, r.Addr, port) ||
-		r.Operation == Listen && s.ports.allow(r.Protocol, r.Addr, 0)
+// allows reports whether the limit has a rule for the request. A rule for port 0
+// lets a socket listen on any port: a port that the program chose itself was
+// decided when it was bound, so this one was chosen by the kernel.
+func (l *limit) allows(r Request, port uint16) bool {
+	return l.ports.allow(r.Protocol, r.Addr, port) ||
+		r.Operation == Listen && l.ports.allow(r.Protocol, r.Addr, 0)
 }
 
-// String is the policy in its own grammar, for logs.
+// String returns the policy in its own grammar, for logs.
 func (p Policy) String() string {
-	if len(p.speakers) == 0 {
+	if len(p.limits) == 0 {
 		return "deny all"
 	}
 	var texts []string
-	for _, s := range p.speakers {
-		text := s.ports.String()
-		if s.audit {
+	for _, l := range p.limits {
+		text := l.ports.String()
+		if l.audit {
 			text += " mode=audit"
 		}
 		texts = append(texts, text)
@@ -139,6 +145,3 @@ func (p Policy) String() string {
 	}
 	return text
 }
-
-// ErrNoPolicy says that nobody said what a container may bind.
-var ErrNoPolicy = errors.New("no policy")

@@ -11,15 +11,15 @@ var anywhere = netip.IPv4Unspecified()
 
 func mustNew(t testing.TB, ports, maps, mode string) *Policy {
 	t.Helper()
-	p, err := New(ports, maps, mode)
+	p, err := ParsePolicy(ports, maps, mode)
 	require.NoError(t, err)
 	return &p
 }
 
 func TestTheZeroPolicyDenies(t *testing.T) {
-	require.Equal(t, Decision{Reason: Because("there is no policy")}, new(Policy).Decide(Request{Bind, TCP, anywhere, 5000}))
-	denied := Denied("no annotation")
-	require.Equal(t, Decision{Reason: Because("no annotation")}, denied.Decide(Request{Listen, TCP, anywhere, 0}))
+	require.Equal(t, Decision{Reason: NewReason("there is no policy")}, new(Policy).Decide(Request{Bind, TCP, anywhere, 5000}))
+	denied := DenyAll("no annotation")
+	require.Equal(t, Decision{Reason: NewReason("no annotation")}, denied.Decide(Request{Listen, TCP, anywhere, 0}))
 }
 
 func TestAReasonNamesThePortAndTheLimit(t *testing.T) {
@@ -54,7 +54,7 @@ func TestBadMapsAndModesAreNamed(t *testing.T) {
 		{"80:66000", "", "is not a port"},
 		{"", "loud", `--mode: "loud" is not a mode: write enforce or audit`},
 	} {
-		_, err := New("5000", c.maps, c.mode)
+		_, err := ParsePolicy("5000", c.maps, c.mode)
 		require.ErrorContains(t, err, c.says)
 	}
 }

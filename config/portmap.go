@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// A portMap rewrites binds: who asks for one port is bound to another.
+// A portMap rewrites binds: a bind to one port is done on another.
 type portMap []mapping
 
 type mapping struct {
 	asked, bound uint16
-	protocol     Protocol // "" is every one
+	protocol     Protocol // "" for every protocol
 }
 
 func parseMap(text string) (portMap, error) {
@@ -50,12 +50,13 @@ func parseMapping(text string) (m mapping, err error) {
 		return m, err
 	}
 	if m.asked == 0 || m.bound == 0 {
-		return m, fmt.Errorf("%q: port 0 can't be rewritten, nor be written: use ports from 1 to 65535", text)
+		return m, fmt.Errorf("%q: port 0 can't be rewritten, nor be rewritten to: use ports from 1 to 65535", text)
 	}
 	return m, nil
 }
 
-// rewrite says which port a bind that asks for port gets.
+// rewrite returns the port to bind for a request of port, and whether it is
+// another one.
 func (list portMap) rewrite(protocol Protocol, port uint16) (uint16, bool) {
 	for i := range list {
 		if m := &list[i]; m.asked == port && (m.protocol == "" || m.protocol == protocol) {

@@ -7,21 +7,22 @@ import (
 	"strings"
 )
 
-// maxRules bounds the work of one decision.
+// maxRules is the most rules, or mappings, that one source may list. It bounds the
+// time that one decision takes.
 const maxRules = 1024
 
 // ports is a list of what may be bound.
 type ports []rule
 
-// A rule allows a range of ports. Without an address it holds for every one,
-// without a protocol likewise.
+// A rule allows a range of ports at one address, or at all of them if addr is the
+// zero Addr, for one protocol, or for all of them if protocol is "".
 type rule struct {
 	addr        netip.Addr
 	first, last uint16
 	protocol    Protocol
 }
 
-// parsePorts reads the grammar of -p and of port-restricter.port.
+// parsePorts parses the grammar of -p and of port-restricter.port.
 func parsePorts(text string) (ports, error) {
 	var list ports
 	for element := range strings.SplitSeq(text, ",") {
@@ -108,8 +109,8 @@ func parseAddr(text, host string) (netip.Addr, error) {
 	return addr.Unmap(), nil
 }
 
-// parsePort takes one spelling of each port only: what looks like another
-// number to somebody else (05000, +5000) is refused.
+// parsePort parses a decimal port. It refuses every spelling but the canonical
+// one (05000, +5000), which another program could read as another number.
 func parsePort(text, number string) (uint16, error) {
 	port, err := strconv.ParseUint(number, 10, 16)
 	if err != nil || strconv.FormatUint(port, 10) != number {
@@ -122,7 +123,8 @@ func parsePort(text, number string) (uint16, error) {
 	return uint16(port), nil
 }
 
-// allow says whether a rule allows this port; port 0 is a rule of its own.
+// allow reports whether a rule allows this port. Port 0 is allowed by a rule for
+// port 0 only.
 func (list ports) allow(protocol Protocol, addr netip.Addr, port uint16) bool {
 	for i := range list {
 		if r := &list[i]; r.first <= port && port <= r.last && r.covers(protocol, addr) {

@@ -31,7 +31,7 @@ func TestBadPortsAreNamedWithTheirMend(t *testing.T) {
 		"127.0.0.1:":        `is not a port`,
 		":5000":             `is not an IP address`,
 	} {
-		_, err := New(text, "", "")
+		_, err := ParsePolicy(text, "", "")
 		require.ErrorContains(t, err, says, "%q", text)
 		require.ErrorContains(t, err, "-p", "%q", text)
 	}
@@ -71,7 +71,7 @@ func TestARuleAllowsWhatItSays(t *testing.T) {
 		{"1-65535", "0.0.0.0", 0, TCP, false},
 		{"0", "0.0.0.0", 5000, TCP, false},
 	} {
-		p, err := New(c.rules, "", "")
+		p, err := ParsePolicy(c.rules, "", "")
 		require.NoError(t, err, c.rules)
 		d := p.Decide(Request{Bind, c.protocol, netip.MustParseAddr(c.addr), c.port})
 		require.Equal(t, c.allowed, d.Verdict == Allow, "%s: %s %d/%s: %s", c.rules, c.addr, c.port, c.protocol, d.Reason)
@@ -84,11 +84,11 @@ func FuzzPorts(f *testing.F) {
 		f.Add(seed, uint16(5000), []byte{127, 0, 0, 1}, true)
 	}
 	f.Fuzz(func(t *testing.T, text string, port uint16, address []byte, tcp bool) {
-		p, err := New(text, "", "")
+		p, err := ParsePolicy(text, "", "")
 		if err != nil {
 			return
 		}
-		again, err := New(p.speakers[0].ports.String(), "", "")
+		again, err := ParsePolicy(p.limits[0].ports.String(), "", "")
 		require.NoError(t, err)
 		require.Equal(t, p.String(), again.String())
 		addr, _ := netip.AddrFromSlice(address)
@@ -99,7 +99,7 @@ func FuzzPorts(f *testing.F) {
 		d := p.Decide(r)
 		require.Equal(t, d.Verdict, again.Decide(r).Verdict)
 		if d.Verdict != Deny {
-			require.True(t, p.speakers[0].ports.contain(d.Port), "bound to %d by %s", d.Port, text)
+			require.True(t, p.limits[0].ports.contain(d.Port), "bound to %d by %s", d.Port, text)
 		}
 	})
 }

@@ -10,34 +10,37 @@ import (
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
-// ErrNoFilter: a container that has our annotations lacks our filter.
+// ErrNoFilter means that the config.json of an annotated container lacks the filter.
 var ErrNoFilter = errors.New("the container is annotated for port-restricter, but its config.json has no filter of ours")
 
 // answerLimit is how long an agent may take to accept a connection.
 const answerLimit = 5 * time.Second
 
-// Guard fails for the config.json of an annotated container that would not be
-// held to its ports: our filter is not in it, or no agent listens.
-func Guard(text []byte, o Options) error {
+// Guard fails for the config.json of an annotated container that would not be held
+// to its ports: the filter is not in it, or no agent listens.
+func Guard(text []byte, o filter.Options) error {
 	spec, err := parseAnnotated(text)
 	if spec == nil || err != nil {
 		return err
 	}
-	if err := inPlace(spec, o); err != nil {
+	if err := checkFilter(spec, o); err != nil {
 		return err
 	}
-	return AgentAnswers(o.ListenerPath)
+	return CheckAgent(o.ListenerPath)
 }
 
-// inPlace: what merging our filter into doesn't change, has it.
-func inPlace(spec *specs.Spec, o Options) error {
+// checkFilter fails with ErrNoFilter unless the spec contains the filter. A profile
+// contains the filter if merging it again changes nothing.
+func checkFilter(spec *specs.Spec, o filter.Options) error {
 	seccomp := seccompOf(spec)
 	if seccomp == nil {
 		return fmt.Errorf("%w: it has no linux.seccomp at all; inject it by hook, runtime, NRI or profile", ErrNoFilter)
 	}
-	merged, err := Merge(seccomp, o)
+	merged, err := filter.Merge(seccomp, o)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNoFilter, err)
 	}
@@ -45,21 +48,21 @@ func inPlace(spec *specs.Spec, o Options) error {
 	if err != nil {
 		return err
 	}
-	should, err := json.Marshal(merged)
+	want, err := json.Marshal(merged)
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(is, should) {
+	if !bytes.Equal(is, want) {
 		return fmt.Errorf("%w: linux.seccomp lets bind or listen past the agent at %s; inject it by hook, runtime, NRI or profile", ErrNoFilter, o.ListenerPath)
 	}
 	return nil
 }
 
-// AgentAnswers fails when nobody accepts connections on the agent's socket.
-func AgentAnswers(socket string) error {
+// CheckAgent fails if nobody accepts connections on the agent's socket.
+func CheckAgent(socket string) error {
 	conn, err := net.DialTimeout("unix", socket, answerLimit)
 	if errors.Is(err, fs.ErrNotExist) {
-		// In the kernel's words podman takes it for a command that the image lacks.
+		// Podman takes the kernel's words for a command that the image lacks.
 		err = fmt.Errorf("there is no socket %s", socket)
 	}
 	if err != nil {

@@ -12,14 +12,15 @@ import (
 	"github.com/tidwall/sjson"
 
 	"github.com/port-restricter/port-restricter/config"
+	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
-// Inject returns the text of a config.json (OCI runtime spec) with our filter
-// merged into linux.seccomp; all else stays byte for byte. The very same text
-// comes back when no annotation speaks for the container, or the filter is there
-// already. It fails for annotations that no policy can be made of, and for a
-// profile that ours can't be merged into.
-func Inject(text []byte, o Options) ([]byte, error) {
+// Inject returns the text of a config.json (OCI runtime spec) with the filter merged
+// into linux.seccomp. Everything else stays byte for byte. The text is returned
+// unchanged if no annotation is for the container, or if the filter is in it
+// already. Inject fails for annotations that do not make a policy, and for a profile
+// that the filter can't be merged into.
+func Inject(text []byte, o filter.Options) ([]byte, error) {
 	spec, err := parseAnnotated(text)
 	if err != nil {
 		return nil, err
@@ -27,15 +28,15 @@ func Inject(text []byte, o Options) ([]byte, error) {
 	if spec == nil {
 		return text, nil
 	}
-	// Better no container than one that can bind nothing. Without a policy it
-	// can be a pod's sandbox, which needs none.
+	// Better no container than one that can bind nothing. One without a policy may
+	// be a pod's sandbox, which needs none.
 	if _, err := config.FromState(spec.Annotations, o.ListenerMetadata); err != nil && !errors.Is(err, config.ErrNoPolicy) {
 		return nil, err
 	}
-	if inPlace(spec, o) == nil {
+	if checkFilter(spec, o) == nil {
 		return text, nil
 	}
-	merged, err := Merge(seccompOf(spec), o)
+	merged, err := filter.Merge(seccompOf(spec), o)
 	if err != nil {
 		return nil, err
 	}
@@ -43,21 +44,21 @@ func Inject(text []byte, o Options) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("put the filter into config.json: %w", err)
 	}
-	// Another look at the text: a key that stands there twice would win over ours.
+	// The text is read again: a key that it has twice could override the edit.
 	if spec, err = parseAnnotated(edited); err != nil {
 		return nil, err
 	}
-	return edited, inPlace(spec, o)
+	return edited, checkFilter(spec, o)
 }
 
-// Annotated tells whether an annotation of a config.json speaks for the
-// container, so that Inject would change it, or find it changed.
+// Annotated reports whether an annotation in a config.json is for the container, so
+// that Inject would add the filter or find it there.
 func Annotated(text []byte) (bool, error) {
 	spec, err := parseAnnotated(text)
 	return spec != nil, err
 }
 
-// parseAnnotated returns nil for a container that no annotation speaks for.
+// parseAnnotated returns nil for a container that no annotation is for.
 func parseAnnotated(text []byte) (*specs.Spec, error) {
 	var spec specs.Spec
 	if err := json.Unmarshal(text, &spec); err != nil {
@@ -76,8 +77,8 @@ func seccompOf(spec *specs.Spec) *specs.LinuxSeccomp {
 	return spec.Linux.Seccomp
 }
 
-// setSeccomp edits the text, since a spec read and written again would lose the
-// fields that it doesn't know.
+// setSeccomp edits the text. Decoding and encoding a spec would lose the fields that
+// specs.Spec does not know.
 func setSeccomp(text []byte, seccomp *specs.LinuxSeccomp) ([]byte, error) {
 	raw, err := json.Marshal(seccomp)
 	if err != nil {
@@ -90,11 +91,12 @@ func setSeccomp(text []byte, seccomp *specs.LinuxSeccomp) ([]byte, error) {
 		}
 		raw = pretty.Bytes()
 	}
-	// A copy: sjson may write into what it is given.
+	// A copy, since sjson may write into its argument.
 	return sjson.SetRawBytes(slices.Clone(text), "linux.seccomp", raw)
 }
 
-// indentation is what the text puts before its first key, if it has lines.
+// indentation returns the white space before the first key on the second line, or
+// "".
 func indentation(text []byte) string {
 	_, rest, _ := bytes.Cut(text, []byte("\n"))
 	return string(rest[:len(rest)-len(bytes.TrimLeft(rest, " \t"))])

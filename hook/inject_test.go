@@ -11,9 +11,11 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
+
+	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
-var ours = Options{ListenerPath: "/run/port-restricter/agent.sock"}
+var ours = filter.Options{ListenerPath: "/run/port-restricter/agent.sock"}
 
 // configJSON has fields that no Go type of ours knows, and an odd layout.
 func configJSON(annotations, linux string) string {
@@ -115,7 +117,7 @@ func TestInjectFileReplacesTheFileAtOnce(t *testing.T) {
 	n, err := reader.Read(old)
 	require.NoError(t, err)
 	require.Equal(t, before, string(old[:n]), "who had it open reads what it was")
-	require.NoError(t, inPlaceOf(t, path))
+	require.NoError(t, checkFilterOf(t, path))
 	left, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*"))
 	require.NoError(t, err)
 	require.Len(t, left, 1)
@@ -125,17 +127,17 @@ func TestInjectFileReplacesTheFileAtOnce(t *testing.T) {
 	require.False(t, again.Changes())
 }
 
-func inPlaceOf(t *testing.T, path string) error {
+func checkFilterOf(t *testing.T, path string) error {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	spec, err := parseAnnotated(text)
 	require.NoError(t, err)
-	return inPlace(spec, ours)
+	return checkFilter(spec, ours)
 }
 
 func TestGuardRefusesWhatDroppedTheFilter(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "agent.sock")
-	o := Options{ListenerPath: socket}
+	o := filter.Options{ListenerPath: socket}
 	whole, err := Inject([]byte(configJSON(annotated, "")), o)
 	require.NoError(t, err)
 	require.ErrorContains(t, Guard(whole, o), "start it: port-restricter agent --socket "+socket)
@@ -146,7 +148,7 @@ func TestGuardRefusesWhatDroppedTheFilter(t *testing.T) {
 	require.NoError(t, Guard(whole, o))
 	require.NoError(t, Guard([]byte(configJSON("{}", "")), o), "not annotated")
 	require.ErrorIs(t, Guard([]byte(configJSON(annotated, "")), o), ErrNoFilter)
-	require.ErrorIs(t, Guard(whole, Options{ListenerPath: "/run/other.sock"}), ErrNoFilter)
+	require.ErrorIs(t, Guard(whole, filter.Options{ListenerPath: "/run/other.sock"}), ErrNoFilter)
 
 	var spec specs.Spec
 	require.NoError(t, json.Unmarshal(whole, &spec))

@@ -5,13 +5,15 @@ package confine
 
 import (
 	"fmt"
+	"slices"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// Kept is what an agent needs to hold permitted, and no more; the unit in
-// init/ gives it the same. None is effective but where the comment says so.
-var Kept = []cap.Value{
+// kept are the capabilities that an agent needs to hold permitted, and no more. The
+// unit in deploy/systemd gives it the same ones. Each is effective only where its
+// comment says so.
+var kept = []cap.Value{
 	// Look into targets: pidfd_getfd(2), process_vm_readv(2), kcmp(2), and the
 	// links in /proc/PID. Effective in the worker threads.
 	cap.SYS_PTRACE,
@@ -26,13 +28,16 @@ var Kept = []cap.Value{
 	cap.NET_BIND_SERVICE, cap.NET_ADMIN, cap.DAC_OVERRIDE,
 }
 
-// DropCapabilities leaves every thread with Kept permitted, as far as it was,
-// and everything else empty. It returns what is left, as text. It comes before
-// agent.NewEngine, whose threads raise what they work with.
-func DropCapabilities() (left string, err error) {
-	had, kept := cap.GetProc(), cap.NewSet()
-	// Without CAP_SETPCAP the bounding set stays as it is. It bounds what
-	// execve(2) gains, which no_new_privs and the filter both rule out.
+// Capabilities returns the capabilities that an agent needs to hold permitted.
+func Capabilities() []cap.Value { return slices.Clone(kept) }
+
+// DropCapabilities leaves every thread with those of Capabilities permitted that it
+// had, and every other set empty. It returns what is left, as text. It must be
+// called before agent.NewSupervisor, whose threads raise what they work with.
+func DropCapabilities() (remaining string, err error) {
+	had, left := cap.GetProc(), cap.NewSet()
+	// Without CAP_SETPCAP the bounding set stays as it is. It bounds what a process
+	// gains by execve(2), which no_new_privs and the filter both rule out.
 	if dropsBounds, err := had.GetFlag(cap.Effective, cap.SETPCAP); err != nil {
 		return "", fmt.Errorf("read the agent's capabilities: %w", err)
 	} else if dropsBounds {
@@ -43,26 +48,26 @@ func DropCapabilities() (left string, err error) {
 	if err := cap.ResetAmbient(); err != nil {
 		return "", fmt.Errorf("drop the ambient capabilities: %w", err)
 	}
-	for _, value := range Kept {
+	for _, value := range kept {
 		permitted, err := had.GetFlag(cap.Permitted, value)
 		if err == nil {
-			err = kept.SetFlag(cap.Permitted, permitted, value)
+			err = left.SetFlag(cap.Permitted, permitted, value)
 		}
 		if err != nil {
 			return "", fmt.Errorf("keep %s: %w", value, err)
 		}
 	}
-	if err := kept.SetProc(); err != nil {
+	if err := left.SetProc(); err != nil {
 		return "", fmt.Errorf("drop the capabilities that an agent does not need: %w", err)
 	}
-	return kept.String(), nil
+	return left.String(), nil
 }
 
-// others are all capabilities of this kernel that are not Kept and stand in
-// the bounding set.
+// others are all capabilities of this kernel that are not kept and are
+// in the bounding set.
 func others() (values []cap.Value) {
 	keep := map[cap.Value]bool{}
-	for _, value := range Kept {
+	for _, value := range kept {
 		keep[value] = true
 	}
 	for value := range cap.MaxBits() {

@@ -12,23 +12,19 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/port-restricter/port-restricter/cmd/injection"
-	"github.com/port-restricter/port-restricter/cmd/logging"
+	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 	"github.com/port-restricter/port-restricter/hook/nri"
 )
-
-// statusOurs is port-restricter's status of a failure.
-const statusOurs = 125
 
 func main() {
 	if err := newNRI().Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "port-restricter:", err)
-		os.Exit(statusOurs)
+		os.Exit(cli.StatusFailure)
 	}
 }
 
 func newNRI() *cobra.Command {
-	var flags injection.Flags
+	var flags cli.InjectionFlags
 	var socket, index, guard string
 	var verbose bool
 	command := &cobra.Command{
@@ -49,7 +45,7 @@ func newNRI() *cobra.Command {
 			ctx, stop := signal.NotifyContext(command.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
 			beside := filepath.Join(filepath.Dir(executable), "port-restricter")
-			plugin := &nri.Plugin{Options: o, Guard: cmp.Or(guard, beside), Log: logging.New(verbose)}
+			plugin := &nri.Plugin{Options: o, Guard: cmp.Or(guard, beside), Log: cli.NewLogger(verbose)}
 			return plugin.Serve(ctx, socket, index)
 		},
 	}

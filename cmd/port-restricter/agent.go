@@ -12,8 +12,9 @@ import (
 
 	"github.com/port-restricter/port-restricter/agent"
 	"github.com/port-restricter/port-restricter/agent/confine"
-	"github.com/port-restricter/port-restricter/cmd/logging"
+	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 	"github.com/port-restricter/port-restricter/config"
+	"github.com/port-restricter/port-restricter/config/settings"
 )
 
 func newAgent() *cobra.Command {
@@ -24,18 +25,18 @@ func newAgent() *cobra.Command {
 		Short: "Serve containers whose OCI runtime sends their seccomp notify fd",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			settings, err := config.LoadSettings()
+			node, err := settings.Load()
 			if err != nil {
 				return err
 			}
-			log := logging.New(verbose)
+			log := cli.NewLogger(verbose)
 			ctx, stop := signal.NotifyContext(command.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
-			return serve(ctx, log, cmp.Or(socket, settings.Listener, agent.DefaultSocket))
+			return serve(ctx, log, cmp.Or(socket, node.Listener, settings.DefaultListener))
 		},
 	}
 	command.SetContext(context.Background())
-	command.Flags().StringVar(&socket, "socket", "", "`PATH` of the socket, the listenerPath of the containers' seccomp profile (default \""+agent.DefaultSocket+"\")")
+	command.Flags().StringVar(&socket, "socket", "", "`PATH` of the socket, the listenerPath of the containers' seccomp profile (default \""+settings.DefaultListener+"\")")
 	command.Flags().BoolVarP(&verbose, "verbose", "v", false, "log what was allowed, too")
 	return command
 }
@@ -50,19 +51,19 @@ func serve(ctx context.Context, log *logrus.Logger, socket string) error {
 	if err != nil {
 		return err
 	}
-	engine, err := agent.NewEngine(log, func(state *specs.ContainerProcessState) (config.Policy, error) {
+	supervisor, err := agent.NewSupervisor(log, func(state *specs.ContainerProcessState) (config.Policy, error) {
 		return config.FromState(state.State.Annotations, state.Metadata)
 	})
 	if err != nil {
 		return err
 	}
-	defer engine.Close()
+	defer supervisor.Close()
 	// Until here nobody was served.
 	if err := confine.LoadFilter(); err != nil {
 		return err
 	}
 	log.WithFields(logrus.Fields{"socket": socket, "capabilities": capabilities}).Info("listening")
-	err = listener.Serve(ctx, engine)
+	err = listener.Serve(ctx, supervisor)
 	log.Info("stopping")
 	return err
 }

@@ -10,8 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/port-restricter/port-restricter/agent"
-	"github.com/port-restricter/port-restricter/config"
+	"github.com/port-restricter/port-restricter/config/settings"
 	"github.com/port-restricter/port-restricter/hook/engines"
 )
 
@@ -27,18 +26,18 @@ func newConfigure() *cobra.Command {
 			return fmt.Errorf("configure %q: the engines are podman, containerd, crio, docker, kubelet", strings.Join(args, " "))
 		},
 	}
-	podman := newEngine("podman", "Hooks for annotated containers, and the runtime "+engines.Handler,
+	podman := newConfigureEngine("podman", "Hooks for annotated containers, and the runtime "+engines.Handler,
 		"Annotated containers get the filter by a precreate hook, and a guard hook refuses those that lack it.\n"+
 			"An ordinary user configures podman for himself, with an agent of his own.", engines.Podman)
-	kubelet := newEngine("kubelet", "A Localhost seccomp profile for pods",
+	kubelet := newConfigureEngine("kubelet", "A Localhost seccomp profile for pods",
 		"Without --base the profile lets everything else through: give the runtime's default profile as the base.\n"+
 			"The annotation must reach the OCI runtime: CRI-O hands it on, containerd only through a handler with pod_annotations.", engines.Kubelet)
 	kubelet.Flags().StringVar(&kubelet.options.KubeletRoot, "kubelet-root", "/var/lib/kubelet", "the kubelet's root `DIR`")
 	kubelet.Flags().StringVar(&kubelet.options.BaseProfile, "base", "", "`FILE` with a profile to merge into")
 	for _, engine := range []engineCommand{podman, kubelet,
-		newEngine("containerd", "A runtime handler for pods", "", engines.Containerd),
-		newEngine("crio", "A runtime handler for pods, and a guard hook", "", engines.CRIO),
-		newEngine("docker", "A runtime: docker run --runtime "+engines.Handler,
+		newConfigureEngine("containerd", "A runtime handler for pods", "", engines.Containerd),
+		newConfigureEngine("crio", "A runtime handler for pods, and a guard hook", "", engines.CRIO),
+		newConfigureEngine("docker", "A runtime: docker run --runtime "+engines.Handler,
 			"Docker gives containers annotations since version 25 (docker run --annotation); an older one has no way to annotate\none, and the runtime leaves a container without an annotation alone.", engines.Docker),
 	} {
 		command.AddCommand(engine.Command)
@@ -51,7 +50,7 @@ type engineCommand struct {
 	options *engines.Options
 }
 
-func newEngine(name, short, more string, plan func(engines.Options) (*engines.Plan, error)) engineCommand {
+func newConfigureEngine(name, short, more string, plan func(engines.Options) (*engines.Plan, error)) engineCommand {
 	var o engines.Options
 	var dryRun bool
 	command := &cobra.Command{
@@ -73,7 +72,7 @@ func newEngine(name, short, more string, plan func(engines.Options) (*engines.Pl
 	flags := command.Flags()
 	flags.BoolVar(&dryRun, "dry-run", false, "print what would change, as a diff, and write nothing")
 	flags.BoolVar(&o.Remove, "remove", false, "take out what an earlier run wrote")
-	flags.StringVar(&o.Listener, "listener", "", "`PATH` of the agent's socket (default \""+agent.DefaultSocket+"\", or what the settings say; an ordinary user's is in $XDG_RUNTIME_DIR)")
+	flags.StringVar(&o.Listener, "listener", "", "`PATH` of the agent's socket (default \""+settings.DefaultListener+"\", or what the settings say; an ordinary user's is in $XDG_RUNTIME_DIR)")
 	flags.StringVar(&o.Metadata, "metadata", "", "`TEXT` sent to the agent with each container; lines port-restricter.port=… bound what annotations may ask for")
 	flags.StringVar(&o.Root, "root", "", "`DIR` with the file system to configure, as for an image (default this machine's); settings are not read then")
 	flags.StringVar(&o.Binary, "binary", "", "`PATH` of the port-restricter that the engine will run (default this one)")
@@ -103,27 +102,27 @@ func carryOut(command *cobra.Command, plan *engines.Plan, dryRun bool) error {
 
 // complete fills in what the flags left open.
 func complete(o *engines.Options, engine string) error {
-	var settings config.Settings
+	var node settings.Settings
 	var err error
 	if o.Root == "" {
-		if settings, err = config.LoadSettings(); err != nil {
+		if node, err = settings.Load(); err != nil {
 			return err
 		}
 	}
 	if engine == "podman" && os.Geteuid() != 0 {
 		// The settings speak of the node's agent, which is not for its users.
-		settings = config.Settings{}
+		node = settings.Settings{}
 		if o.ConfigHome, err = os.UserConfigDir(); err != nil {
 			return fmt.Errorf("find podman's configuration for this user: %w", err)
 		}
 		if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
-			settings.Listener = filepath.Join(dir, "port-restricter", "agent.sock")
+			node.Listener = filepath.Join(dir, "port-restricter", "agent.sock")
 		} else if o.Listener == "" && !o.Remove {
 			return errors.New("XDG_RUNTIME_DIR is not set: name the socket of this user's agent by --listener PATH")
 		}
 	}
-	o.Listener = cmp.Or(o.Listener, settings.Listener, agent.DefaultSocket)
-	o.Metadata = cmp.Or(o.Metadata, settings.Metadata)
+	o.Listener = cmp.Or(o.Listener, node.Listener, settings.DefaultListener)
+	o.Metadata = cmp.Or(o.Metadata, node.Metadata)
 	if o.Root != "" {
 		if o.Root, err = filepath.Abs(o.Root); err != nil {
 			return fmt.Errorf("--root: %w", err)

@@ -10,8 +10,9 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/spf13/cobra"
 
-	"github.com/port-restricter/port-restricter/cmd/injection"
+	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 	"github.com/port-restricter/port-restricter/hook"
+	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
 func newHook() *cobra.Command {
@@ -29,8 +30,8 @@ func newHook() *cobra.Command {
 	return command
 }
 
-func newStage(name, short string, run func(in []byte, out io.Writer, o hook.Options) error) *cobra.Command {
-	var flags injection.Flags
+func newStage(name, short string, run func(in []byte, out io.Writer, o filter.Options) error) *cobra.Command {
+	var flags cli.InjectionFlags
 	command := &cobra.Command{
 		Use:   name,
 		Short: short,
@@ -51,7 +52,7 @@ func newStage(name, short string, run func(in []byte, out io.Writer, o hook.Opti
 	return command
 }
 
-func precreate(in []byte, out io.Writer, o hook.Options) error {
+func precreate(in []byte, out io.Writer, o filter.Options) error {
 	edited, err := hook.Inject(in, o)
 	if err != nil {
 		return err
@@ -62,7 +63,7 @@ func precreate(in []byte, out io.Writer, o hook.Options) error {
 	return err
 }
 
-func guardState(in []byte, _ io.Writer, o hook.Options) error {
+func guardState(in []byte, _ io.Writer, o filter.Options) error {
 	var state specs.State
 	if err := json.Unmarshal(in, &state); err != nil {
 		return fmt.Errorf("read the container's state from stdin: %w", err)

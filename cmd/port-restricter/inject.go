@@ -7,12 +7,12 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 	"github.com/spf13/cobra"
 
-	"github.com/port-restricter/port-restricter/cmd/injection"
+	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 	"github.com/port-restricter/port-restricter/hook"
 )
 
 func newInject() *cobra.Command {
-	var flags injection.Flags
+	var flags cli.InjectionFlags
 	var bundle string
 	var dryRun bool
 	command := &cobra.Command{

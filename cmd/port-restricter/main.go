@@ -8,14 +8,12 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 )
 
 // version is set by the build.
 var version = "development"
-
-// statusOurs is our own failure, as env(1) and container engines have it:
-// smaller numbers are the command's.
-const statusOurs = 125
 
 // A statusError ends us with a status of its own; without an err, silently.
 type statusError struct {
@@ -31,7 +29,7 @@ func main() {
 	if args, ok := runtimeArguments(os.Args); ok {
 		os.Exit(execRuntime(args))
 	}
-	status, err := statusOurs, newRoot().Execute()
+	status, err := cli.StatusFailure, newRoot().Execute()
 	if s := (statusError{}); errors.As(err, &s) {
 		status, err = s.status, s.err
 	} else if err == nil {

@@ -4,12 +4,12 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/spf13/cobra"
 
-	"github.com/port-restricter/port-restricter/cmd/injection"
-	"github.com/port-restricter/port-restricter/hook"
+	"github.com/port-restricter/port-restricter/cmd/internal/cli"
+	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
 func newProfile() *cobra.Command {
-	var flags injection.Flags
+	var flags cli.InjectionFlags
 	var base string
 	command := &cobra.Command{
 		Use:   "profile",
@@ -22,15 +22,15 @@ func newProfile() *cobra.Command {
 			}
 			var under *specs.LinuxSeccomp
 			if base != "" {
-				if under, err = hook.ReadProfile(base); err != nil {
+				if under, err = filter.ReadProfile(base); err != nil {
 					return err
 				}
 			}
-			profile, err := hook.Merge(under, o)
+			profile, err := filter.Merge(under, o)
 			if err != nil {
 				return err
 			}
-			return hook.Write(command.OutOrStdout(), profile)
+			return filter.WriteProfile(command.OutOrStdout(), profile)
 		},
 	}
 	flags.Add(command)

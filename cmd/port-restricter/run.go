@@ -10,9 +10,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/port-restricter/port-restricter/agent"
-	"github.com/port-restricter/port-restricter/cmd/supervise"
+	"github.com/port-restricter/port-restricter/cmd/internal/cli"
+	"github.com/port-restricter/port-restricter/cmd/internal/supervise"
 	"github.com/port-restricter/port-restricter/config"
-	"github.com/port-restricter/port-restricter/hook"
+	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
 // newRun makes both the bare call and its long form.
@@ -31,7 +32,7 @@ func newRun(use string) *cobra.Command {
 			if len(ports) == 0 {
 				return errors.New("no port given: name what the command may bind with -p, as in -p 5000")
 			}
-			policy, err := config.New(strings.Join(ports, ","), strings.Join(maps, ","), mode)
+			policy, err := config.ParsePolicy(strings.Join(ports, ","), strings.Join(maps, ","), mode)
 			if err != nil {
 				return err
 			}
@@ -60,26 +61,26 @@ func runRestricted(policy config.Policy, verbose bool, args []string) (int, erro
 		log.SetLevel(logrus.DebugLevel)
 	}
 	// The one filter that every way in uses, made while the engine starts.
-	compile := sync.OnceValues(func() (hook.Filter, error) {
-		return hook.Compile(hook.Profile(hook.Options{Flags: []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagWaitKillableRecv}}))
+	compile := sync.OnceValues(func() (filter.Program, error) {
+		return filter.Compile(filter.Profile(filter.Options{Flags: []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagWaitKillableRecv}}))
 	})
 	go compile()
-	engine, err := agent.NewEngine(log, func(*specs.ContainerProcessState) (config.Policy, error) { return policy, nil })
+	supervisor, err := agent.NewSupervisor(log, func(*specs.ContainerProcessState) (config.Policy, error) { return policy, nil })
 	if err != nil {
-		return statusOurs, err
+		return cli.StatusFailure, err
 	}
-	filter, err := compile()
+	program, err := compile()
 	if err != nil {
-		return statusOurs, err
+		return cli.StatusFailure, err
 	}
 	ruleset, err := refuseBinds()
 	if err != nil {
-		return statusOurs, err
+		return cli.StatusFailure, err
 	}
 	return supervise.Command{
-		Args: args, Filter: filter.Instructions, FilterFlags: filter.Flags, Ruleset: ruleset,
+		Args: args, Filter: program.Instructions, FilterFlags: program.Flags, Ruleset: ruleset,
 		Attach: func(pid, notifyFD int) error {
-			return engine.Attach(&specs.ContainerProcessState{
+			return supervisor.Attach(&specs.ContainerProcessState{
 				Version: specs.Version,
 				Pid:     pid,
 				State:   specs.State{Version: specs.Version, ID: "run", Status: specs.StateCreating, Pid: pid},

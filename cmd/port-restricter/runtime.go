@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/port-restricter/port-restricter/cmd/injection"
+	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 	"github.com/port-restricter/port-restricter/hook/shim"
 )
 
@@ -41,11 +41,11 @@ func runtimeArguments(argv []string) ([]string, bool) {
 
 // execRuntime returns the status of a failure, told to the engine.
 func execRuntime(args []string) int {
-	invocation := shim.Understand(args)
-	err := fmt.Errorf("port-restricter: %w", invocation.Exec(args, injection.OptionsFrom))
+	invocation := shim.ParseArguments(args)
+	err := fmt.Errorf("port-restricter: %w", invocation.Exec(args, cli.FilterOptions))
 	fmt.Fprintln(os.Stderr, err)
 	invocation.Report(err)
-	return statusOurs
+	return cli.StatusFailure
 }
 
 // newRuntime is for the help: main runs the command.

@@ -8,7 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
+
+	"github.com/port-restricter/port-restricter/hook/internal/atomicfile"
 )
 
 // Apply writes the plan and calls done after each file. Each is replaced in one
@@ -44,47 +45,7 @@ func (c Change) apply() error {
 	if err := os.MkdirAll(filepath.Dir(c.Path), 0o755); err != nil {
 		return err
 	}
-	return c.replace()
-}
-
-// replace never lets an engine see half a file.
-func (c Change) replace() (err error) {
-	// Hidden, without a known suffix, in the same directory: rename(2) needs that.
-	// CRI-O reads every file of its directory at start, whatever the name.
-	file, err := os.CreateTemp(filepath.Dir(c.Path), ".port-restricter-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		file.Close()
-		if err != nil {
-			os.Remove(file.Name())
-		}
-	}()
-	if err := c.adopt(file); err != nil {
-		return err
-	}
-	if _, err := file.Write(c.After); err != nil {
-		return err
-	}
-	if err := file.Sync(); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), c.Path)
-}
-
-// adopt gives file the mode and the owner of the one that it will replace.
-func (c Change) adopt(file *os.File) error {
-	mode := c.Mode
-	if info, err := os.Stat(c.Path); err == nil {
-		mode = info.Mode().Perm()
-		if was, ok := info.Sys().(*syscall.Stat_t); ok && (int(was.Uid) != os.Geteuid() || int(was.Gid) != os.Getegid()) {
-			if err := file.Chown(int(was.Uid), int(was.Gid)); err != nil {
-				return err
-			}
-		}
-	}
-	return file.Chmod(mode)
+	return atomicfile.Replace(c.Path, c.After, c.Mode)
 }
 
 // removeOurDirectories removes those that are empty now and bear our name.

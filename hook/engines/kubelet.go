@@ -8,7 +8,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
-	"github.com/port-restricter/port-restricter/hook"
+	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
 const kubeletUsage = `metadata:
@@ -47,16 +47,16 @@ func kubeletProfile(o Options) ([]byte, error) {
 	var base *specs.LinuxSeccomp
 	if o.BaseProfile != "" {
 		var err error
-		if base, err = hook.ReadProfile(o.BaseProfile); err != nil {
+		if base, err = filter.ReadProfile(o.BaseProfile); err != nil {
 			return nil, err
 		}
 	}
-	profile, err := hook.Merge(base, hook.Options{ListenerPath: o.Listener, ListenerMetadata: o.Metadata})
+	profile, err := filter.Merge(base, filter.Options{ListenerPath: o.Listener, ListenerMetadata: o.Metadata})
 	if err != nil {
 		return nil, err
 	}
 	var text bytes.Buffer
-	err = hook.Write(&text, profile)
+	err = filter.WriteProfile(&text, profile)
 	return text.Bytes(), err
 }
 

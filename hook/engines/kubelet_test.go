@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/port-restricter/port-restricter/hook"
+	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
 func TestKubeletProfileIsMergedIntoTheBase(t *testing.T) {
@@ -19,11 +19,11 @@ func TestKubeletProfileIsMergedIntoTheBase(t *testing.T) {
 	o.Metadata = "port-restricter.port=5000"
 	apply(t, plan(t, Kubelet, o))
 
-	under, err := hook.ReadProfile(o.BaseProfile)
+	under, err := filter.ReadProfile(o.BaseProfile)
 	require.NoError(t, err)
-	want, err := hook.Merge(under, hook.Options{ListenerPath: o.Listener, ListenerMetadata: o.Metadata})
+	want, err := filter.Merge(under, filter.Options{ListenerPath: o.Listener, ListenerMetadata: o.Metadata})
 	require.NoError(t, err)
-	written, err := hook.ReadProfile(filepath.Join(o.Root, o.KubeletRoot, "seccomp/port-restricter.json"))
+	written, err := filter.ReadProfile(filepath.Join(o.Root, o.KubeletRoot, "seccomp/port-restricter.json"))
 	require.NoError(t, err)
 	require.Equal(t, want, written)
 

@@ -14,12 +14,13 @@ import (
 
 	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/hook"
+	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
 // A Plugin answers the engine's questions.
 type Plugin struct {
 	// Options of the filter.
-	Options hook.Options
+	Options filter.Options
 	// Guard is the path, on the node, of the program that the OCI runtime runs as
 	// createRuntime hook: an engine may drop what it was told without a word, as
 	// CRI-O 1.34 does.
@@ -45,7 +46,7 @@ func (p *Plugin) Synchronize(_ context.Context, pods []*api.PodSandbox, containe
 		podAnnotations[pod.GetId()] = pod.GetAnnotations()
 	}
 	for _, c := range containers {
-		annotated := config.Annotated(config.OfContainer(c.GetName(), podAnnotations[c.GetPodSandboxId()], c.GetAnnotations()))
+		annotated := config.Annotated(config.ContainerAnnotations(c.GetName(), podAnnotations[c.GetPodSandboxId()], c.GetAnnotations()))
 		if annotated && p.showsPolicies && c.GetLinux().GetSeccompPolicy().GetListenerPath() != p.Options.ListenerPath {
 			p.Log.WithField("container", c.GetId()).Warn("not restricted: it was created without this plugin; create it again")
 		}
@@ -56,7 +57,7 @@ func (p *Plugin) Synchronize(_ context.Context, pods []*api.PodSandbox, containe
 // CreateContainer puts the filter into an annotated container. An error of ours
 // is the container's, with FailurePolicy also silence.
 func (p *Plugin) CreateContainer(_ context.Context, pod *api.PodSandbox, c *api.Container) (*api.ContainerAdjustment, []*api.ContainerUpdate, error) {
-	annotations := config.OfContainer(c.GetName(), pod.GetAnnotations(), c.GetAnnotations())
+	annotations := config.ContainerAnnotations(c.GetName(), pod.GetAnnotations(), c.GetAnnotations())
 	if !config.Annotated(annotations) {
 		return nil, nil, nil
 	}
@@ -78,21 +79,21 @@ func (p *Plugin) adjust(annotations map[string]string, c *api.Container) (*api.C
 	if err != nil {
 		return nil, err
 	}
-	merged, err := hook.Merge(base, p.Options)
+	merged, err := filter.Merge(base, p.Options)
 	if err != nil {
 		return nil, err
 	}
 	if merged.DefaultErrnoRet != nil && *merged.DefaultErrnoRet != eperm {
 		return nil, errors.New("its seccomp profile has a defaultErrnoRet, which NRI would drop; put the filter into the profile itself: port-restricter profile --base FILE")
 	}
-	if err := hook.AgentAnswers(p.Options.ListenerPath); err != nil {
+	if err := hook.CheckAgent(p.Options.ListenerPath); err != nil {
 		return nil, err
 	}
 	adjustment := &api.ContainerAdjustment{}
 	adjustment.SetLinuxSeccompPolicy(api.FromOCILinuxSeccomp(merged))
 	// The agent reads them: engines keep a pod's annotations from the OCI runtime.
 	for key, value := range annotations {
-		if strings.HasPrefix(key, "port-restricter.") {
+		if strings.HasPrefix(key, config.KeyPrefix) {
 			adjustment.AddAnnotation(key, value)
 		}
 	}

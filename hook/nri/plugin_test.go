@@ -13,7 +13,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/stretchr/testify/require"
 
-	"github.com/port-restricter/port-restricter/hook"
+	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
 // registered is a plugin of an engine, with an agent that answers.
@@ -25,7 +25,7 @@ func registered(t *testing.T, engine, version string) *Plugin {
 	t.Cleanup(func() { listener.Close() })
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	p := &Plugin{Options: hook.Options{ListenerPath: socket}, Guard: "/usr/bin/port-restricter", Log: log}
+	p := &Plugin{Options: filter.Options{ListenerPath: socket}, Guard: "/usr/bin/port-restricter", Log: log}
 	_, err = p.Configure(context.Background(), "", engine, version)
 	require.NoError(t, err)
 	return p

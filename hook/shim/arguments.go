@@ -27,10 +27,10 @@ var commands = map[string]bool{
 	"spec": false, "start": false, "state": false, "update": false,
 }
 
-// Understand reads the arguments of an OCI runtime, without its name. A
+// ParseArguments reads the arguments of an OCI runtime, without its name. A
 // container can't be created past it: where the arguments can be understood in
 // several ways it goes all of them.
-func Understand(args []string) Invocation {
+func ParseArguments(args []string) Invocation {
 	a := &arguments{args: args, found: map[int]bool{}, seen: map[int]bool{}}
 	a.command(0)
 	if !a.known {

@@ -52,13 +52,13 @@ func TestUnderstand(t *testing.T) {
 		{"a checkpoint", []string{"restore", "--image-path", "/i", "--bundle", "/b", "id"}, []string{"/b/config.json"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			require.ElementsMatch(t, test.configs, Understand(test.args).Configs)
+			require.ElementsMatch(t, test.configs, ParseArguments(test.args).Configs)
 		})
 	}
 }
 
 func TestUnderstandLog(t *testing.T) {
-	got := Understand([]string{"--root", "/r", "--log", "/l", "--log-format=json", "create", "id"})
+	got := ParseArguments([]string{"--root", "/r", "--log", "/l", "--log-format=json", "create", "id"})
 	require.Equal(t, "/l", got.Log)
 	require.Equal(t, "json", got.LogFormat)
 }

@@ -10,7 +10,7 @@ const defaultConfig = "config.json"
 // configsFrom are the files that create, run or restore with these arguments
 // may read.
 func configsFrom(args []string) []string {
-	found := optionsFrom(args)
+	found := parseOptions(args)
 	var paths []string
 	for dir := range found.bundle.or(".") {
 		for file := range found.config.or(defaultConfig) {
@@ -59,8 +59,8 @@ func (c choice) either(other choice) choice {
 
 type chosen struct{ bundle, config choice }
 
-// optionsFrom reads from the end to the beginning, each argument once.
-func optionsFrom(args []string) chosen {
+// parseOptions reads from the end to the beginning, each argument once.
+func parseOptions(args []string) chosen {
 	none := choice{map[string]bool{}, true}
 	behind := make([]chosen, len(args)+1) // what the arguments from there on say
 	behind[len(args)] = chosen{none, none}

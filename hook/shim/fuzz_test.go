@@ -29,7 +29,7 @@ func FuzzUnderstand(f *testing.F) {
 				return // create is its value
 			}
 		}
-		if len(Understand(args).Configs) == 0 {
+		if len(ParseArguments(args).Configs) == 0 {
 			t.Fatalf("%q creates nothing", args)
 		}
 	})

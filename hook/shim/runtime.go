@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/port-restricter/port-restricter/config"
+	"github.com/port-restricter/port-restricter/config/settings"
 )
 
 // usualRuntimes are tried in this order where none is named.
@@ -29,7 +29,7 @@ const itself = "/proc/self/exe"
 func realRuntime(named string) (string, error) {
 	if strings.ContainsRune(named, filepath.Separator) {
 		if !filepath.IsAbs(named) {
-			return "", fmt.Errorf("the OCI runtime %q is a relative path, and engines start us anywhere: write an absolute one, or a name in PATH, into runtime of %s or PORT_RESTRICTER_RUNTIME", named, config.DefaultSettings)
+			return "", fmt.Errorf("the OCI runtime %q is a relative path, and engines start us anywhere: write an absolute one, or a name in PATH, into runtime of %s or PORT_RESTRICTER_RUNTIME", named, settings.DefaultPath)
 		}
 		return named, runnable(named)
 	}
@@ -53,7 +53,7 @@ func realRuntime(named string) (string, error) {
 		}
 	}
 	return "", cmp.Or(ourselves, fmt.Errorf("no OCI runtime %s in PATH=%s or %s: install it, or name another by runtime in %s or PORT_RESTRICTER_RUNTIME",
-		strings.Join(names, " or "), os.Getenv("PATH"), usualPath, config.DefaultSettings))
+		strings.Join(names, " or "), os.Getenv("PATH"), usualPath, settings.DefaultPath))
 }
 
 var errOurselves = errors.New("that is port-restricter itself")
@@ -64,7 +64,7 @@ func runnable(path string) error {
 		return fmt.Errorf("find the OCI runtime: %w", err)
 	}
 	if ours, err := os.Stat(itself); err == nil && os.SameFile(info, ours) {
-		return fmt.Errorf("the OCI runtime %s: %w: name the runtime behind it, as runc or crun, by runtime in %s or PORT_RESTRICTER_RUNTIME", path, errOurselves, config.DefaultSettings)
+		return fmt.Errorf("the OCI runtime %s: %w: name the runtime behind it, as runc or crun, by runtime in %s or PORT_RESTRICTER_RUNTIME", path, errOurselves, settings.DefaultPath)
 	}
 	if !info.Mode().IsRegular() {
 		err = fs.ErrPermission

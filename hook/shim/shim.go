@@ -10,27 +10,29 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/port-restricter/port-restricter/config"
+	"github.com/port-restricter/port-restricter/config/settings"
 	"github.com/port-restricter/port-restricter/hook"
+	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
-// Exec becomes the OCI runtime with the arguments args, and returns only when
-// it can't, or must not. optionsFrom tells what to inject by the settings.
-func (i Invocation) Exec(args []string, optionsFrom func(config.Settings) (hook.Options, error)) error {
-	// The engine must be able to stop a container whatever stands in the settings.
-	settings := config.Settings{Runtime: os.Getenv("PORT_RESTRICTER_RUNTIME")}
-	if len(i.Configs) > 0 || settings.Runtime == "" {
+// Exec becomes the OCI runtime with the arguments args. It returns only if it
+// can't, or must not. injection returns the options of the filter for the settings
+// of this node.
+func (i Invocation) Exec(args []string, injection func(settings.Settings) (filter.Options, error)) error {
+	// The engine must be able to stop a container even if the settings can't be read.
+	node := settings.Settings{Runtime: os.Getenv("PORT_RESTRICTER_RUNTIME")}
+	if len(i.Configs) > 0 || node.Runtime == "" {
 		var err error
-		if settings, err = config.LoadSettings(); err != nil {
+		if node, err = settings.Load(); err != nil {
 			return err
 		}
 	}
-	runtime, err := realRuntime(settings.Runtime)
+	runtime, err := realRuntime(node.Runtime)
 	if err != nil {
 		return err
 	}
 	for _, path := range i.Configs {
-		if err := i.prepare(path, runtime, func() (hook.Options, error) { return optionsFrom(settings) }); err != nil {
+		if err := i.prepare(path, runtime, func() (filter.Options, error) { return injection(node) }); err != nil {
 			return err
 		}
 	}
@@ -38,7 +40,7 @@ func (i Invocation) Exec(args []string, optionsFrom func(config.Settings) (hook.
 }
 
 // prepare edits one config.json, if an annotation asks for it.
-func (i Invocation) prepare(path, runtime string, options func() (hook.Options, error)) error {
+func (i Invocation) prepare(path, runtime string, options func() (filter.Options, error)) error {
 	text, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ENAMETOOLONG):

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/port-restricter/port-restricter/hook"
+	"github.com/port-restricter/port-restricter/hook/filter"
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
@@ -55,7 +55,7 @@ func BenchmarkLatency(b *testing.B) {
 func BenchmarkMerged(b *testing.B) {
 	const base = "../../hook/testdata/podman-default.json"
 	s := newStand(b)
-	alone, err := hook.ReadProfile(base)
+	alone, err := filter.ReadProfile(base)
 	require.NoError(b, err)
 	agent := runc.StartQuietAgent(b)
 	ways := []way{s.container("podman's profile", alone), s.container("the same with ours", agent.Profile(b, "--base", base))}

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/landlock-lsm/go-landlock/landlock"
-	"github.com/opencontainers/runtime-spec/specs-go"
 	seccomp "github.com/seccomp/libseccomp-golang"
 	"golang.org/x/sys/unix"
 
@@ -120,11 +119,7 @@ func loadAndExec(args []string) error {
 	if err != nil {
 		return err
 	}
-	conn, err := net.FileConn(os.NewFile(3, "pair"))
-	if err != nil {
-		return err
-	}
-	if err := agent.Send(conn.(*net.UnixConn), &specs.ContainerProcessState{Version: specs.Version, State: specs.State{ID: "bench"}}, int(fd)); err != nil {
+	if err := unix.Sendmsg(3, []byte(`{"fds":["seccompFd"],"state":{"id":"bench"}}`), unix.UnixRights(int(fd)), nil, 0); err != nil {
 		return err
 	}
 	unix.CloseOnExec(int(fd))

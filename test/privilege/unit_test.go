@@ -16,7 +16,7 @@ import (
 
 func TestTheUnitIsOneThatSystemdUnderstands(t *testing.T) {
 	dir := t.TempDir()
-	text, err := os.ReadFile("../../init/port-restricter.service")
+	text, err := os.ReadFile("../../deploy/systemd/port-restricter.service")
 	require.NoError(t, err)
 	require.Contains(t, string(text), "\nExecStart=/usr/bin/port-restricter agent\n")
 	unit := filepath.Join(dir, "port-restricter.service")
@@ -30,13 +30,13 @@ func TestTheUnitIsOneThatSystemdUnderstands(t *testing.T) {
 
 // What it says of the unit, 0 to 10, goes up with every setting that is lost.
 func TestTheUnitExposesLittle(t *testing.T) {
-	out, err := exec.Command("systemd-analyze", "security", "--offline=true", "--threshold=45", "../../init/port-restricter.service").CombinedOutput()
+	out, err := exec.Command("systemd-analyze", "security", "--offline=true", "--threshold=45", "../../deploy/systemd/port-restricter.service").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }
 
 func TestTheUnitHasTheCapabilitiesThatTheAgentKeeps(t *testing.T) {
 	var kept []string
-	for _, value := range confine.Kept {
+	for _, value := range confine.Capabilities() {
 		kept = append(kept, strings.TrimPrefix(value.String(), "cap_"))
 	}
 	require.ElementsMatch(t, kept, runc.Capabilities(t))
@@ -45,7 +45,7 @@ func TestTheUnitHasTheCapabilitiesThatTheAgentKeeps(t *testing.T) {
 func TestTheUserOfTheUnitIsMade(t *testing.T) {
 	root := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(root, "etc"), 0o755))
-	config, err := filepath.Abs("../../init/port-restricter.sysusers")
+	config, err := filepath.Abs("../../deploy/systemd/port-restricter.sysusers")
 	require.NoError(t, err)
 	out, err := exec.Command("systemd-sysusers", "--root="+root, config).CombinedOutput()
 	require.NoError(t, err, "%s", out)

@@ -9,7 +9,7 @@ import (
 )
 
 // unitFile is how an init system starts the agent.
-const unitFile = "../../init/port-restricter.service"
+const unitFile = "../../deploy/systemd/port-restricter.service"
 
 // agentUser is a uid and gid that nothing else runs as.
 const agentUser = "54320"

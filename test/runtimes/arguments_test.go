@@ -41,7 +41,7 @@ func taken(t *testing.T, runtime string, args []string) (string, bool) {
 
 func requireSameBundle(t *testing.T, args []string) {
 	t.Helper()
-	found := shim.Understand(args).Configs
+	found := shim.ParseArguments(args).Configs
 	for _, runtime := range []string{"/usr/sbin/runc", runc.Built(t, "runc"), "/usr/bin/crun"} {
 		path, ok := taken(t, runtime, args)
 		if !ok {

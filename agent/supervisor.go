@@ -1,0 +1,259 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
+
+	_ "github.com/port-restricter/port-restricter/agent/sysmon" // makes Go's monitor thread disturb fewer binds
+	"github.com/port-restricter/port-restricter/agent/target"
+	"github.com/port-restricter/port-restricter/config"
+)
+
+const (
+	// workerLimit bounds the OS threads. With inFlightLimit it takes 512 containers
+	// that all block every call they can to reach it. docs/security.md, "What can't
+	// be closed", says which threads can outlive their container.
+	workerLimit = 512 * inFlightLimit
+
+	// closeGrace is how long Close waits for calls in flight. A target can block
+	// its own calls for ever.
+	closeGrace = 5 * time.Second
+)
+
+// A PolicyFunc returns what a container may bind.
+type PolicyFunc func(*specs.ContainerProcessState) (config.Policy, error)
+
+// A Supervisor serves any number of sessions with few OS threads. All idle
+// sessions are in one epoll set, on which a few worker threads wait. A worker that
+// takes a notification leaves the wait to another one and stays with the session
+// while it is active, so a call that blocks holds up nobody else.
+//
+// Locks are taken in the order Supervisor.mu, session.mu, inFlight.mu. The lock of
+// orphans is never held together with another one.
+type Supervisor struct {
+	log    *logrus.Logger
+	policy PolicyFunc
+	limits limits
+	trim   *time.Timer // ends threads once no container has been attached for a while
+	epoll  int
+	stop   int // an eventfd, readable once the supervisor closes
+	timer  int // a timerfd that wakes the watch
+
+	workerCount atomic.Int32
+	waiting     atomic.Int32 // workers in epoll_wait
+	busy        atomic.Int32 // workers that are the receiver of a session
+	watched     atomic.Bool  // the timer is set
+	fresh       atomic.Bool  // a worker became busy since the last watch
+	closed      atomic.Bool
+	running     sync.WaitGroup
+
+	mu         sync.Mutex
+	watchAfter time.Duration // from one watch to the next
+	workers    map[*worker]struct{}
+	sessions   map[int32]*session   // by notify fd
+	containers map[string]*inFlight // by container id
+}
+
+// NewSupervisor starts a supervisor. It fails on a kernel that lacks what it
+// needs, and names what is missing and the version that has it.
+//
+// It changes the process, for good: the process becomes undumpable, its fds below
+// 64 are taken, and GOMAXPROCS grows by the number of workers that may wait in the
+// kernel. A process has one supervisor.
+func NewSupervisor(log *logrus.Logger, policy PolicyFunc) (*Supervisor, error) {
+	if err := checkKernel(); err != nil {
+		return nil, err
+	}
+	if err := target.CheckProc(); err != nil {
+		return nil, err
+	}
+	limits, err := newLimits()
+	if err != nil {
+		return nil, err
+	}
+	// The memory of this process decides what may be bound: no process of the same
+	// user may trace it, not even one that it serves.
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("protect the supervisor's memory from other processes of its user: %w", err)
+	}
+	target.ReserveLowFDs()
+	raiseMaxProcs()
+	s := &Supervisor{
+		log: log, policy: policy, limits: limits, epoll: -1, stop: -1, timer: -1,
+		workers: make(map[*worker]struct{}), sessions: make(map[int32]*session), containers: make(map[string]*inFlight),
+	}
+	if err := s.openFDs(); err != nil {
+		s.closeFDs()
+		return nil, err
+	}
+	started := make(chan error)
+	s.startWorker(started)
+	if err := <-started; err != nil {
+		s.running.Wait()
+		s.closeFDs()
+		return nil, err
+	}
+	s.trim = time.AfterFunc(idleAfter, trimThreads)
+	return s, nil
+}
+
+// openFDs makes the epoll set with the two fds by which workers are woken. What
+// was opened before an error stays in s.
+func (s *Supervisor) openFDs() (err error) {
+	if s.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return fmt.Errorf("create an epoll set: %w", err)
+	}
+	if s.stop, err = unix.Eventfd(0, unix.EFD_CLOEXEC); err != nil {
+		return fmt.Errorf("create an eventfd: %w", err)
+	}
+	if s.timer, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC); err != nil {
+		return fmt.Errorf("create a timerfd: %w", err)
+	}
+	for fd, events := range map[int]uint32{s.stop: unix.EPOLLIN, s.timer: unix.EPOLLIN | unix.EPOLLET} {
+		if err := unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)}); err != nil {
+			return fmt.Errorf("add to the epoll set: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *Supervisor) closeFDs() {
+	for _, fd := range []int{s.epoll, s.stop, s.timer} {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+}
+
+// Attach begins to serve a container's notify fd. The fd is the supervisor's from
+// here on, also if Attach fails. A container without a valid policy is served all
+// the same: all its internet binds will fail, and the log says why.
+func (s *Supervisor) Attach(state *specs.ContainerProcessState, fd int) error {
+	s.limits.attaching <- struct{}{}
+	defer func() { <-s.limits.attaching }()
+	if err := s.limits.checkRoom(fd); err != nil {
+		unix.Close(fd)
+		return fmt.Errorf("container %q: %w", state.State.ID, err)
+	}
+	policy, err := s.policy(state)
+	log := s.log.WithField("container", state.State.ID)
+	if err != nil {
+		log.WithField("reason", err.Error()).Warn("every bind will be refused")
+		policy = config.DenyAll(err.Error())
+	}
+	sess, err := newSession(fd, state.State.ID, policy, s.log)
+	if err != nil {
+		unix.Close(fd)
+		return fmt.Errorf("container %q: %w", state.State.ID, err)
+	}
+	if err := s.add(sess); err != nil {
+		sess.hangUp()
+		return fmt.Errorf("container %q: %w", state.State.ID, err)
+	}
+	log.WithFields(logrus.Fields{"pid": state.Pid, "policy": policy.String()}).Info("attached")
+	s.trim.Reset(idleAfter)
+	if err := s.arm(fd, unix.EPOLL_CTL_ADD, unix.EPOLLIN); err != nil {
+		err = fmt.Errorf("watch the seccomp fd: %w", err)
+		s.detach(sess, err)
+		return fmt.Errorf("container %q: %w", state.State.ID, err)
+	}
+	return nil
+}
+
+// arm has one worker woken for the session's next event. There must be one
+// receiver at a time: SECCOMP_IOCTL_NOTIF_RECV blocks if another one was faster.
+// The end of the session (EPOLLHUP) is reported whatever the events.
+func (s *Supervisor) arm(fd, op int, events uint32) error {
+	// Not unix.EpollCtl, of which the Go scheduler does not know: the kernel waits
+	// for the notify fd's lock here, and a container can have its holder throttled.
+	event := unix.EpollEvent{Events: events | unix.EPOLLONESHOT, Fd: int32(fd)}
+	_, _, errno := unix.Syscall6(unix.SYS_EPOLL_CTL, uintptr(s.epoll), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(&event)), 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+func (s *Supervisor) sessionOf(fd int32) *session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions[fd]
+}
+
+func (s *Supervisor) add(sess *session) error {
+	sess.arm = func(events uint32) {
+		if err := s.arm(sess.notifyFD, unix.EPOLL_CTL_MOD, events); err != nil {
+			go s.detach(sess, err)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed.Load() {
+		return errors.New("the agent is shutting down")
+	}
+	s.sessions[int32(sess.notifyFD)] = sess
+	if s.containers[sess.container] == nil {
+		s.containers[sess.container] = new(inFlight)
+	}
+	sess.calls = s.containers[sess.container]
+	sess.calls.sessions++
+	return nil
+}
+
+// detach ends a session. err is nil if its last process has ended.
+func (s *Supervisor) detach(sess *session, err error) {
+	s.mu.Lock()
+	attached := s.sessions[int32(sess.notifyFD)] == sess
+	if attached {
+		delete(s.sessions, int32(sess.notifyFD))
+		sess.calls.sessions--
+	}
+	s.mu.Unlock()
+	if !attached {
+		return
+	}
+	log := s.log.WithField("container", sess.container)
+	if err != nil {
+		log.WithError(err).Error("the session broke: all binds of its processes will fail")
+	} else {
+		log.Info("detached: its last process ended")
+	}
+	sess.hangUp()
+	s.sweep(sess, watchFirst)
+}
+
+// Close takes no more notifications, finishes the calls in flight, and closes
+// every notify fd. From then on the kernel answers binds with ENOSYS.
+func (s *Supervisor) Close() {
+	s.mu.Lock() // add must not miss it
+	s.closed.Store(true)
+	s.mu.Unlock()
+	s.trim.Stop()
+	_, _ = unix.Write(s.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	finished := make(chan struct{})
+	go func() { s.running.Wait(); close(finished) }()
+	for grace := time.After(closeGrace); finished != nil; {
+		s.recall(nil)
+		select {
+		case <-finished:
+			finished = nil
+		case <-grace:
+			s.log.Warn("closing with calls in flight, which their processes block")
+			finished = nil
+		case <-time.After(watchFirst):
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sess := range s.sessions {
+		sess.hangUp()
+	}
+}

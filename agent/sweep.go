@@ -1,0 +1,34 @@
+package agent
+
+import "time"
+
+// sweepLast is the longest time between two signals to a worker that a session
+// left behind.
+const sweepLast = time.Second
+
+// sweep frees the workers of a session that has ended, and then forgets its
+// container. A worker's duplicate of a socket can be the last one by then, and
+// its close lingers for as long as the target asked for (SO_LINGER), until a
+// signal comes. A signal does not end a wait for the lock of a socket that a
+// process outside the container also has.
+func (s *Supervisor) sweep(sess *session, after time.Duration) {
+	if sess.ended() {
+		s.forget(sess)
+		return
+	}
+	time.AfterFunc(after, func() {
+		s.recall(sess)
+		s.sweep(sess, min(2*after, sweepLast))
+	})
+}
+
+// forget deletes the container of an ended session if it has no other session and
+// no worker. A container that comes back with the same id before that is charged
+// for the calls that it left blocked.
+func (s *Supervisor) forget(sess *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.containers[sess.container] == sess.calls && sess.calls.sessions == 0 && sess.calls.idle() {
+		delete(s.containers, sess.container)
+	}
+}

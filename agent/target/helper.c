@@ -1,0 +1,256 @@
+#define _GNU_SOURCE
+#include "helper.h"
+
+#include <errno.h>
+#include <linux/close_range.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/fsuid.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+/*
+ * A helper is forked from a process with many threads, so it makes raw system
+ * calls only: no lock, no allocation (package fork). The set*id functions of
+ * glibc would signal threads that the helper does not have.
+ */
+
+static int set_caps(uint64_t permitted, uint64_t effective)
+{
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct data[2] = {
+		{effective, permitted, 0},
+		{effective >> 32, permitted >> 32, 0},
+	};
+	return syscall(SYS_capset, &header, data);
+}
+
+static uint64_t permitted_caps(void)
+{
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct data[2] = {{0}};
+	if (syscall(SYS_capget, &header, data) < 0)
+		return 0;
+	return data[0].permitted | (uint64_t)data[1].permitted << 32;
+}
+
+static void raise_permitted(void)
+{
+	uint64_t permitted = permitted_caps();
+	set_caps(permitted, permitted);
+}
+
+/*
+ * With the target's user the helper could be traced by the target, and it holds
+ * a copy of the agent's memory. Every change of credentials resets both settings.
+ */
+static void guard(void)
+{
+	syscall(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+}
+
+static int take_ids(const struct helper *t)
+{
+	/* The capabilities survive the change of ids. They are dropped below. */
+	syscall(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
+	if (syscall(SYS_setgroups, t->ngroups, t->groups) < 0 ||
+	    syscall(SYS_setresgid, t->rgid, t->egid, t->sgid) < 0 ||
+	    syscall(SYS_setresuid, t->ruid, t->euid, t->suid) < 0)
+		return -1;
+	syscall(SYS_setfsgid, t->fsgid);
+	syscall(SYS_setfsuid, t->fsuid);
+	raise_permitted();
+	return 0;
+}
+
+/*
+ * To enter a user namespace takes CAP_SYS_ADMIN in it. A process in the parent
+ * namespace with the owner's uid has that, and a process that enters has every
+ * capability inside, also over the namespaces further in: user_namespaces(7). So
+ * the agent needs no CAP_SYS_ADMIN of its own.
+ */
+static int enter_as_owner(const struct helper *t)
+{
+	uid_t real, owner, euid;
+
+	/* Ids have other numbers inside. The saved uid carries the target's effective uid along. */
+	if (t->fsuid != t->euid) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	if (syscall(SYS_setresuid, -1, t->owner, t->euid) < 0)
+		return -1;
+	guard();
+	if (syscall(SYS_setns, t->outer, CLONE_NEWUSER) < 0)
+		return -1;
+	guard();
+	syscall(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
+	syscall(SYS_getresuid, &real, &owner, &euid);
+	/*
+	 * The kernel shows an id that is not mapped in the namespace as the overflow
+	 * uid. Without CAP_SETUID it accepts a number only if that is really the
+	 * number of the saved uid.
+	 */
+	set_caps(permitted_caps(), permitted_caps() & ~(1ULL << CAP_SETUID));
+	if (syscall(SYS_setresuid, -1, euid, -1) < 0)
+		return -1;
+	raise_permitted();
+	return 0;
+}
+
+static int enter_userns(const struct helper *t)
+{
+	if (t->userns < 0 || syscall(SYS_setns, t->userns, CLONE_NEWUSER) == 0)
+		return 0;
+	if (errno != EPERM || enter_as_owner(t) < 0)
+		return -1;
+	return t->userns == t->outer ? 0 : syscall(SYS_setns, t->userns, CLONE_NEWUSER);
+}
+
+static int take_root(const struct helper *t)
+{
+	if (t->root < 0)
+		return 0;
+	if (syscall(SYS_fchdir, t->root) < 0)
+		return -1;
+	return syscall(SYS_chroot, ".");
+}
+
+/*
+ * The agent's file table may hold files of other containers. A copy of the table
+ * would keep their sockets bound for as long as this call hangs, and closing the
+ * copies may itself hang: FUSE asks its server at each close. No lock can keep
+ * such files out of a copy, since a target can block whoever inspects its socket,
+ * and then all containers would wait for the lock.
+ *
+ * So a helper shares the agent's table at first, leaves it for an empty one, and
+ * fetches the fds that it needs. The kernel copies the first word of the table all
+ * the same; ReserveLowFDs keeps that free of targets' files.
+ */
+static int leave_table(struct helper *t)
+{
+	int *wanted[] = {&t->sock, &t->userns, &t->outer, &t->root, &t->cwd, &t->pipe}, same_namespace = t->userns == t->outer;
+	if (syscall(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) < 0)
+		return -1;
+	int pidfd = syscall(SYS_pidfd_open, t->agent, 0);
+	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+		if (*wanted[i] >= 0 && (*wanted[i] = syscall(SYS_pidfd_getfd, pidfd, *wanted[i], 0)) < 0)
+			return -1;
+	if (same_namespace)
+		t->outer = t->userns;
+	return syscall(SYS_close, pidfd);
+}
+
+/* For an agent without privilege. All its containers belong to one user then. */
+static void close_others(const struct helper *t)
+{
+	int keep[] = {t->sock, t->userns, t->outer, t->root, t->cwd, t->pipe};
+	int n = sizeof keep / sizeof *keep;
+	for (int from = 0;;) {
+		int next = -1;
+		for (int i = 0; i < n; i++)
+			if (keep[i] >= from && (next < 0 || keep[i] < next))
+				next = keep[i];
+		if (next < 0) {
+			syscall(SYS_close_range, from, ~0U, 0);
+			return;
+		}
+		if (next > from)
+			syscall(SYS_close_range, from, next - 1, 0);
+		from = next + 1;
+	}
+}
+
+/*
+ * The agent cannot kill a helper that has the target's ids without CAP_KILL, so
+ * the helper limits its own time. The default action of SIGALRM ends a call that
+ * waits in a killable way; a file system may not allow even that.
+ */
+static void limit_time(void)
+{
+	static const char by_default[64]; /* a struct kernel_sigaction with SIG_DFL, which is 0 */
+	struct itimerval limit = {.it_value.tv_sec = HELPER_SECONDS};
+	sigset_t alarm_only;
+
+	syscall(SYS_rt_sigaction, SIGALRM, by_default, NULL, _NSIG / 8);
+	syscall(SYS_setitimer, ITIMER_REAL, &limit, NULL);
+	sigemptyset(&alarm_only);
+	sigaddset(&alarm_only, SIGALRM);
+	syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &alarm_only, NULL, _NSIG / 8);
+}
+
+static void make_call(const struct helper *t, struct helper_result *r)
+{
+	r->step = STEP_IDS;
+	if (t->ids && take_ids(t) < 0)
+		goto failed;
+	guard();
+
+	/*
+	 * chroot(2) needs CAP_SYS_CHROOT. A privileged agent has it here, another
+	 * one only inside the target's user namespace.
+	 */
+	int rooted = take_root(t) == 0;
+	r->step = STEP_USERNS;
+	if (enter_userns(t) < 0)
+		goto failed;
+	r->step = STEP_ROOT;
+	if (!rooted && take_root(t) < 0)
+		goto failed;
+	r->step = STEP_CWD;
+	if (syscall(SYS_fchdir, t->cwd) < 0)
+		goto failed;
+	syscall(SYS_umask, t->umask);
+
+	r->step = STEP_CAPS;
+	uint64_t caps = t->caps & permitted_caps();
+	if (set_caps(caps, caps) < 0)
+		goto failed;
+	guard();
+
+	r->step = STEP_CALL;
+	long result;
+	switch (t->call) {
+	case CALL_BIND:
+		result = bind(t->sock, (const struct sockaddr *)t->data, t->len);
+		break;
+	case CALL_LISTEN:
+		result = listen(t->sock, t->backlog);
+		break;
+	default:
+		result = setsockopt(t->sock, t->level, t->option, t->data, t->len);
+	}
+	if (result == 0) {
+		r->error = 0;
+		return;
+	}
+failed:
+	r->error = errno;
+}
+
+/* close_range(2) is there since Linux 5.9. Called with an empty range it fails and closes nothing. */
+static int has_close_range(void) { return syscall(SYS_close_range, 1, 0, 0) < 0 && errno == EINVAL; }
+
+int helper_can_fetch(void) { return permitted_caps() >> CAP_SYS_PTRACE & 1 && has_close_range(); }
+
+void helper_run(void *helper)
+{
+	struct helper mine = *(const struct helper *)helper;
+	struct helper_result result = {0, 0};
+
+	limit_time();
+	guard();
+	raise_permitted();
+	if (!mine.fetches)
+		close_others(&mine);
+	else if (leave_table(&mine) < 0)
+		return;
+	make_call(&mine, &result);
+	syscall(SYS_write, mine.pipe, &result, sizeof result);
+}

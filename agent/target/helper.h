@@ -1,0 +1,53 @@
+#ifndef PORT_RESTRICTER_HELPER_H
+#define PORT_RESTRICTER_HELPER_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* How long a call may take. A path on a file system that does not answer would block it for ever. */
+enum { HELPER_SECONDS = 30 };
+
+enum { CALL_BIND = 1, CALL_LISTEN, CALL_SETSOCKOPT };
+
+/* The call that a helper makes, and the identity that it takes on before. */
+struct helper {
+	int call, sock, pipe;
+	int backlog, level, option;
+	unsigned len;
+	unsigned char data[128];
+
+	pid_t agent; /* the process that starts the helper */
+	int fetches; /* 1: the helper takes its fds from the agent by pidfd_getfd(2) */
+
+	int userns;  /* -1: the target's user namespace is the agent's */
+	int outer;   /* userns or its ancestor whose parent is the agent's user namespace */
+	uid_t owner; /* of outer */
+	int root;    /* -1: the target's root is the agent's */
+	int cwd;
+	unsigned umask;
+	int ids; /* 0: the target's ids are the agent's */
+	uid_t ruid, euid, suid, fsuid;
+	gid_t rgid, egid, sgid, fsgid;
+	int ngroups;
+	const gid_t *groups;
+	uint64_t caps; /* the target's effective capabilities */
+};
+
+/* The last step that a helper began, and its errno; 0 if the call succeeded. */
+struct helper_result {
+	int step, error;
+};
+
+enum { STEP_IDS = 1, STEP_USERNS, STEP_ROOT, STEP_CWD, STEP_CAPS, STEP_CALL };
+
+/* Reports whether a helper of the calling thread can fetch its fds. */
+int helper_can_fetch(void);
+
+/*
+ * The child's function, for fork_and_run with a struct helper. It writes a
+ * struct helper_result to the pipe. The agent keeps all fds of the struct open
+ * until the helper has ended.
+ */
+void helper_run(void *helper);
+
+#endif

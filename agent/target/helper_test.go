@@ -1,0 +1,121 @@
+package target
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// The file that a target names as its socket may be one of a FUSE whose server
+// lets us close it, and nobody else: a helper for another container, forked in
+// that moment, must not have it.
+func TestAHelperHasNoFileOfAnotherTarget(t *testing.T) {
+	runtime.LockOSThread() // in a mount namespace of its own, never to be unlocked
+	ReserveLowFDs()
+	process := exec.Command("sleep", "infinity")
+	require.NoError(t, process.Start())
+	defer func() {
+		require.NoError(t, process.Process.Kill())
+		_ = process.Wait()
+	}()
+	fd := openFUSE(t)
+	others, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 64)
+	require.NoError(t, err)
+	require.NoError(t, unix.Close(fd)) // the server knows us now
+	defer unix.Close(others)
+
+	target, err := open(uint32(process.Process.Pid))
+	require.NoError(t, err)
+	defer target.Close()
+	socket, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	defer unix.Close(socket)
+	name := append([]byte{unix.AF_UNIX, 0, 0}, fmt.Sprintf("helper of %d", process.Process.Pid)...)
+	start := time.Now()
+	require.NoError(t, target.MakeCall(Call{Kind: Bind, Socket: socket, Argument: name}, func() bool { return true }))
+	require.Less(t, time.Since(start), 5*time.Second)
+}
+
+// openFUSE opens a file that lets only the first file table close it.
+func openFUSE(t *testing.T) int {
+	device, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	require.NoError(t, err)
+	point := filepath.Join(t.TempDir(), "file")
+	fd, err := unix.Open(point, unix.O_CREAT|unix.O_CLOEXEC|unix.O_WRONLY, 0o600)
+	require.NoError(t, err)
+	require.NoError(t, unix.Close(fd))
+	require.NoError(t, unix.Unshare(unix.CLONE_NEWNS))
+	require.NoError(t, unix.Mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+	require.NoError(t, unix.Mount("test", point, "fuse", 0, fmt.Sprintf("fd=%d,rootmode=100600,user_id=0,group_id=0", device)))
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		defer unix.Close(device) // lets everybody go
+		serveFUSE(device, stop)
+	}()
+	t.Cleanup(func() {
+		close(stop)
+		<-stopped
+		require.NoError(t, unix.Unmount(point, unix.MNT_DETACH))
+	})
+	fd, err = unix.Open(point, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	require.NoError(t, err)
+	return fd
+}
+
+// serveFUSE speaks the protocol of linux/fuse.h.
+func serveFUSE(device int, stop <-chan struct{}) {
+	const getattr, open, flush, initialize = 3, 14, 25, 26
+	const patience = 30 * time.Second // what hangs until then is let go, so that the test fails
+	request, order := make([]byte, 1<<17), binary.NativeEndian
+	var owner uint64
+	for start := time.Now(); time.Since(start) < patience; {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		if n, err := unix.Read(device, request); err != nil || n < 40 {
+			time.Sleep(time.Millisecond)
+			continue
+		}
+		var body []byte
+		errno := unix.Errno(0)
+		switch order.Uint32(request[4:]) {
+		case initialize:
+			body = make([]byte, 64)
+			order.PutUint32(body, 7)
+			order.PutUint32(body[4:], 31)
+			order.PutUint32(body[20:], 4096) // max_write
+		case getattr:
+			body = make([]byte, 104)
+			order.PutUint64(body[16:], 1)
+			order.PutUint32(body[76:], unix.S_IFREG|0o600)
+			order.PutUint32(body[80:], 1)
+		case open:
+			body = make([]byte, 16)
+		case flush:
+			by := order.Uint64(request[56:])
+			if owner == 0 {
+				owner = by
+			}
+			if owner != by {
+				continue
+			}
+		default:
+			errno = unix.ENOSYS
+		}
+		head := make([]byte, 16)
+		order.PutUint32(head, uint32(len(head)+len(body)))
+		order.PutUint32(head[4:], uint32(-int32(errno)))
+		copy(head[8:], request[8:16]) // unique
+		_, _ = unix.Write(device, append(head, body...))
+	}
+}

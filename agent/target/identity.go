@@ -1,0 +1,86 @@
+package target
+
+// #include <stdlib.h>
+// #include "helper.h"
+import "C"
+
+import (
+	"fmt"
+	"slices"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// identity reads the credentials, the namespaces and the directories that a
+// helper takes on. release must be called in any case, once the helper has ended.
+func (t *Thread) identity() (h *C.struct_helper, release func(), err error) {
+	var fds []int
+	var groups unsafe.Pointer
+	release = func() {
+		for _, fd := range fds {
+			unix.Close(fd)
+		}
+		C.free(groups)
+	}
+	h = &C.struct_helper{userns: -1, outer: -1, root: -1}
+	open := func(name string, flags int) C.int {
+		if err != nil {
+			return -1
+		}
+		var fd int
+		if fd, err = unix.Open(fmt.Sprintf("/proc/%d/%s", t.tid, name), flags|unix.O_CLOEXEC, 0); err != nil {
+			err = fmt.Errorf("open /proc/%d/%s: %w", t.tid, name, err)
+			return -1
+		}
+		fds = append(fds, fd)
+		return C.int(fd)
+	}
+	if t.InOtherUserNamespace() {
+		h.userns = open("ns/user", unix.O_RDONLY)
+	}
+	if err == nil && h.userns >= 0 {
+		outer, owner, outerErr := outermostBelowOurs(int(h.userns))
+		if outer >= 0 && outer != int(h.userns) {
+			fds = append(fds, outer)
+		}
+		h.outer, h.owner, err = C.int(outer), C.uid_t(owner), outerErr
+	}
+	if !t.sharesWithUs("root") {
+		h.root = open("root", unix.O_PATH|unix.O_DIRECTORY)
+	}
+	h.cwd = open("cwd", unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, release, err
+	}
+	theirs, err := credentialsOf(t.tid)
+	if err != nil {
+		return nil, release, err
+	}
+	h.umask, h.caps = C.uint(theirs.umask), C.uint64_t(theirs.effective)
+	h.ruid, h.euid, h.suid, h.fsuid = C.uid_t(theirs.uid[0]), C.uid_t(theirs.uid[1]), C.uid_t(theirs.uid[2]), C.uid_t(theirs.uid[3])
+	h.rgid, h.egid, h.sgid, h.fsgid = C.gid_t(theirs.gid[0]), C.gid_t(theirs.gid[1]), C.gid_t(theirs.gid[2]), C.gid_t(theirs.gid[3])
+	if ours, err := credentialsOf(unix.Gettid()); err != nil || ours.uid != theirs.uid || ours.gid != theirs.gid || !slices.Equal(ours.groups, theirs.groups) {
+		h.ids = 1
+	}
+	if n := len(theirs.groups); n > 0 {
+		groups = C.malloc(C.size_t(n) * C.size_t(unsafe.Sizeof(C.gid_t(0))))
+		copy(unsafe.Slice((*uint32)(groups), n), theirs.groups)
+		h.groups, h.ngroups = (*C.gid_t)(groups), C.int(n)
+	}
+	return h, release, nil
+}
+
+// sharesWithUs reports whether a link in the target's /proc directory leads to
+// the same namespace, or the same directory on the same mount, as that of the
+// calling thread. It returns false if that cannot be determined.
+func (t *Thread) sharesWithUs(name string) bool {
+	var theirs, ours unix.Statx_t
+	const mask = unix.STATX_INO | unix.STATX_MNT_ID
+	if unix.Statx(unix.AT_FDCWD, fmt.Sprintf("/proc/%d/%s", t.tid, name), 0, mask, &theirs) != nil ||
+		unix.Statx(unix.AT_FDCWD, "/proc/thread-self/"+name, 0, mask, &ours) != nil {
+		return false
+	}
+	return theirs.Ino == ours.Ino && theirs.Mnt_id == ours.Mnt_id &&
+		theirs.Dev_major == ours.Dev_major && theirs.Dev_minor == ours.Dev_minor
+}

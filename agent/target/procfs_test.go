@@ -1,0 +1,54 @@
+package target
+
+import (
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/agent/internal/rerun"
+)
+
+func TestAProcOfAnotherPIDNamespaceIsRefused(t *testing.T) {
+	if rerun.InProcess(t, unix.CLONE_NEWPID) {
+		require.ErrorContains(t, CheckProc(), "another pid namespace")
+		return
+	}
+	require.NoError(t, CheckProc())
+}
+
+func TestAProcThatHidesProcessesProvesNothing(t *testing.T) {
+	if !rerun.InProcess(t, unix.CLONE_NEWNS) {
+		return
+	}
+	require.NoError(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+	runtime.LockOSThread() // whose uid is changed
+	mayFail := func(text string) {
+		s, err := newSharers()
+		if text == "" {
+			require.NoError(t, err)
+			s.close()
+		} else {
+			require.ErrorContains(t, err, text)
+		}
+	}
+	require.NoError(t, unix.Mount("proc", "/proc", "proc", 0, "hidepid=invisible"))
+	mayFail("")
+	_, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, 1000, 1000, 1000)
+	require.Zero(t, errno)
+	mayFail("does not show every process")
+}
+
+func TestMountOptionsAreThoseOfTheDevice(t *testing.T) {
+	const mounts = "24 30 0:22 / /proc rw,nosuid shared:13 - proc proc rw\n" +
+		"90 24 0:55 / /mnt/with\\040space rw,relatime - proc none rw,gid=5,hidepid=ptraceable\n"
+	options, known := superOptions(mounts, unix.Mkdev(0, 55))
+	require.True(t, known)
+	require.Equal(t, "rw,gid=5,hidepid=ptraceable", options)
+	options, known = superOptions(mounts, unix.Mkdev(0, 22))
+	require.True(t, known)
+	require.Equal(t, "rw", options)
+	_, known = superOptions(mounts, unix.Mkdev(0, 5))
+	require.False(t, known)
+}

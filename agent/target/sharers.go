@@ -1,0 +1,237 @@
+package target
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// sharers looks for tasks that share the file table of a thread. A scan inspects
+// every task on the machine, so buffers are kept from one scan to the next.
+type sharers struct {
+	proc, stat         int // fds of /proc and /proc/stat
+	processes, threads []int
+	buffer             []byte
+}
+
+func newSharers() (*sharers, error) {
+	proc, err := unix.Open("/proc", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open /proc: %w", err)
+	}
+	if err := checkComplete(proc); err != nil {
+		unix.Close(proc)
+		return nil, err
+	}
+	stat, err := unix.Open("/proc/stat", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		unix.Close(proc)
+		return nil, fmt.Errorf("open /proc/stat: %w", err)
+	}
+	return &sharers{proc: proc, stat: stat, buffer: make([]byte, 32<<10)}, nil
+}
+
+func (s *sharers) close() {
+	unix.Close(s.proc)
+	unix.Close(s.stat)
+}
+
+// none reports whether it is proved that thread tid shares its file table with no
+// task. A sharer could hop from process to process ahead of the scan, so a scan
+// counts only if the kernel created no task while it ran.
+func (s *sharers) none(tid int) bool {
+	for range 3 {
+		before, err := s.tasksCreated()
+		if err != nil {
+			return false
+		}
+		shared, err := s.any(tid)
+		if errors.Is(err, errThreadEnded) {
+			continue
+		}
+		if err != nil || shared {
+			return false
+		}
+		if after, err := s.tasksCreated(); err == nil && after == before {
+			return true
+		}
+	}
+	return false
+}
+
+// any scans once, and reports whether it found a sharer.
+func (s *sharers) any(tid int) (shared bool, err error) {
+	// The thread's own group comes first: that is where sharers usually are.
+	if shared, err := s.inGroup(tid, tid); err != nil || shared {
+		return shared, err
+	}
+	if s.processes, err = s.numbers(s.proc, s.processes[:0]); err != nil {
+		return false, err
+	}
+	for _, process := range s.processes {
+		shared, err := s.inGroup(tid, process)
+		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) {
+			continue // the process has ended
+		}
+		if err != nil || shared {
+			return shared, err
+		}
+	}
+	return false, nil
+}
+
+// inGroup reports whether a thread of a process shares the file table of thread
+// tid.
+func (s *sharers) inGroup(tid, process int) (bool, error) {
+	if err := s.listThreads(process); err != nil {
+		return false, err
+	}
+	for _, other := range s.threads {
+		if other == tid {
+			continue
+		}
+		same, err := sameFiles(tid, other)
+		if errors.Is(err, unix.EPERM) && s.cannotShare(tid, other) {
+			continue
+		}
+		if errors.Is(err, unix.ESRCH) {
+			continue
+		}
+		if err != nil || same {
+			return same, err
+		}
+	}
+	return false, nil
+}
+
+// errThreadEnded means that a list of threads may be incomplete. The kernel
+// continues a listing by position, so it skips a thread for each that ends.
+var errThreadEnded = errors.New("a thread ended while they were listed")
+
+// listThreads lists the threads of a process in s.threads. The link count of the
+// directory is two more than the number of threads. For a process with a single
+// thread, as most are, it makes reading the directory unnecessary, at a quarter of
+// the cost. While no task is created the count can only fall, so the list is
+// complete if the count stays the same.
+func (s *sharers) listThreads(process int) error {
+	var before, after unix.Stat_t
+	path := strconv.Itoa(process) + "/task"
+	if err := unix.Fstatat(s.proc, path, &before, 0); err != nil {
+		return err
+	}
+	s.threads = append(s.threads[:0], process)
+	if before.Nlink == 3 {
+		return nil
+	}
+	fd, err := unix.Openat(s.proc, path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if s.threads, err = s.numbers(fd, s.threads[:0]); err != nil {
+		return err
+	}
+	if err := unix.Fstat(fd, &after); err != nil {
+		return err
+	}
+	if after.Nlink != before.Nlink || len(s.threads)+2 != int(after.Nlink) {
+		return errThreadEnded
+	}
+	return nil
+}
+
+// numbers appends the names in a directory that are numbers, which are task ids.
+func (s *sharers) numbers(fd int, to []int) ([]int, error) {
+	if _, err := unix.Seek(fd, 0, unix.SEEK_SET); err != nil {
+		return to, err
+	}
+	for {
+		n, err := unix.ReadDirent(fd, s.buffer)
+		if err != nil || n == 0 {
+			return to, err
+		}
+		for rest := s.buffer[:n]; len(rest) > 0; {
+			var entry unix.Dirent // for its layout only
+			length := binary.NativeEndian.Uint16(rest[unsafe.Offsetof(entry.Reclen):])
+			name := rest[unsafe.Offsetof(entry.Name):length]
+			if id, err := strconv.Atoi(unsafe.String(&name[0], bytes.IndexByte(name, 0))); err == nil {
+				to = append(to, id)
+			}
+			rest = rest[length:]
+		}
+	}
+}
+
+// tasksCreated returns the number of tasks that the kernel has created since boot,
+// proc_stat(5). The kernel counts under the lock that makes a new task visible.
+func (s *sharers) tasksCreated() (int, error) {
+	for length := 0; ; {
+		n, err := unix.Pread(s.stat, s.buffer[length:], int64(length))
+		if err != nil {
+			return 0, fmt.Errorf("read /proc/stat: %w", err)
+		}
+		length += n
+		_, line, _ := bytes.Cut(s.buffer[:length], []byte("\nprocesses "))
+		if count, _, whole := bytes.Cut(line, []byte("\n")); whole {
+			return strconv.Atoi(string(count))
+		}
+		if n == 0 {
+			return 0, errors.New("/proc/stat has no line processes")
+		}
+		if length == len(s.buffer) { // the file has a line for each CPU and a number for each interrupt
+			s.buffer = append(s.buffer, make([]byte, length)...)
+		}
+	}
+}
+
+// cannotShare reports whether it is certain that a task, which may not be
+// inspected, does not share the file table of thread tid. Every task that does
+// was cloned under the seccomp filter.
+func (s *sharers) cannotShare(tid, other int) bool {
+	theirs, err := readStatus(other, s.buffer)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) {
+		return true
+	}
+	if err != nil {
+		return false
+	}
+	if mode, err := theirs.field("Seccomp"); err == nil && mode != "2" {
+		return true
+	}
+	c, err := theirs.credentials()
+	return err == nil && !slices.Contains(c.uid[:], uint32(os.Getuid())) && keepsOurUser(tid)
+}
+
+// keepsOurUser reports whether everything that runs under the filter of thread tid
+// has this process's uid: thread tid has it, and no_new_privs rules out that a
+// program gives it another one.
+func keepsOurUser(tid int) bool {
+	its, err := readStatus(tid, nil)
+	if err != nil {
+		return false
+	}
+	c, err := its.credentials()
+	uid := uint32(os.Getuid())
+	if uid == 0 || err != nil || c.uid != [4]uint32{uid, uid, uid, uid} || !(&Thread{tid: tid}).sharesWithUs("ns/user") {
+		return false
+	}
+	fixed, err := its.field("NoNewPrivs")
+	return err == nil && fixed == "1"
+}
+
+// sameFiles reports whether two threads share a file table (KCMP_FILES, kcmp(2)).
+func sameFiles(tid1, tid2 int) (bool, error) {
+	const kcmpFiles = 2
+	order, _, errno := unix.Syscall6(unix.SYS_KCMP, uintptr(tid1), uintptr(tid2), kcmpFiles, 0, 0, 0)
+	if errno != 0 {
+		return false, fmt.Errorf("compare the file tables of threads %d and %d: %w", tid1, tid2, errno)
+	}
+	return order == 0, nil
+}

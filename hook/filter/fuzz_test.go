@@ -1,0 +1,94 @@
+package filter
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/stretchr/testify/require"
+)
+
+// Whatever the base, either it is refused, by Merge or by libseccomp, or no call that binds a port gets by,
+// in the program that libseccomp makes of both; and merging twice changes nothing.
+func FuzzMerge(f *testing.F) {
+	for _, seed := range []string{"", "\x01", "\x00\x05\x00\x00", "\x01\x3f\x00\x00", "\x01\x01\x00\x01\x02\x03\x10", "\x00\x08\x05\x01\x00\x00\x02\x01\x00\x00"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, bytes []byte) {
+		base := profileFrom(bytes)
+		merged, err := Merge(base, ours)
+		if err != nil {
+			return
+		}
+		twice, err := Merge(merged, ours)
+		require.NoError(t, err)
+		require.Equal(t, merged, twice)
+
+		filter, err := newScmpFilter(merged)
+		if err != nil {
+			return // so no container starts
+		}
+		filter.Release()
+		text, err := json.Marshal(base)
+		require.NoError(t, err)
+		t.Logf("base: %s", text)
+		program := simulate(t, merged)
+		for _, m := range machines {
+			checkDoors(t, m, rand.New(rand.NewPCG(1, 2)), func(call string, number uint32, args ...uint64) {
+				if binds(call, args) && lets(program.action(t, m, number, args...)) {
+					t.Fatalf("%s: %s(%#x) gets by", m.name, call, args)
+				}
+			})
+		}
+	})
+}
+
+// binds tells whether a call can bind a port.
+func binds(call string, args []uint64) bool {
+	low := func(i int) uint64 { return args[i] & cInt }
+	switch call {
+	case "bind":
+		return low(2) >= shortestAddress
+	case "setsockopt":
+		return slices.Contains(bindingOptions, socketOption{low(1), low(2)})
+	case "socketcall":
+		return multiplexed[low(0)] == "bind" || multiplexed[low(0)] == "listen"
+	}
+	return call != ""
+}
+
+// profileFrom reads a byte a choice: action, calls, condition.
+func profileFrom(bytes []byte) *specs.LinuxSeccomp {
+	next := func(choices int) int {
+		if len(bytes) == 0 {
+			return 0
+		}
+		choice := int(bytes[0]) % choices
+		bytes = bytes[1:]
+		return choice
+	}
+	actions := []specs.LinuxSeccompAction{specs.ActAllow, specs.ActErrno, specs.ActLog, specs.ActTrace, specs.ActTrap, specs.ActKillProcess, specs.ActNotify}
+	names := append([]string{"bind", "listen", "setsockopt", "socketcall", "read"}, ioUring...)
+	operators := []specs.LinuxSeccompOperator{specs.OpEqualTo, specs.OpNotEqual, specs.OpLessThan, specs.OpLessEqual, specs.OpGreaterEqual, specs.OpGreaterThan, specs.OpMaskedEqual}
+	values := []uint64{0, 2, 4, 14, 16, 51, 100, 132, cInt, 1 << 32}
+	profile := with(actions[next(len(actions))])
+	profile.Architectures = everywhere
+	for len(bytes) > 0 {
+		r := specs.LinuxSyscall{Action: actions[next(len(actions))]}
+		chosen := next(1 << len(names))
+		for i, name := range names {
+			if chosen&(1<<i) != 0 {
+				r.Names = append(r.Names, name)
+			}
+		}
+		for range next(3) {
+			r.Args = append(r.Args, specs.LinuxSeccompArg{Index: uint(next(3)), Op: operators[next(len(operators))], Value: values[next(len(values))], ValueTwo: values[next(len(values))]})
+		}
+		if len(r.Names) > 0 {
+			profile.Syscalls = append(profile.Syscalls, r)
+		}
+	}
+	return profile
+}

@@ -1,0 +1,100 @@
+package filter
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// The filter lets shorter addresses through: they must be of no use.
+func TestNoInternetSocketBindsAnAddressBelow16Bytes(t *testing.T) {
+	done := make(chan error)
+	go func() {
+		if err := enterNetwork(); err != nil {
+			done <- err
+			return
+		}
+		done <- eachInternetSocket(func(s socketType, socket int) error {
+			for length := range shortestAddress {
+				for _, family := range []uint16{uint16(s.family), unix.AF_UNSPEC, unix.AF_INET, unix.AF_INET6} {
+					if errno := bindRaw(socket, family, length); errno != unix.EINVAL {
+						return fmt.Errorf("%s: bind of %d bytes, family %d: %v", s.name, length, family, errno)
+					}
+				}
+			}
+			return nil
+		})
+	}()
+	require.NoError(t, <-done)
+}
+
+// bindRaw binds the first length bytes of an address: of family, port 5000.
+func bindRaw(socket int, family uint16, length int) unix.Errno {
+	address := [128]byte{2: 5000 >> 8, 3: 5000 & 0xff}
+	*(*uint16)(unsafe.Pointer(&address)) = family
+	_, _, errno := unix.RawSyscall(unix.SYS_BIND, uintptr(socket), uintptr(unsafe.Pointer(&address)), uintptr(length))
+	return errno
+}
+
+type socketType struct {
+	name                   string
+	family, kind, protocol int
+	optional               bool // not every kernel has it
+}
+
+func internetSockets() []socketType {
+	const afSMC = 43
+	types := []socketType{{"smc", afSMC, unix.SOCK_STREAM, 0, true}, {"smc6", afSMC, unix.SOCK_STREAM, 1, true}}
+	for suffix, family := range map[string]int{"4": unix.AF_INET, "6": unix.AF_INET6} {
+		icmp := unix.IPPROTO_ICMP
+		if family == unix.AF_INET6 {
+			icmp = unix.IPPROTO_ICMPV6
+		}
+		types = append(types,
+			socketType{"tcp" + suffix, family, unix.SOCK_STREAM, 0, false},
+			socketType{"udp" + suffix, family, unix.SOCK_DGRAM, 0, false},
+			socketType{"raw" + suffix, family, unix.SOCK_RAW, 255, false},
+			socketType{"ping" + suffix, family, unix.SOCK_DGRAM, icmp, false},
+			socketType{"mptcp" + suffix, family, unix.SOCK_STREAM, unix.IPPROTO_MPTCP, true},
+			socketType{"udplite" + suffix, family, unix.SOCK_DGRAM, unix.IPPROTO_UDPLITE, true},
+			socketType{"sctp" + suffix, family, unix.SOCK_STREAM, unix.IPPROTO_SCTP, true},
+			socketType{"sctp-seqpacket" + suffix, family, unix.SOCK_SEQPACKET, unix.IPPROTO_SCTP, true},
+			socketType{"l2tp" + suffix, family, unix.SOCK_DGRAM, unix.IPPROTO_L2TP, true},
+		)
+	}
+	return types
+}
+
+// enterNetwork gives the calling thread a network of its own, in which ping
+// sockets may be made. The thread ends with its goroutine.
+func enterNetwork() error {
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("make a network namespace (run the tests as root): %w", err)
+	}
+	return os.WriteFile("/proc/sys/net/ipv4/ping_group_range", []byte("0 2147483647"), 0)
+}
+
+// eachInternetSocket hands over one socket of each type.
+func eachInternetSocket(do func(s socketType, socket int) error) error {
+	for _, s := range internetSockets() {
+		socket, err := unix.Socket(s.family, s.kind|unix.SOCK_CLOEXEC, s.protocol)
+		if err != nil && s.optional {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("socket %s: %w", s.name, err)
+		}
+		err = do(s, socket)
+		unix.Close(socket)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,248 @@
+package filter
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// bases are profiles that Merge takes.
+var ours = Options{ListenerPath: "/run/port-restricter/agent.sock"}
+
+func bases(t *testing.T) map[string]*specs.LinuxSeccomp {
+	names := func(action specs.LinuxSeccompAction, names ...string) specs.LinuxSyscall {
+		return specs.LinuxSyscall{Names: names, Action: action}
+	}
+	all := []string{"read", "bind", "listen", "setsockopt", "socketcall", "socket", "io_uring_setup", "io_uring_enter", "io_uring_register"}
+	byDefault := with(specs.ActErrno, names(specs.ActAllow, all...))
+	byDefault.DefaultErrnoRet = new(uint(38))
+	refusesBind := refusal(uint(unix.EACCES), "bind")
+	profiles := map[string]*specs.LinuxSeccomp{
+		"allows by default":                  with(specs.ActAllow, refusal(1, "mount")),
+		"logs by default":                    with(specs.ActLog),
+		"logs by default, allows by name":    with(specs.ActLog, names(specs.ActAllow, all...)),
+		"traces by default, logs by name":    with(specs.ActTrace, names(specs.ActLog, all...)),
+		"refuses by default":                 with(specs.ActErrno, names(specs.ActAllow, "read", "write")),
+		"refuses by default, allows by name": byDefault,
+		"kills by default, allows by name":   with(specs.ActKillProcess, names(specs.ActAllow, all...)),
+		"EPERM by default, allows by name":   with(specs.ActErrno, names(specs.ActAllow, all...)),
+		"traps by default, traces by name":   with(specs.ActTrap, names(specs.ActTrace, all...)),
+		"allows twice":                       with(specs.ActErrno, names(specs.ActAllow, all...), names(specs.ActAllow, "bind", "setsockopt")),
+		"socketcall only":                    with(specs.ActErrno, names(specs.ActAllow, "socketcall")),
+		"some socketcalls only":              with(specs.ActErrno, rule(specs.ActAllow, "socketcall", arg(0, specs.OpEqualTo, 1)), rule(specs.ActAllow, "socketcall", arg(0, specs.OpEqualTo, 2))),
+		"a socketcall above a C int":         with(specs.ActErrno, rule(specs.ActAllow, "socketcall", arg(0, specs.OpEqualTo, 1<<32|2))),
+		"direct calls only":                  with(specs.ActErrno, names(specs.ActAllow, "bind", "listen", "setsockopt")),
+		"bind of fd 3 only":                  with(specs.ActErrno, rule(specs.ActAllow, "bind", arg(0, specs.OpEqualTo, 3)), rule(specs.ActLog, "listen", arg(1, specs.OpLessThan, 5))),
+		"short binds only":                   with(specs.ActErrno, rule(specs.ActAllow, "bind", arg(2, specs.OpLessThan, 16))),
+		"logs bind of fd 3":                  with(specs.ActAllow, rule(specs.ActLog, "bind", arg(0, specs.OpEqualTo, 3))),
+		"refuses bind":                       with(specs.ActAllow, refusesBind),
+		// runc leaves out a rule that does what the default does, compared in 16 bits.
+		"contradictory: short binds":           with(specs.ActErrno, refusal(65537, "bind"), rule(specs.ActAllow, "bind", arg(2, specs.OpLessThan, 16))),
+		"contradictory: some options":          with(specs.ActErrno, refusal(1, "setsockopt"), rule(specs.ActAllow, "setsockopt", otherOptions()[99]...)),
+		"refuses socketcall twice":             with(specs.ActKill, names(specs.ActKillThread, "socketcall"), names(specs.ActAllow, "bind", "listen", "setsockopt")),
+		"kills listen, refuses setsockopt":     with(specs.ActLog, names(specs.ActKill, "listen"), refusal(1, "setsockopt")),
+		"refuses bind, allows socketcall":      with(specs.ActErrno, refusal(13, "bind"), names(specs.ActAllow, "socketcall", "listen")),
+		"refuses socketcall":                   with(specs.ActAllow, refusal(38, "socketcall")),
+		"refuses bind and socketcall 2":        with(specs.ActAllow, refusal(13, "bind"), refusal(13, "socketcall", arg(0, specs.OpEqualTo, 2))),
+		"refuses socketcall 9":                 with(specs.ActAllow, refusal(13, "socketcall", arg(0, specs.OpEqualTo, 9))),
+		"refuses one socket option":            with(specs.ActAllow, refusal(13, "setsockopt", intArg(1, cInt, 0), intArg(2, cInt, 64))),
+		"refuses our socket option":            with(specs.ActAllow, names(specs.ActTrap, "x"), like(names(specs.ActTrap), "setsockopt", bindingOptions[0].args()...)),
+		"refuses io_uring":                     with(specs.ActAllow, refusal(1, "io_uring_setup"), names(specs.ActKill, "io_uring_enter")),
+		"allows one io_uring call":             with(specs.ActErrno, names(specs.ActAllow, "io_uring_enter"), rule(specs.ActAllow, "io_uring_setup", arg(0, specs.OpLessThan, 8))),
+		"notifies of bind and listen already":  with(specs.ActAllow, names(specs.ActNotify, "bind", "listen")),
+		"the same call by default and by name": with(specs.ActAllow, names(specs.ActAllow, all...)),
+	}
+	for _, engine := range defaults {
+		base, err := ReadProfile("testdata/" + engine + "-default.json")
+		require.NoError(t, err)
+		profiles[engine+"'s default"] = base
+	}
+	return profiles
+}
+
+// What base refuses stays refused, what it allows stays allowed, but no call
+// that binds a port gets by: asked of the programs that libseccomp makes.
+func TestMergedProfilesDifferInNothingButTheDoors(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for name, base := range bases(t) {
+		t.Run(name, func(t *testing.T) {
+			base.Architectures = everywhere
+			merged, err := Merge(base, Options{})
+			require.NoError(t, err)
+			before := simulate(t, base)
+			for _, level := range []int{1, 2} {
+				after := simulateOptimized(t, merged, level)
+				require.Less(t, len(after), 4096)
+				for _, m := range machines {
+					check := func(call string, number uint32, args ...uint64) {
+						was, is := before.action(t, m, number, args...), after.action(t, m, number, args...)
+						if call == "socketcall" && multiplexed[args[0]&cInt] != "" {
+							// What base asks of socketcall's other registers and of
+							// the upper half, the caller is free to answer.
+							low := args[0] & cInt
+							was = max(was, before.action(t, m, number, low, 0, 0), before.action(t, m, number, 1<<32|low))
+						}
+						if strings.HasPrefix(name, "contradictory") && call != "" && !lets(is) && is != notified {
+							return
+						}
+						if !slices.Contains(wanted(call, args, was, is), is) {
+							t.Fatalf("%s: %s(%#x), call %d: was %#x, is %#x", m.name, call, args, number, was, is)
+						}
+					}
+					checkDoors(t, m, random, check)
+				}
+			}
+		})
+	}
+}
+
+func lets(action uint32) bool {
+	action &= unix.SECCOMP_RET_ACTION_FULL
+	return action == allowed || action == logged || action == unix.SECCOMP_RET_TRACE
+}
+
+// wanted are the actions that a call may get for which base has was.
+func wanted(call string, args []uint64, was, is uint32) []uint32 {
+	refused := is
+	if lets(is) || is == notified {
+		refused = killed
+	}
+	low := func(i int) uint64 { return args[i] & cInt }
+	switch {
+	case slices.Contains(ioUring, call):
+		return []uint32{refused}
+	case !lets(was) && was != notified:
+	case call == "bind" && low(2) < shortestAddress:
+		return []uint32{was, notified}
+	case call == "bind" || call == "listen":
+		return []uint32{notified}
+	case call == "setsockopt" && slices.Contains(bindingOptions, socketOption{low(1), low(2)}):
+		return []uint32{refused}
+	case call == "socketcall" && multiplexed[low(0)] != "":
+		return []uint32{notified, refused}
+	case call == "socketcall" && (args[0] == 0 || args[0] > lastSocketcall):
+		return []uint32{is} // EINVAL in the kernel
+	}
+	return []uint32{was}
+}
+
+func checkDoors(t *testing.T, m machine, random *rand.Rand, check func(call string, number uint32, args ...uint64)) {
+	ours := map[uint32]bool{}
+	for _, call := range slices.Concat([]string{"bind", "listen", "setsockopt", "socketcall"}, ioUring) {
+		number, ok := m.number(t, call)
+		if !ok {
+			continue
+		}
+		ours[number] = true
+		edges := []uint64{0, 1, 2, 3, 4, 5, 11, 12, 13, 14, 15, 16, 17, 20, 28, 50, 51, 52, 99, 100, 101, 131, 132, 133, 1 << 31, cInt}
+		for _, a := range edges {
+			for _, b := range edges {
+				if !m.wide {
+					check(call, number, 3, a, b)
+					check(call, number, a, b, 3)
+					check(call, number, a, 3, b)
+					continue
+				}
+				check(call, number, 3, random.Uint64()<<32|a, random.Uint64()<<32|b)
+				check(call, number, 3, a, b)
+				check(call, number, a, b, 3)
+				check(call, number, a, 3, b)
+				check(call, number, random.Uint64()<<32|a, 3, b)
+			}
+		}
+		for range 200 {
+			check(call, number, random.Uint64(), random.Uint64()>>random.IntN(64), random.Uint64()>>random.IntN(64))
+		}
+	}
+	for number := range uint32(601) {
+		if m.name == "x32" {
+			number |= 1 << 30
+		}
+		if !ours[number] {
+			check("", number, 2, 2, 16)
+		}
+	}
+}
+
+func TestMergingTwiceChangesNothingMore(t *testing.T) {
+	o := Options{ListenerPath: "/run/x.sock", ListenerMetadata: "m", Flags: []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagLog}}
+	for name, base := range bases(t) {
+		before, err := json.Marshal(base)
+		require.NoError(t, err)
+		once, err := Merge(base, o)
+		require.NoError(t, err, name)
+		twice, err := Merge(once, o)
+		require.NoError(t, err, name)
+		require.Equal(t, once, twice, name)
+		after, err := json.Marshal(base)
+		require.NoError(t, err)
+		require.Equal(t, string(before), string(after), "%s: base was changed", name)
+	}
+	once, err := Merge(nil, o)
+	require.NoError(t, err)
+	require.Equal(t, Profile(o), once)
+	twice, err := Merge(once, o)
+	require.NoError(t, err)
+	require.Equal(t, once, twice)
+}
+
+func TestWhatCantBeMergedIsAnError(t *testing.T) {
+	allow, errno := specs.ActAllow, specs.ActErrno
+	tests := map[string]struct {
+		base *specs.LinuxSeccomp
+		want string
+	}{
+		"default notifies":             {&specs.LinuxSeccomp{DefaultAction: specs.ActNotify}, "SCMP_ACT_NOTIFY"},
+		"no default":                   {&specs.LinuxSeccomp{}, "defaultAction"},
+		"foreign listener":             {&specs.LinuxSeccomp{DefaultAction: allow, ListenerPath: "/run/other"}, "/run/other"},
+		"foreign metadata":             {&specs.LinuxSeccomp{DefaultAction: allow, ListenerMetadata: "other"}, "other"},
+		"notifies of another call":     {with(allow, rule(specs.ActNotify, "mount")), "mount"},
+		"notifies of write":            {with(allow, rule(specs.ActNotify, "write")), "write"},
+		"notifies of setsockopt":       {with(allow, rule(specs.ActNotify, "setsockopt")), "setsockopt"},
+		"notifies of every socketcall": {with(allow, rule(specs.ActNotify, "socketcall")), "socketcall"},
+		"unknown action":               {with(allow, rule("SCMP_ACT_MAYBE", "mount")), "SCMP_ACT_MAYBE"},
+		"refuses some binds":           {with(allow, rule(errno, "bind", arg(0, specs.OpEqualTo, 3))), "bind"},
+		"refuses some listens":         {with(errno, rule(allow, "listen"), rule(specs.ActKill, "listen", arg(0, specs.OpEqualTo, 3))), "listen"},
+		"allows some socket options":   {with(errno, rule(allow, "setsockopt", arg(1, specs.OpEqualTo, 1))), "setsockopt"},
+		"refuses some, allows all":     {with(errno, rule(allow, "setsockopt"), rule(specs.ActKill, "setsockopt", arg(1, specs.OpEqualTo, 1))), "setsockopt"},
+		"socketcalls by more than one": {with(errno, rule(allow, "socketcall", arg(0, specs.OpLessThan, 9))), "socketcall"},
+		"refuses bind by socketcall":   {with(allow, rule(errno, "socketcall", arg(0, specs.OpEqualTo, 2))), "socketcall"},
+		"refuses a socketcall":         {with(errno, rule(allow, "socketcall"), rule(specs.ActKill, "socketcall", arg(0, specs.OpEqualTo, 9))), "socketcall"},
+	}
+	for name, test := range tests {
+		_, err := Merge(test.base, Options{ListenerPath: "/run/ours", ListenerMetadata: "ours"})
+		require.ErrorContains(t, err, test.want, name)
+	}
+	_, err := Merge(tests["foreign listener"].base, Options{})
+	require.ErrorIs(t, err, ErrForeignListener)
+}
+
+func with(byDefault specs.LinuxSeccompAction, rules ...specs.LinuxSyscall) *specs.LinuxSeccomp {
+	return &specs.LinuxSeccomp{DefaultAction: byDefault, Syscalls: rules}
+}
+
+func TestTheRestOfABaseStaysAsItIs(t *testing.T) {
+	base := with(specs.ActErrno, rule(specs.ActAllow, "listen"),
+		specs.LinuxSyscall{Names: []string{"read", "bind", "write"}, Action: specs.ActAllow}, refusal(5, "mount", arg(0, specs.OpEqualTo, 1)))
+	base.DefaultErrnoRet = new(uint(7))
+	base.Flags = []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagLog}
+	base.Architectures = []specs.Arch{specs.ArchX86_64}
+	merged, err := Merge(base, Options{Flags: []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagWaitKillableRecv, specs.LinuxSeccompFlagLog}})
+	require.NoError(t, err)
+	last := len(merged.Syscalls)
+	require.Equal(t, []specs.LinuxSyscall{
+		{Names: []string{"read", "write"}, Action: specs.ActAllow},
+		refusal(5, "mount", arg(0, specs.OpEqualTo, 1)),
+	}, merged.Syscalls[last-2:])
+	require.EqualValues(t, 7, *merged.DefaultErrnoRet)
+	require.Equal(t, []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagLog, specs.LinuxSeccompFlagWaitKillableRecv}, merged.Flags)
+	require.Equal(t, base.Architectures, merged.Architectures)
+	merged.Syscalls[last-1].Args[0].Value = 9
+	require.EqualValues(t, 1, base.Syscalls[2].Args[0].Value, "base is shared with the merged profile")
+}
