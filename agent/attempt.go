@@ -62,14 +62,17 @@ func (a *attempt) recordRefusal(err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, answered := targetErrno(err); answered || errors.Is(err, errNative) || errors.Is(err, target.ErrWithdrawn) {
+	if _, answered := targetErrno(err); answered ||
+		errors.Is(err, errNative) || errors.Is(err, target.ErrWithdrawn) {
 		return err
 	}
 	if a.record.decision != "deny" {
 		a.record.decision, a.record.reason = "deny", config.NewReason(err.Error())
 	}
 	if a.record.operation == "" {
-		a.record.operation = map[target.Kind]config.Operation{target.Bind: config.Bind, target.Listen: config.Listen, target.Setsockopt: "setsockopt"}[a.call.kind]
+		a.record.operation = map[target.Kind]config.Operation{
+			target.Bind: config.Bind, target.Listen: config.Listen, target.Setsockopt: "setsockopt",
+		}[a.call.kind]
 	}
 	return err
 }
@@ -131,8 +134,12 @@ func (a *attempt) release() {
 }
 
 // decide asks the policy.
-func (a *attempt) decide(operation config.Operation, transport config.Protocol, at netip.AddrPort) config.Decision {
-	return a.session.policy.Decide(config.Request{Operation: operation, Protocol: transport, Addr: at.Addr(), Port: at.Port()})
+func (a *attempt) decide(
+	operation config.Operation, transport config.Protocol, at netip.AddrPort,
+) config.Decision {
+	return a.session.policy.Decide(config.Request{
+		Operation: operation, Protocol: transport, Addr: at.Addr(), Port: at.Port(),
+	})
 }
 
 // concernsPort reports whether the decision is about a port of the socket. A raw
@@ -144,7 +151,9 @@ func (a *attempt) concernsPort(d config.Decision) bool {
 
 // recordDecision records the decision for the log. It returns errDenied for one
 // that denies.
-func (a *attempt) recordDecision(operation config.Operation, transport config.Protocol, at netip.AddrPort, d config.Decision) error {
+func (a *attempt) recordDecision(
+	operation config.Operation, transport config.Protocol, at netip.AddrPort, d config.Decision,
+) error {
 	decision, err := "allow", error(nil)
 	switch {
 	case d.Verdict == config.Deny:
@@ -154,7 +163,9 @@ func (a *attempt) recordDecision(operation config.Operation, transport config.Pr
 	case d.Verdict == config.Rewrite:
 		decision = "rewrite"
 	}
-	a.record = record{operation: operation, protocol: transport, at: at, decision: decision, reason: d.Reason}
+	a.record = record{
+		operation: operation, protocol: transport, at: at, decision: decision, reason: d.Reason,
+	}
 	return err
 }
 

@@ -53,7 +53,8 @@ func (a *audit) write(tid uint32, r *record) {
 	}
 	fields := logrus.Fields{"pid": tid, "operation": r.operation, "decision": r.decision}
 	if r.at.IsValid() {
-		fields["address"], fields["port"], fields["protocol"] = r.at.Addr().String(), r.at.Port(), r.protocol
+		fields["address"], fields["port"] = r.at.Addr().String(), r.at.Port()
+		fields["protocol"] = r.protocol
 	}
 	if r.reason != (config.Reason{}) {
 		fields["reason"] = r.reason.String()

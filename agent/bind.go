@@ -57,8 +57,8 @@ func (a *attempt) bind(transport config.Protocol) error {
 
 // settle records the result of a bind that was made. If the bind failed only
 // because an earlier attempt had made it already, the result is success: the
-// kernel says EINVAL of a socket that is bound, or EADDRINUSE of a path whose file
-// is there.
+// kernel returns EINVAL for a socket that is bound already, and EADDRINUSE for a
+// path whose file exists.
 func (a *attempt) settle(err error) error {
 	a.record.errno = err
 	if a.call.kind != target.Bind {
@@ -73,8 +73,8 @@ func (a *attempt) settle(err error) error {
 	return err
 }
 
-// claimOrphan reports whether this very bind was made before, for a caller that a
-// signal had called away from the answer. The orphan is used up: its result is the
+// claimOrphan reports whether the same bind was made before, for a caller that a
+// signal had called away from the answer. It removes the orphan, whose result is the
 // answer of this attempt.
 func (a *attempt) claimOrphan() bool {
 	if a.call.kind != target.Bind || a.session.orphans.none() {
@@ -89,7 +89,8 @@ func (a *attempt) claimOrphan() bool {
 }
 
 func rawBind(socket int, sockaddr []byte) error {
-	_, _, errno := unix.Syscall(unix.SYS_BIND, uintptr(socket), uintptr(unsafe.Pointer(unsafe.SliceData(sockaddr))), uintptr(len(sockaddr)))
+	_, _, errno := unix.Syscall(unix.SYS_BIND, uintptr(socket),
+		uintptr(unsafe.Pointer(unsafe.SliceData(sockaddr))), uintptr(len(sockaddr)))
 	if errno != 0 {
 		return errno
 	}

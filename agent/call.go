@@ -62,7 +62,8 @@ const (
 func decodeCall(n *notification, t targetThread) (call, error) {
 	a, ok := abis[n.Arch]
 	if !ok {
-		return call{}, fmt.Errorf("syscall %d of architecture %#x is not one the filter asks about", n.NR, n.Arch)
+		return call{}, fmt.Errorf("syscall %d of architecture %#x is not one the filter asks about",
+			n.NR, n.Arch)
 	}
 	nr := n.NR
 	if n.Arch == unix.AUDIT_ARCH_X86_64 {
@@ -70,19 +71,23 @@ func decodeCall(n *notification, t targetThread) (call, error) {
 	}
 	switch {
 	case nr == a.bind:
-		return call{kind: target.Bind, fd: cint(n.Args[0]), addr: n.Args[1], addrlen: cint(n.Args[2])}, nil
+		return call{
+			kind: target.Bind, fd: cint(n.Args[0]), addr: n.Args[1], addrlen: cint(n.Args[2]),
+		}, nil
 	case nr == a.listen:
 		return call{kind: target.Listen, fd: cint(n.Args[0]), backlog: cint(n.Args[1])}, nil
 	case nr == a.socketcall && a.socketcall != 0:
 		return decodeSocketcall(n, a, t)
 	}
-	return call{}, fmt.Errorf("syscall %d of architecture %#x is not one the filter asks about", n.NR, n.Arch)
+	return call{}, fmt.Errorf("syscall %d of architecture %#x is not one the filter asks about",
+		n.NR, n.Arch)
 }
 
 func decodeSocketcall(n *notification, a abi, t targetThread) (call, error) {
-	words := map[int]int{socketcallBind: 3, socketcallListen: 2, socketcallSetsockopt: 5}[cint(n.Args[0])]
+	number := cint(n.Args[0])
+	words := map[int]int{socketcallBind: 3, socketcallListen: 2, socketcallSetsockopt: 5}[number]
 	if words == 0 {
-		return call{}, fmt.Errorf("socketcall %d is not one the filter asks about", cint(n.Args[0]))
+		return call{}, fmt.Errorf("socketcall %d is not one the filter asks about", number)
 	}
 	block := make([]byte, words*a.word)
 	if err := t.Read(n.Args[1], block); err != nil {
@@ -95,13 +100,14 @@ func decodeSocketcall(n *notification, a abi, t targetThread) (call, error) {
 		return binary.NativeEndian.Uint64(block[i*8:])
 	}
 	c := call{fd: cint(arg(0)), argsInMemory: true, narrow: a.word == 4}
-	switch cint(n.Args[0]) {
+	switch number {
 	case socketcallBind:
 		c.kind, c.addr, c.addrlen = target.Bind, arg(1), cint(arg(2))
 	case socketcallListen:
 		c.kind, c.backlog = target.Listen, cint(arg(1))
 	default:
-		c.kind, c.level, c.option, c.addr, c.addrlen = target.Setsockopt, cint(arg(1)), cint(arg(2)), arg(3), cint(arg(4))
+		c.kind, c.level, c.option = target.Setsockopt, cint(arg(1)), cint(arg(2))
+		c.addr, c.addrlen = arg(3), cint(arg(4))
 	}
 	return c, nil
 }

@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// inFlightLimit bounds how many calls of one container are served at once. Each may
-// block for as long as the container likes. A container that reaches the limit
-// waits, and nobody else does.
+// inFlightLimit bounds how many calls of one container are served at the same time.
+// Each may block for as long as the container likes. A container that reaches the
+// limit waits, and no other container does.
 const inFlightLimit = 8
 
 // inFlight counts the workers that serve one container, in whichever of its

@@ -6,10 +6,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limits bound what attaching takes, however many runtimes connect at once.
+// limits bound what attaching takes, however many runtimes connect at the same
+// time.
 type limits struct {
-	// attaching has room for those that attach now. Each of them is an OS thread in
-	// a system call, and Go never gives a thread back.
+	// attaching holds one token for each call of Attach under way. Each of them is an
+	// OS thread in a system call, and Go never gives a thread back.
 	attaching chan struct{}
 	// fds is one more than the highest number that a notify fd may have. The
 	// numbers above it are for calls in flight and for connections.
@@ -31,7 +32,9 @@ func newLimits() (l limits, err error) {
 // gets the lowest free number, so a high number means that those below are taken.
 func (l limits) checkRoom(fd int) error {
 	if fd >= l.fds {
-		return fmt.Errorf("the agent serves as many containers as its limit of open files allows, with fds up to %d: raise LimitNOFILE= of its unit (RLIMIT_NOFILE), or run fewer", l.fds)
+		return fmt.Errorf("the agent serves as many containers as its limit of open files allows, "+
+			"with fds up to %d: raise LimitNOFILE= of its unit (RLIMIT_NOFILE), or run fewer",
+			l.fds)
 	}
 	return nil
 }

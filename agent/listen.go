@@ -37,7 +37,8 @@ func (a *attempt) listen(transport config.Protocol) error {
 		return nil
 	}
 	if err == nil {
-		err = a.recordDecision(config.Listen, transport, now, a.decide(config.Listen, transport, now))
+		d := a.decide(config.Listen, transport, now)
+		err = a.recordDecision(config.Listen, transport, now, d)
 	}
 	if err == nil {
 		return nil

@@ -30,13 +30,13 @@ type Listener struct {
 }
 
 // Listen creates the socket, accessible to its owner only. It replaces a socket on
-// which nobody listens. It fails if somebody does, or if path is not a socket.
+// which nobody listens. It fails if a process listens, or if path is not a socket.
 func Listen(path string, log *logrus.Logger) (*Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("make the directory of the agent socket: %w", err)
 	}
-	// Two agents that start at once must not both find nobody listening and remove
-	// each other's socket.
+	// Two agents that start at the same time must not both find nobody listening and
+	// remove each other's socket.
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return nil, fmt.Errorf("lock the directory of the agent socket: %w", err)
@@ -72,15 +72,18 @@ func removeStale(path string) error {
 		return fmt.Errorf("inspect the agent socket: %w", err)
 	}
 	if info.Mode().Type() != fs.ModeSocket {
-		return fmt.Errorf("agent socket %s: the file there (%s) is not a socket: remove it, or choose another path with --socket", path, info.Mode())
+		return fmt.Errorf("agent socket %s: the file there (%s) is not a socket: "+
+			"remove it, or choose another path with --socket", path, info.Mode())
 	}
 	conn, err := net.Dial("unix", path)
 	if err == nil {
 		conn.Close()
-		return fmt.Errorf("agent socket %s: another agent listens on it: stop that one, or choose another path with --socket", path)
+		return fmt.Errorf("agent socket %s: another agent listens on it: "+
+			"stop that one, or choose another path with --socket", path)
 	}
 	if !errors.Is(err, unix.ECONNREFUSED) {
-		return fmt.Errorf("agent socket %s: determine whether an agent listens on it: %w", path, err)
+		return fmt.Errorf("agent socket %s: determine whether an agent listens on it: %w",
+			path, err)
 	}
 	if err := os.Remove(path); err != nil {
 		return fmt.Errorf("remove the stale agent socket: %w", err)
@@ -115,7 +118,9 @@ func (l *Listener) Serve(ctx context.Context, s *Supervisor) error {
 			defer conn.Close()
 			// When the agent stops, a client that is sending may finish. A
 			// silent one must not hold the agent up.
-			stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Now().Add(stopLimit)) })
+			stop := context.AfterFunc(ctx, func() {
+				_ = conn.SetReadDeadline(time.Now().Add(stopLimit))
+			})
 			defer stop()
 			if err := receiveAndAttach(conn, s); errors.Is(err, ErrNothingSent) {
 				l.log.WithError(err).Debug("a connection sent nothing")
@@ -140,8 +145,8 @@ func receiveAndAttach(conn *net.UnixConn, s *Supervisor) error {
 	return s.Attach(state, fd)
 }
 
-// checkSender fails unless the client is root or the agent's own user. Whoever
-// sends a container decides what its processes may bind.
+// checkSender fails unless the client is root or the agent's own user. The sender
+// of a container decides what its processes may bind.
 func checkSender(conn *net.UnixConn) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
@@ -155,7 +160,9 @@ func checkSender(conn *net.UnixConn) error {
 		return fmt.Errorf("ask who connected: %w", err)
 	}
 	if peer.Uid != 0 && peer.Uid != uint32(os.Geteuid()) {
-		return fmt.Errorf("process %d of user %d connected: only root and the agent's own user %d may send containers", peer.Pid, peer.Uid, os.Geteuid())
+		return fmt.Errorf("process %d of user %d connected: "+
+			"only root and the agent's own user %d may send containers",
+			peer.Pid, peer.Uid, os.Geteuid())
 	}
 	return nil
 }

@@ -42,16 +42,19 @@ func Receive(conn *net.UnixConn) (*specs.ContainerProcessState, int, error) {
 		case r.read == 0 && errors.Is(err, io.EOF):
 			return nil, -1, ErrNothingSent
 		case r.read >= maxState:
-			return nil, -1, fmt.Errorf("the container process state is larger than %d MiB", maxState>>20)
+			return nil, -1, fmt.Errorf("the container process state is larger than %d MiB",
+				maxState>>20)
 		case errors.Is(err, io.ErrUnexpectedEOF):
-			return nil, -1, fmt.Errorf("the container process state ends after %d bytes, in the middle of a value", r.read)
+			return nil, -1, fmt.Errorf(
+				"the container process state ends after %d bytes, in the middle of a value", r.read)
 		}
 		return nil, -1, fmt.Errorf("read the container process state: %w", err)
 	}
 	if key, err := repeatedKey(raw); err != nil {
 		return nil, -1, fmt.Errorf("read the container process state: %w", err)
 	} else if key != "" {
-		return nil, -1, fmt.Errorf("the container process state has the key %q twice in one object: it is ambiguous which of them counts", key)
+		return nil, -1, fmt.Errorf("the container process state has the key %q twice in one "+
+			"object: it is ambiguous which of them counts", key)
 	}
 	state := new(specs.ContainerProcessState)
 	if err := json.Unmarshal(raw, state); err != nil {
@@ -69,7 +72,8 @@ func Receive(conn *net.UnixConn) (*specs.ContainerProcessState, int, error) {
 // seccompIndex returns the index of the seccomp fd among count fds with these names.
 func seccompIndex(names []string, count int) (int, error) {
 	if len(names) > count {
-		return -1, fmt.Errorf("fds names %d file descriptors %q, but %d came", len(names), names, count)
+		return -1, fmt.Errorf("fds names %d file descriptors %q, but %d came",
+			len(names), names, count)
 	}
 	at := -1
 	for i, name := range names {
@@ -106,7 +110,8 @@ func (r *messageReader) Read(p []byte) (int, error) {
 		r.fds = fds
 	case len(fds) > 0:
 		closeAll(fds)
-		r.err = fmt.Errorf("%d file descriptors came with a later message: the runtime spec has them in the first", len(fds))
+		r.err = fmt.Errorf("%d file descriptors came with a later message: "+
+			"the runtime spec has them in the first", len(fds))
 		return 0, r.err
 	}
 	switch {
@@ -114,7 +119,8 @@ func (r *messageReader) Read(p []byte) (int, error) {
 		r.err = fmt.Errorf("read the file descriptors: %w", parseErr)
 		return 0, r.err
 	case flags&unix.MSG_CTRUNC != 0:
-		r.err = errors.New("file descriptors were lost on the way (MSG_CTRUNC): raise the agent's limit of open files, RLIMIT_NOFILE")
+		r.err = errors.New("file descriptors were lost on the way (MSG_CTRUNC): " +
+			"raise the agent's limit of open files, RLIMIT_NOFILE")
 		return 0, r.err
 	case errors.Is(err, io.EOF):
 		return n, io.EOF // unwrapped, as io.Reader demands

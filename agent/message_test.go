@@ -13,8 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// conversation returns both ends of a connection as a runtime and we have it.
-func conversation(t *testing.T) (ours, theirs *net.UnixConn) {
+// connect returns both ends of a connection, as the agent and an OCI runtime have
+// them.
+func connect(t *testing.T) (agentEnd, runtimeEnd *net.UnixConn) {
 	t.Helper()
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	require.NoError(t, err)
@@ -31,7 +32,7 @@ func conversation(t *testing.T) (ours, theirs *net.UnixConn) {
 	return ends[0], ends[1]
 }
 
-// send sends a container with its seccomp fd, as a runtime does.
+// send sends a container with its seccomp fd, as an OCI runtime does.
 func send(t *testing.T, conn *net.UnixConn, state *specs.ContainerProcessState, fd int) {
 	t.Helper()
 	state.Fds = []string{specs.SeccompFdName}
@@ -41,41 +42,12 @@ func send(t *testing.T, conn *net.UnixConn, state *specs.ContainerProcessState, 
 	require.NoError(t, err)
 }
 
-// openFDs counts what this process has open, but for /proc, which a scanner of
-// an earlier test keeps for a while.
-func openFDs(t *testing.T) int {
-	t.Helper()
-	return countFDs(t, func(of string) bool { return !strings.HasPrefix(of, "/proc") })
-}
-
-func countFDs(t *testing.T, which func(of string) bool) (n int) {
-	t.Helper()
-	entries, err := os.ReadDir("/proc/self/fd")
-	require.NoError(t, err)
-	for _, entry := range entries {
-		if of, err := os.Readlink("/proc/self/fd/" + entry.Name()); err == nil && which(of) {
-			n++
-		}
-	}
-	return n
-}
-
-// pipes returns n fds to pass, closed when the test ends.
-func pipes(t *testing.T, n int) (fds []int) {
-	t.Helper()
-	for range n {
-		r, w, err := os.Pipe()
-		require.NoError(t, err)
-		w.Close()
-		t.Cleanup(func() { r.Close() })
-		fds = append(fds, int(r.Fd()))
-	}
-	return fds
-}
-
+// stateJSON returns a container process state with these names of fds.
 func stateJSON(t *testing.T, fds ...string) string {
 	t.Helper()
-	text, err := json.Marshal(specs.ContainerProcessState{Version: specs.Version, Fds: fds, Pid: 7, State: specs.State{ID: "c1"}})
+	text, err := json.Marshal(specs.ContainerProcessState{
+		Version: specs.Version, Fds: fds, Pid: 7, State: specs.State{ID: "c1"},
+	})
 	require.NoError(t, err)
 	return string(text)
 }
@@ -95,16 +67,21 @@ func TestReceiveRefusesBadMessagesAndLeaksNoFD(t *testing.T) {
 		{"seccompFd twice", stateJSON(t, "seccompFd", "seccompFd"), 2, `names "seccompFd" twice`},
 		{"more names than fds", stateJSON(t, "other", "seccompFd"), 1, "names 2 file descriptors"},
 		{"no fds", stateJSON(t, "seccompFd"), 0, "but 0 came"},
-		{"annotation twice", `{"fds":["seccompFd"],"state":{"annotations":{"port-restricter.port":"1","port-restricter.port":"2"}}}`, 1, `key "port-restricter.port" twice`},
+		{
+			"annotation twice",
+			`{"fds":["seccompFd"],"state":{"annotations":` +
+				`{"port-restricter.port":"1","port-restricter.port":"2"}}}`,
+			1, `key "port-restricter.port" twice`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ours, theirs := conversation(t)
+			agentEnd, runtimeEnd := connect(t)
 			fds := pipes(t, c.fds)
 			before := openFDs(t)
-			_, _, err := theirs.WriteMsgUnix([]byte(c.message), unix.UnixRights(fds...), nil)
+			_, _, err := runtimeEnd.WriteMsgUnix([]byte(c.message), unix.UnixRights(fds...), nil)
 			require.NoError(t, err)
-			require.NoError(t, theirs.CloseWrite())
-			_, _, err = Receive(ours)
+			require.NoError(t, runtimeEnd.CloseWrite())
+			_, _, err = Receive(agentEnd)
 			require.ErrorContains(t, err, c.says)
 			require.Equal(t, before, openFDs(t))
 		})
@@ -112,13 +89,14 @@ func TestReceiveRefusesBadMessagesAndLeaksNoFD(t *testing.T) {
 }
 
 func TestReceiveFindsTheSeccompFDByItsIndexAndClosesTheOthers(t *testing.T) {
-	ours, theirs := conversation(t)
+	agentEnd, runtimeEnd := connect(t)
 	fds := pipes(t, 3)
 	before := openFDs(t)
-	_, _, err := theirs.WriteMsgUnix([]byte(stateJSON(t, "pidFd", "seccompFd", "other")), unix.UnixRights(fds...), nil)
+	message := []byte(stateJSON(t, "pidFd", "seccompFd", "other"))
+	_, _, err := runtimeEnd.WriteMsgUnix(message, unix.UnixRights(fds...), nil)
 	require.NoError(t, err)
-	// The connection stays open: runc keeps it so.
-	state, fd, err := Receive(ours)
+	// The connection stays open, as runc keeps it.
+	state, fd, err := Receive(agentEnd)
 	require.NoError(t, err)
 	require.Equal(t, "c1", state.State.ID)
 	require.Equal(t, before+1, openFDs(t))
@@ -134,86 +112,124 @@ func TestReceiveFindsTheSeccompFDByItsIndexAndClosesTheOthers(t *testing.T) {
 }
 
 func TestReceiveTakesAStateThatComesInPieces(t *testing.T) {
-	ours, theirs := conversation(t)
+	agentEnd, runtimeEnd := connect(t)
 	fds := pipes(t, 1)
-	big := specs.ContainerProcessState{Fds: []string{"seccompFd"}, State: specs.State{ID: "big", Annotations: map[string]string{"pod": strings.Repeat("x", 300<<10)}}}
+	big := specs.ContainerProcessState{
+		Fds: []string{"seccompFd"},
+		State: specs.State{
+			ID: "big", Annotations: map[string]string{"pod": strings.Repeat("x", 300<<10)},
+		},
+	}
 	message, err := json.Marshal(big)
 	require.NoError(t, err)
 	go func() {
-		_, _, _ = theirs.WriteMsgUnix(message[:1], unix.UnixRights(fds...), nil)
-		_, _ = theirs.Write(message[1:])
+		_, _, _ = runtimeEnd.WriteMsgUnix(message[:1], unix.UnixRights(fds...), nil)
+		_, _ = runtimeEnd.Write(message[1:])
 	}()
-	state, fd, err := Receive(ours)
+	state, fd, err := Receive(agentEnd)
 	require.NoError(t, err)
 	require.Len(t, state.State.Annotations["pod"], 300<<10)
 	unix.Close(fd)
 }
 
 func TestReceiveRefusesFDsThatComeLater(t *testing.T) {
-	ours, theirs := conversation(t)
+	agentEnd, runtimeEnd := connect(t)
 	fds := pipes(t, 2)
 	before := openFDs(t)
 	message := stateJSON(t, "seccompFd")
-	_, _, err := theirs.WriteMsgUnix([]byte(message[:5]), unix.UnixRights(fds[0]), nil)
+	_, _, err := runtimeEnd.WriteMsgUnix([]byte(message[:5]), unix.UnixRights(fds[0]), nil)
 	require.NoError(t, err)
-	go func() { _, _, _ = theirs.WriteMsgUnix([]byte(message[5:]), unix.UnixRights(fds[1]), nil) }()
-	_, _, err = Receive(ours)
+	go func() {
+		_, _, _ = runtimeEnd.WriteMsgUnix([]byte(message[5:]), unix.UnixRights(fds[1]), nil)
+	}()
+	_, _, err = Receive(agentEnd)
 	require.ErrorContains(t, err, "came with a later message")
 	require.Equal(t, before, openFDs(t))
 }
 
 func TestReceiveBoundsTheState(t *testing.T) {
-	ours, theirs := conversation(t)
+	agentEnd, runtimeEnd := connect(t)
 	fds := pipes(t, 1)
 	before := openFDs(t)
 	go func() {
-		_, _, _ = theirs.WriteMsgUnix([]byte(`{"x":"`), unix.UnixRights(fds...), nil)
+		_, _, _ = runtimeEnd.WriteMsgUnix([]byte(`{"x":"`), unix.UnixRights(fds...), nil)
 		chunk := []byte(strings.Repeat("x", 1<<20))
 		for range 17 {
-			if _, err := theirs.Write(chunk); err != nil {
+			if _, err := runtimeEnd.Write(chunk); err != nil {
 				return
 			}
 		}
 	}()
-	_, _, err := Receive(ours)
+	_, _, err := Receive(agentEnd)
 	require.ErrorContains(t, err, "larger than 16 MiB")
 	require.Equal(t, before, openFDs(t))
 }
 
 func TestReceiveTakesAsManyFDsAsTheKernelPasses(t *testing.T) {
-	ours, theirs := conversation(t)
+	agentEnd, runtimeEnd := connect(t)
 	fds := pipes(t, maxFDs)
 	before := openFDs(t)
 	names := make([]string, maxFDs)
 	names[maxFDs-1] = "seccompFd"
-	_, _, err := theirs.WriteMsgUnix([]byte(stateJSON(t, names...)), unix.UnixRights(fds...), nil)
+	message := []byte(stateJSON(t, names...))
+	_, _, err := runtimeEnd.WriteMsgUnix(message, unix.UnixRights(fds...), nil)
 	require.NoError(t, err)
-	_, fd, err := Receive(ours)
+	_, fd, err := Receive(agentEnd)
 	require.NoError(t, err)
 	unix.Close(fd)
 	require.Equal(t, before, openFDs(t))
 }
 
+// The agent tells a connection without a message, as crun makes one, from a message
+// that was cut off.
 func TestReceiveSaysWhenNothingCame(t *testing.T) {
-	ours, theirs := conversation(t)
-	theirs.Close()
-	_, _, err := Receive(ours)
+	agentEnd, runtimeEnd := connect(t)
+	runtimeEnd.Close()
+	_, _, err := Receive(agentEnd)
 	require.ErrorIs(t, err, ErrNothingSent)
 }
 
 func TestReceiveEndsAtItsDeadline(t *testing.T) {
-	ours, _ := conversation(t)
-	require.NoError(t, ours.SetReadDeadline(time.Now().Add(time.Millisecond)))
-	_, _, err := Receive(ours)
+	agentEnd, _ := connect(t)
+	require.NoError(t, agentEnd.SetReadDeadline(time.Now().Add(time.Millisecond)))
+	_, _, err := Receive(agentEnd)
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 }
 
+// The other tests send containers with send.
 func TestSendIsWhatReceiveReads(t *testing.T) {
-	ours, theirs := conversation(t)
+	agentEnd, runtimeEnd := connect(t)
 	fds := pipes(t, 1)
-	send(t, theirs, &specs.ContainerProcessState{Pid: 9, State: specs.State{ID: "run"}}, fds[0])
-	state, fd, err := Receive(ours)
+	send(t, runtimeEnd, &specs.ContainerProcessState{Pid: 9, State: specs.State{ID: "run"}}, fds[0])
+	state, fd, err := Receive(agentEnd)
 	require.NoError(t, err)
 	require.Equal(t, 9, state.Pid)
 	unix.Close(fd)
+}
+
+// Whatever the message, Receive leaves no fd behind and does not panic.
+func FuzzReceive(f *testing.F) {
+	f.Add([]byte(`{"ociVersion":"1.0.2","fds":["seccompFd"],"pid":1,`+
+		`"state":{"id":"c","annotations":{"a":"b"}}}`), 1)
+	f.Add([]byte(`{"fds":["a","seccompFd"]}{"fds":[]}`), 2)
+	f.Add([]byte(`[{"fds":1}`), 0)
+	f.Add([]byte(`{"fds":["seccompFd"],"fds":[]}`), 3)
+	f.Fuzz(func(t *testing.T, message []byte, fds int) {
+		agentEnd, runtimeEnd := connect(t)
+		sent := pipes(t, min(max(fds, 0), 8))
+		before := openFDs(t)
+		if len(message) > 0 {
+			_, _, err := runtimeEnd.WriteMsgUnix(message, unix.UnixRights(sent...), nil)
+			require.NoError(t, err)
+		}
+		require.NoError(t, runtimeEnd.CloseWrite())
+		state, fd, err := Receive(agentEnd)
+		if err == nil {
+			require.Contains(t, state.Fds, "seccompFd")
+			require.NoError(t, unix.Close(fd))
+		} else {
+			require.Equal(t, -1, fd)
+		}
+		require.Equal(t, before, openFDs(t))
+	})
 }

@@ -79,7 +79,8 @@ func newNotifyFD(fd int) (notifyFD, error) {
 		return -1, fmt.Errorf("determine what the seccomp fd is: %w", err)
 	}
 	if kind != "anon_inode:seccomp notify" {
-		return -1, fmt.Errorf("the seccomp fd is %q, not a seccomp notify fd: the runtime sent the wrong fd", kind)
+		return -1, fmt.Errorf(
+			"the seccomp fd is %q, not a seccomp notify fd: the runtime sent the wrong fd", kind)
 	}
 	// Kernels before 6.6 don't have it (EINVAL). There, each bind is only slower.
 	_ = unix.IoctlSetInt(fd, ioctlSetFlags, fdSyncWakeUp)

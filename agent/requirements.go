@@ -22,14 +22,21 @@ type requirement struct {
 var requirements = []requirement{
 	{"seccomp user notification (SECCOMP_RET_USER_NOTIF)", "Linux 5.0", func() error {
 		action := uint32(unix.SECCOMP_RET_USER_NOTIF)
-		_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_GET_ACTION_AVAIL, 0, uintptr(unsafe.Pointer(&action)))
+		_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_GET_ACTION_AVAIL, 0,
+			uintptr(unsafe.Pointer(&action)))
 		if errno == unix.EOPNOTSUPP {
 			return unix.ENOSYS
 		}
 		return errno
 	}},
-	{"pidfd_open(2)", "Linux 5.3", func() error { _, err := unix.PidfdOpen(-1, 0); return err }},
-	{"pidfd_getfd(2)", "Linux 5.6", func() error { _, err := unix.PidfdGetfd(-1, -1, 0); return err }},
+	{"pidfd_open(2)", "Linux 5.3", func() error {
+		_, err := unix.PidfdOpen(-1, 0)
+		return err
+	}},
+	{"pidfd_getfd(2)", "Linux 5.6", func() error {
+		_, err := unix.PidfdGetfd(-1, -1, 0)
+		return err
+	}},
 	{"process_vm_readv(2)", "Linux 3.2 built with CONFIG_CROSS_MEMORY_ATTACH", func() error {
 		_, err := unix.ProcessVMReadv(-1, nil, nil, 0)
 		return err
@@ -39,7 +46,8 @@ var requirements = []requirement{
 func checkRequirements(requirements []requirement) error {
 	for _, r := range requirements {
 		if errors.Is(r.try(), unix.ENOSYS) {
-			return fmt.Errorf("this kernel has no %s: it needs %s or newer, or a sandbox around port-restricter refuses it", r.what, r.since)
+			return fmt.Errorf("this kernel has no %s: it needs %s or newer, "+
+				"or a sandbox around port-restricter refuses it", r.what, r.since)
 		}
 	}
 	return nil

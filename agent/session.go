@@ -21,7 +21,7 @@ type session struct {
 	audit     *audit
 	orphans   orphans
 	open      func(cache *target.Cache, tid uint32) (targetThread, error)
-	arm       func(events uint32) // has one worker woken for events or for the session's end
+	arm       func(events uint32) // makes events, or the session's end, wake one worker
 	calls     *inFlight           // of the container
 
 	mu      sync.Mutex
@@ -49,7 +49,9 @@ func openThread(cache *target.Cache, tid uint32) (targetThread, error) {
 	return thread, nil
 }
 
-func newSession(fd int, container string, policy config.Policy, log *logrus.Logger) (*session, error) {
+func newSession(
+	fd int, container string, policy config.Policy, log *logrus.Logger,
+) (*session, error) {
 	notifier, err := newNotifyFD(fd)
 	if err != nil {
 		return nil, err
@@ -78,7 +80,7 @@ func (s *session) handle(n *notification, w *workspace) {
 	call, earlier := s.orphans.begin(n.PID)
 	defer s.orphans.end(call)
 	if earlier != nil {
-		<-earlier // it still has the socket, and its outcome is what this call finds
+		<-earlier // it still has the socket, and this call must find its outcome
 	}
 
 	a := &w.attempt
@@ -123,8 +125,8 @@ func (s *session) asks() bool {
 // enter counts a worker in and reports true, unless the container has as many
 // workers as it may have. The session is then parked: only its end is watched.
 func (s *session) enter() bool {
-	// inFlight.leave may unpark the session as soon as it is parked. It waits for
-	// this lock, so its arm comes last.
+	// inFlight.leave may unpark the session as soon as it is parked. But passOn, which
+	// it calls, waits for this lock, so the arm in passOn comes last.
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.calls.enter(s) {
@@ -138,7 +140,7 @@ func (s *session) enter() bool {
 }
 
 // passOn makes the next worker that is woken the receiver. It reports whether a
-// worker will be woken at once, since a notification waits.
+// worker will be woken immediately, since a notification waits.
 func (s *session) passOn() bool {
 	s.mu.Lock() // the fd must not be closed meanwhile
 	defer s.mu.Unlock()
@@ -149,8 +151,8 @@ func (s *session) passOn() bool {
 	return s.asks()
 }
 
-// leave counts a worker out. The container comes first: once the session has
-// ended, nobody counts for it in the container any more.
+// leave counts a worker out. The container's count comes first: once the session
+// has ended, none of its workers may be counted for the container any more.
 func (s *session) leave() {
 	s.calls.leave()
 	s.mu.Lock()
@@ -174,7 +176,7 @@ func (s *session) ended() bool {
 	return s.closed
 }
 
-// closeIfDone closes the notify fd once no call in flight can be answered by it.
+// closeIfDone closes the notify fd once no call in flight needs it for its answer.
 func (s *session) closeIfDone() {
 	if s.gone && s.workers == 0 && !s.closed {
 		unix.Close(s.notifyFD)

@@ -21,12 +21,14 @@ const (
 // The arguments are in the program's memory, where another thread could change
 // them after they were checked, so the kernel must not read them again.
 func (a *attempt) setsockopt() error {
-	if a.call.level == unix.SOL_SOCKET && (a.call.option == unix.SO_ATTACH_FILTER || a.call.option == unix.SO_ATTACH_REUSEPORT_CBPF) {
+	if a.call.level == unix.SOL_SOCKET &&
+		(a.call.option == unix.SO_ATTACH_FILTER || a.call.option == unix.SO_ATTACH_REUSEPORT_CBPF) {
 		return a.attachFilter()
 	}
 	value, ok := a.plainValue()
 	if !ok {
-		return fmt.Errorf("option %d of level %d can't be set through socketcall: it binds a port, or its value is not plain data", a.call.option, a.call.level)
+		return fmt.Errorf("option %d of level %d can't be set through socketcall: "+
+			"it binds a port, or its value is not plain data", a.call.option, a.call.level)
 	}
 	a.call.addrlen = len(value)
 	err := unix.SetsockoptString(a.socket, a.call.level, a.call.option, string(value))
@@ -47,14 +49,16 @@ func (a *attempt) attachFilter() error {
 		return unix.EINVAL
 	}
 	program := make([]unix.SockFilter, length)
-	bytes := unsafe.Slice((*byte)(unsafe.Pointer(&program[0])), int(length)*int(unsafe.Sizeof(program[0])))
+	size := int(length) * int(unsafe.Sizeof(program[0]))
+	bytes := unsafe.Slice((*byte)(unsafe.Pointer(&program[0])), size)
 	if err := a.target.Read(uint64(binary.NativeEndian.Uint32(a.asked[4:])), bytes); err != nil {
 		return err
 	}
 	if !a.valid() {
 		return target.ErrWithdrawn
 	}
-	return unix.SetsockoptSockFprog(a.socket, a.call.level, a.call.option, &unix.SockFprog{Len: length, Filter: &program[0]})
+	return unix.SetsockoptSockFprog(a.socket, a.call.level, a.call.option,
+		&unix.SockFprog{Len: length, Filter: &program[0]})
 }
 
 // plainValue returns the option's value as a 64-bit program would give it. ok is
@@ -72,7 +76,8 @@ func (a *attempt) plainValue() (value []byte, ok bool) {
 			if !a.call.narrow || length < 8 {
 				return a.asked, length <= 16
 			}
-			wide := make([]byte, 16) // a struct timeval; the value has two 32-bit words of it
+			// A struct timeval has two longs, which have 32 bits in the value.
+			wide := make([]byte, 16)
 			for i := range 2 {
 				word := int32(binary.NativeEndian.Uint32(a.asked[4*i:]))
 				binary.NativeEndian.PutUint64(wide[8*i:], uint64(int64(word)))
@@ -88,10 +93,13 @@ func (a *attempt) plainValue() (value []byte, ok bool) {
 		return a.asked, option < 64 && length <= 20
 	case unix.IPPROTO_SCTP:
 		return a.asked, option != optionBindx && length <= 16
-	case unix.SOL_ALG, unix.SOL_RXRPC: // keys, from the keyrings of whoever sets the option
+	case unix.SOL_ALG, unix.SOL_RXRPC:
+		// Keys, which the kernel takes from the keyrings of the process that sets the
+		// option.
 		return nil, false
 	case unix.SOL_PACKET:
-		return a.asked, option != unix.PACKET_FANOUT_DATA && length <= 4 // that one has an fd
+		// The value of PACKET_FANOUT_DATA can be an fd.
+		return a.asked, option != unix.PACKET_FANOUT_DATA && length <= 4
 	}
 	return a.asked, length <= 4
 }

@@ -47,14 +47,16 @@ func setPort(sockaddr []byte, port uint16) { binary.BigEndian.PutUint16(sockaddr
 func localAddress(socket int) (netip.AddrPort, error) {
 	var name [maxSockaddr]byte
 	size := uint32(len(name))
-	_, _, errno := unix.Syscall(unix.SYS_GETSOCKNAME, uintptr(socket), uintptr(unsafe.Pointer(&name)), uintptr(unsafe.Pointer(&size)))
+	_, _, errno := unix.Syscall(unix.SYS_GETSOCKNAME, uintptr(socket),
+		uintptr(unsafe.Pointer(&name)), uintptr(unsafe.Pointer(&size)))
 	if errno != 0 {
 		return netip.AddrPort{}, errno
 	}
 	family := binary.NativeEndian.Uint16(name[:])
 	at, err := socketKind{domain: int(family)}.parseAddress(name[:min(size, maxSockaddr)])
 	if err != nil {
-		return at, fmt.Errorf("ask where the socket is bound: family %d, not an internet address", family)
+		return at, fmt.Errorf("ask where the socket is bound: family %d, not an internet address",
+			family)
 	}
 	return at, nil
 }

@@ -15,8 +15,8 @@ const (
 	protocolSMC = 256 // SMC as a protocol of AF_INET, Linux 6.11
 )
 
-// A socketKind is what the kernel says of a socket. What is bound depends on that,
-// never on the family in the sockaddr.
+// A socketKind is the kind of a socket, as the kernel reports it. What is bound
+// depends on the socket, never on the family in the sockaddr.
 type socketKind struct{ domain, protocol int }
 
 // kindOf asks the kernel about the duplicate. ENOTSOCK and EBADF (O_PATH) are what

@@ -12,14 +12,16 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
-	_ "github.com/port-restricter/port-restricter/agent/sysmon" // makes Go's monitor thread disturb fewer binds
+	// Makes Go's monitor thread disturb fewer binds.
+	_ "github.com/port-restricter/port-restricter/agent/sysmon"
+
 	"github.com/port-restricter/port-restricter/agent/target"
 	"github.com/port-restricter/port-restricter/config"
 )
 
 const (
-	// workerLimit bounds the OS threads. With inFlightLimit it takes 512 containers
-	// that all block every call they can to reach it. docs/security.md, "What can't
+	// workerLimit bounds the OS threads. Because of inFlightLimit it is reached only
+	// if 512 containers block as many calls as each can. docs/security.md, "What can't
 	// be closed", says which threads can outlive their container.
 	workerLimit = 512 * inFlightLimit
 
@@ -65,9 +67,9 @@ type Supervisor struct {
 // NewSupervisor starts a supervisor. It fails on a kernel that lacks what it
 // needs, and names what is missing and the version that has it.
 //
-// It changes the process, for good: the process becomes undumpable, its fds below
-// 64 are taken, and GOMAXPROCS grows by the number of workers that may wait in the
-// kernel. A process has one supervisor.
+// It changes the process until the process ends: the process becomes undumpable, its
+// fds below 64 are taken, and GOMAXPROCS grows by the number of workers that may wait
+// in the kernel. A process has one supervisor.
 func NewSupervisor(log *logrus.Logger, policy PolicyFunc) (*Supervisor, error) {
 	if err := checkKernel(); err != nil {
 		return nil, err
@@ -82,13 +84,16 @@ func NewSupervisor(log *logrus.Logger, policy PolicyFunc) (*Supervisor, error) {
 	// The memory of this process decides what may be bound: no process of the same
 	// user may trace it, not even one that it serves.
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return nil, fmt.Errorf("protect the supervisor's memory from other processes of its user: %w", err)
+		return nil, fmt.Errorf(
+			"protect the supervisor's memory from other processes of its user: %w", err)
 	}
 	target.ReserveLowFDs()
 	raiseMaxProcs()
 	s := &Supervisor{
 		log: log, policy: policy, limits: limits, epoll: -1, stop: -1, timer: -1,
-		workers: make(map[*worker]struct{}), sessions: make(map[int32]*session), containers: make(map[string]*inFlight),
+		workers:    make(map[*worker]struct{}),
+		sessions:   make(map[int32]*session),
+		containers: make(map[string]*inFlight),
 	}
 	if err := s.openFDs(); err != nil {
 		s.closeFDs()
@@ -117,8 +122,10 @@ func (s *Supervisor) openFDs() (err error) {
 	if s.timer, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC); err != nil {
 		return fmt.Errorf("create a timerfd: %w", err)
 	}
-	for fd, events := range map[int]uint32{s.stop: unix.EPOLLIN, s.timer: unix.EPOLLIN | unix.EPOLLET} {
-		if err := unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)}); err != nil {
+	wakers := map[int]uint32{s.stop: unix.EPOLLIN, s.timer: unix.EPOLLIN | unix.EPOLLET}
+	for fd, events := range wakers {
+		event := unix.EpollEvent{Events: events, Fd: int32(fd)}
+		if err := unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
 			return fmt.Errorf("add to the epoll set: %w", err)
 		}
 	}
@@ -133,9 +140,9 @@ func (s *Supervisor) closeFDs() {
 	}
 }
 
-// Attach begins to serve a container's notify fd. The fd is the supervisor's from
-// here on, also if Attach fails. A container without a valid policy is served all
-// the same: all its internet binds will fail, and the log says why.
+// Attach starts to serve a container's notify fd. From then on the fd belongs to the
+// supervisor, also if Attach fails. A container without a valid policy is served too:
+// all its internet binds will fail, and the log says why.
 func (s *Supervisor) Attach(state *specs.ContainerProcessState, fd int) error {
 	s.limits.attaching <- struct{}{}
 	defer func() { <-s.limits.attaching }()
@@ -168,14 +175,15 @@ func (s *Supervisor) Attach(state *specs.ContainerProcessState, fd int) error {
 	return nil
 }
 
-// arm has one worker woken for the session's next event. There must be one
-// receiver at a time: SECCOMP_IOCTL_NOTIF_RECV blocks if another one was faster.
+// arm makes the kernel wake one worker for the session's next event. There must be
+// one receiver at a time: SECCOMP_IOCTL_NOTIF_RECV blocks if another one was faster.
 // The end of the session (EPOLLHUP) is reported whatever the events.
 func (s *Supervisor) arm(fd, op int, events uint32) error {
 	// Not unix.EpollCtl, of which the Go scheduler does not know: the kernel waits
 	// for the notify fd's lock here, and a container can have its holder throttled.
 	event := unix.EpollEvent{Events: events | unix.EPOLLONESHOT, Fd: int32(fd)}
-	_, _, errno := unix.Syscall6(unix.SYS_EPOLL_CTL, uintptr(s.epoll), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(&event)), 0, 0)
+	_, _, errno := unix.Syscall6(unix.SYS_EPOLL_CTL, uintptr(s.epoll), uintptr(op), uintptr(fd),
+		uintptr(unsafe.Pointer(&event)), 0, 0)
 	if errno != 0 {
 		return errno
 	}

@@ -17,7 +17,7 @@ const (
 
 	// hotWait is how long a worker stays with a session that was just active,
 	// waiting in the kernel's receive. There it is woken directly, on the CPU of
-	// the caller. To be woken by the epoll set adds a third to the time of a bind.
+	// the caller. Waking it through the epoll set adds a third to the time of a bind.
 	hotWait = 20 * time.Millisecond
 )
 
@@ -84,10 +84,10 @@ func (s *Supervisor) watch() {
 	s.watchLater(next)
 }
 
-// recall ends the worker's wait in the kernel's receive. The signal, one that the
-// Go runtime also sends to its threads, makes the kernel restart that call, and
-// the kernel refuses a struct that is not zero. Wherever else the worker is,
-// neither has an effect.
+// recall ends the worker's wait in the kernel's receive. The signal, which the Go
+// runtime also sends to its threads, makes the kernel restart the receive, and the
+// kernel then refuses the struct because it is not zero. Wherever else the worker is,
+// neither the signal nor the flag has an effect.
 func (w *worker) recall() {
 	w.n.Flags.Store(recalled)
 	_ = unix.Tgkill(os.Getpid(), w.tid, unix.SIGURG)

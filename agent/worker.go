@@ -10,7 +10,8 @@ import (
 	"github.com/port-restricter/port-restricter/agent/target"
 )
 
-// hotLimit is how many workers may stay with a session for hotWait at once.
+// hotLimit is how many workers may stay with a session for hotWait at the same
+// time.
 const hotLimit = 16
 
 // A worker is an OS thread that serves notifications.
@@ -123,7 +124,8 @@ func (w *worker) serve(sess *session) {
 	}
 }
 
-// receiveAll reports whether the watch has passed the receiver's part on.
+// receiveAll serves one notification after another. It reports whether the watch
+// has passed the receiver's part on.
 func (w *worker) receiveAll(sess *session) (passed bool, err error) {
 	for {
 		err := sess.notifier.receive(&w.n)
@@ -133,7 +135,8 @@ func (w *worker) receiveAll(sess *session) (passed bool, err error) {
 		if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, errRecalled) {
 			return false, err
 		}
-		if err != nil || w.supervisor.closed.Load() || w.supervisor.busy.Load() > hotLimit || sess.calls.crowded() {
+		if err != nil || w.supervisor.closed.Load() || w.supervisor.busy.Load() > hotLimit ||
+			sess.calls.crowded() {
 			sess.passOn()
 			return false, nil
 		}

@@ -55,13 +55,15 @@ func FromState(annotations map[string]string, metadata string) (Policy, error) {
 	}
 	switch {
 	case user == nil && administrator == nil:
-		return Policy{}, fmt.Errorf("%w: the container has no annotation %s: give it one, as in %s=5000", ErrNoPolicy, AnnotationPort, AnnotationPort)
+		return Policy{}, fmt.Errorf("%w: the container has no annotation %s: "+
+			"give it one, as in %s=5000", ErrNoPolicy, AnnotationPort, AnnotationPort)
 	case administrator == nil:
 		return *user, nil
 	case user == nil:
 		return *administrator, nil
 	case len(administrator.maps) > 0 && len(user.maps) > 0:
-		return Policy{}, fmt.Errorf("both annotation and listenerMetadata have %s: keep one of them", AnnotationMap)
+		return Policy{}, fmt.Errorf("both annotation and listenerMetadata have %s: "+
+			"keep one of them", AnnotationMap)
 	}
 	return Policy{
 		limits: append(user.limits, administrator.limits...),
@@ -75,7 +77,10 @@ func Annotated(annotations map[string]string) bool {
 	container, err := containerName(annotations)
 	for key := range annotations {
 		_, name, named := strings.Cut(key, "/")
-		if strings.HasPrefix(key, KeyPrefix) && (!named || name == "" || name == container || container == "" || err != nil) {
+		if !strings.HasPrefix(key, KeyPrefix) {
+			continue
+		}
+		if !named || name == "" || name == container || container == "" || err != nil {
 			return true
 		}
 	}
@@ -104,7 +109,8 @@ func ContainerAnnotations(name string, pod, container map[string]string) map[str
 func containerName(annotations map[string]string) (string, error) {
 	crio, containerd := annotations[nameCRIO], annotations[nameContainerd]
 	if crio != "" && containerd != "" && crio != containerd {
-		return "", fmt.Errorf("annotations disagree on the container's name: %s=%q, %s=%q", nameCRIO, crio, nameContainerd, containerd)
+		return "", fmt.Errorf("annotations disagree on the container's name: %s=%q, %s=%q",
+			nameCRIO, crio, nameContainerd, containerd)
 	}
 	return cmp.Or(crio, containerd), nil
 }
@@ -119,7 +125,8 @@ func parseKeys(values map[string]string, container string) (*Policy, error) {
 			continue
 		}
 		if !slices.Contains(knownKeys, plain) {
-			return nil, fmt.Errorf("%s is not known: the keys are %s", key, strings.Join(knownKeys, ", "))
+			return nil, fmt.Errorf("%s is not known: the keys are %s",
+				key, strings.Join(knownKeys, ", "))
 		}
 		if named && name == "" {
 			return nil, fmt.Errorf("%s names no container: write %s/NAME", key, plain)
@@ -146,11 +153,17 @@ func parseKeys(values map[string]string, container string) (*Policy, error) {
 		}
 		return nil
 	}
-	texts := limitTexts{port: get(AnnotationPort), maps: get(AnnotationMap), mode: get(AnnotationMode)}
-	if texts.port == nil {
-		return nil, fmt.Errorf("%s is missing: without it %s has no effect", AnnotationPort, strings.Join(slices.Sorted(maps.Values(chosen)), ", "))
+	texts := limitTexts{
+		port: get(AnnotationPort), maps: get(AnnotationMap), mode: get(AnnotationMode),
 	}
-	p, err := texts.parse(keyNames{port: chosen[AnnotationPort], maps: chosen[AnnotationMap], mode: chosen[AnnotationMode], separator: "="})
+	if texts.port == nil {
+		return nil, fmt.Errorf("%s is missing: without it %s has no effect",
+			AnnotationPort, strings.Join(slices.Sorted(maps.Values(chosen)), ", "))
+	}
+	p, err := texts.parse(keyNames{
+		port: chosen[AnnotationPort], maps: chosen[AnnotationMap], mode: chosen[AnnotationMode],
+		separator: "=",
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -158,8 +171,8 @@ func parseKeys(values map[string]string, container string) (*Policy, error) {
 }
 
 // metadataLines returns the key=value lines of metadata that have a key of
-// port-restricter. Other text in listenerMetadata belongs to somebody else and
-// is ignored.
+// port-restricter. Other text in listenerMetadata belongs to other programs and is
+// ignored.
 func metadataLines(metadata string) (map[string]string, error) {
 	lines := map[string]string{}
 	for line := range strings.Lines(metadata) {
@@ -172,7 +185,8 @@ func metadataLines(metadata string) (map[string]string, error) {
 			return nil, fmt.Errorf("%q has no value: write %s=…", line, key)
 		}
 		if before, twice := lines[key]; twice {
-			return nil, fmt.Errorf("%s is given twice, as %q and as %q: keep one of them", key, before, value)
+			return nil, fmt.Errorf("%s is given twice, as %q and as %q: keep one of them",
+				key, before, value)
 		}
 		lines[key] = value
 	}

@@ -1,8 +1,12 @@
 package config
 
 import (
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"testing"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
 )
 
@@ -13,7 +17,8 @@ func TestTheKeyOfTheContainerWinsOverThePlainOne(t *testing.T) {
 		"port-restricter.port/db":  "5432",
 		"org.example/other":        "x",
 	}
-	for name, want := range map[string]string{"web": "5000", "db": "5432", "cache": "80", "": "80"} {
+	wanted := map[string]string{"web": "5000", "db": "5432", "cache": "80", "": "80"}
+	for name, want := range wanted {
 		for _, key := range []string{nameCRIO, nameContainerd} {
 			annotations := with(annotations, key, name)
 			p, err := FromState(annotations, "")
@@ -23,6 +28,7 @@ func TestTheKeyOfTheContainerWinsOverThePlainOne(t *testing.T) {
 	}
 }
 
+// with returns a copy of m that has the key and the value too.
 func with(m map[string]string, key, value string) map[string]string {
 	out := map[string]string{key: value}
 	for k, v := range m {
@@ -32,8 +38,10 @@ func with(m map[string]string, key, value string) map[string]string {
 }
 
 func TestNoPolicyIsAnErrorThatNamesTheKey(t *testing.T) {
-	for _, annotations := range []map[string]string{nil, {"a": "b"}, {"port-restricter.port/web": "5000"}} {
-		_, err := FromState(annotations, "text of somebody else")
+	for _, annotations := range []map[string]string{
+		nil, {"a": "b"}, {"port-restricter.port/web": "5000"},
+	} {
+		_, err := FromState(annotations, "text of another program")
 		require.ErrorIs(t, err, ErrNoPolicy)
 		require.ErrorContains(t, err, "port-restricter.port")
 	}
@@ -46,14 +54,20 @@ func TestBadAnnotationsAreNamed(t *testing.T) {
 	}{
 		{map[string]string{"port-restricter.port": ""}, "annotation port-restricter.port is empty"},
 		{map[string]string{"port-restricter.port": " "}, "is empty"},
-		{map[string]string{"port-restricter.port": "65536"}, `port-restricter.port: "65536" is not a port`},
-		{map[string]string{"port-restricter.prot": "5000"}, "annotation port-restricter.prot is not known: the keys are port-restricter.port"},
+		{map[string]string{"port-restricter.port": "65536"},
+			`port-restricter.port: "65536" is not a port`},
+		{map[string]string{"port-restricter.prot": "5000"},
+			"annotation port-restricter.prot is not known: the keys are port-restricter.port"},
 		{map[string]string{"port-restricter.port/": "5000"}, "names no container"},
 		{map[string]string{"port-restricter.port": "5000\n"}, "control character"},
 		{map[string]string{"port-restricter.map": "80:5000"}, "port-restricter.port is missing"},
-		{map[string]string{"port-restricter.port": "8080", "port-restricter.map": "80:5000"}, "port-restricter.map=80:5000 binds 5000, which port-restricter.port=8080 does not list: add 5000 there"},
-		{map[string]string{"port-restricter.port": "5000", "port-restricter.mode": "off"}, "write enforce or audit"},
-		{map[string]string{"port-restricter.port": "5000", nameCRIO: "web", nameContainerd: "db"}, "disagree on the container's name"},
+		{map[string]string{"port-restricter.port": "8080", "port-restricter.map": "80:5000"},
+			"port-restricter.map=80:5000 binds 5000, which port-restricter.port=8080 does not " +
+				"list: add 5000 there"},
+		{map[string]string{"port-restricter.port": "5000", "port-restricter.mode": "off"},
+			"write enforce or audit"},
+		{map[string]string{"port-restricter.port": "5000", nameCRIO: "web", nameContainerd: "db"},
+			"disagree on the container's name"},
 	} {
 		_, err := FromState(c.annotations, "")
 		require.ErrorContains(t, err, c.says)
@@ -62,11 +76,13 @@ func TestBadAnnotationsAreNamed(t *testing.T) {
 }
 
 func TestAnnotationsAndMetadataMustBothAllow(t *testing.T) {
-	p, err := FromState(map[string]string{"port-restricter.port": "5000,6000", "port-restricter.mode": "audit"},
-		"a note\nport-restricter.port=5000,7000\n")
+	p, err := FromState(map[string]string{
+		"port-restricter.port": "5000,6000", "port-restricter.mode": "audit",
+	}, "a note\nport-restricter.port=5000,7000\n")
 	require.NoError(t, err)
 	require.Equal(t, Allow, p.Decide(Request{Bind, TCP, anywhere, 5000}).Verdict)
-	require.Equal(t, Deny, p.Decide(Request{Bind, TCP, anywhere, 6000}).Verdict, "the administrator's limit is not the pod's to audit")
+	require.Equal(t, Deny, p.Decide(Request{Bind, TCP, anywhere, 6000}).Verdict,
+		"mode=audit of the pod lifted the administrator's limit")
 	audited := p.Decide(Request{Bind, TCP, anywhere, 7000})
 	require.Equal(t, Allow, audited.Verdict)
 	require.True(t, audited.Audited)
@@ -86,10 +102,12 @@ func TestMetadataAloneIsAPolicy(t *testing.T) {
 	}
 }
 
+// FromState does not panic, and returns a policy with a limit or an error.
 func FuzzFromState(f *testing.F) {
 	f.Add("port-restricter.port", "5000", nameCRIO, "web", "port-restricter.port=80")
 	f.Add("port-restricter.port/web", "5000", nameContainerd, "web", "")
-	f.Add("port-restricter.map", "80:5000", "port-restricter.port", "5000", "port-restricter.mode=audit")
+	f.Add("port-restricter.map", "80:5000", "port-restricter.port", "5000",
+		"port-restricter.mode=audit")
 	f.Fuzz(func(t *testing.T, key1, value1, key2, value2, metadata string) {
 		p, err := FromState(map[string]string{key1: value1, key2: value2}, metadata)
 		if err != nil {
@@ -111,12 +129,49 @@ func TestAnnotated(t *testing.T) {
 		{map[string]string{"x.port-restricter.port": "1"}, false},
 		{map[string]string{"port-restricter.port": "1"}, true},
 		{map[string]string{"port-restricter.typo": "1"}, true},
-		{map[string]string{"port-restricter.port/web": "1"}, true}, // for whom can't be told
+		// The name of the container is not known, so the key may be for this one.
+		{map[string]string{"port-restricter.port/web": "1"}, true},
 		{map[string]string{"port-restricter.port/": "1", nameCRIO: "web"}, true},
 		{map[string]string{"port-restricter.port/web": "1", nameCRIO: "web"}, true},
 		{map[string]string{"port-restricter.port/web": "1", nameContainerd: "db"}, false},
-		{map[string]string{"port-restricter.port/web": "1", nameContainerd: "db", nameCRIO: "web"}, true},
+		{map[string]string{
+			"port-restricter.port/web": "1", nameContainerd: "db", nameCRIO: "web",
+		}, true},
 	} {
 		require.Equal(t, test.want, Annotated(test.annotations), "%v", test.annotations)
+	}
+}
+
+// The files in testdata/states are what runc sent for the container web of a pod with
+// port-restricter.port=5000 and port-restricter.port/web=5001, when the container
+// started and for an exec. The engines were containerd 1.6.20 and 2.3.6, with
+// pod_annotations, and CRI-O 1.34.0.
+func TestThePolicyIsFoundInTheStatesOfEngines(t *testing.T) {
+	files, err := filepath.Glob("testdata/states/*.json")
+	require.NoError(t, err)
+	require.Len(t, files, 6)
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			var state specs.ContainerProcessState
+			require.NoError(t, json.Unmarshal(text, &state))
+			annotations := state.State.Annotations
+			require.True(t, Annotated(annotations))
+			p, err := FromState(annotations, "")
+			require.NoError(t, err)
+			require.Equal(t, Allow, p.Decide(Request{Bind, TCP, anywhere, 5001}).Verdict)
+			require.Equal(t, Deny, p.Decide(Request{Bind, TCP, anywhere, 5000}).Verdict)
+
+			// A pod can forge the annotation in which the other engine has the name.
+			for _, name := range []string{nameCRIO, nameContainerd} {
+				if annotations[name] == "" {
+					annotations[name] = "db"
+				}
+			}
+			_, err = FromState(annotations, "")
+			require.ErrorContains(t, err, "disagree")
+			require.True(t, Annotated(annotations))
+		})
 	}
 }

@@ -47,7 +47,8 @@ func (r Reason) String() string {
 	case r.port == 0:
 		what = fmt.Sprintf("a port of the kernel's choice (0/%s)", r.request.Protocol)
 	case r.port != r.request.Port:
-		what = fmt.Sprintf("port %d/%s, to which %d is rewritten,", r.port, r.request.Protocol, r.request.Port)
+		what = fmt.Sprintf("port %d/%s, to which %d is rewritten,",
+			r.port, r.request.Protocol, r.request.Port)
 	}
 	return what + " is not in " + r.source
 }

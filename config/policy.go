@@ -62,7 +62,8 @@ func (t limitTexts) parse(n keyNames) (p Policy, err error) {
 			l.audit = true
 		case "enforce":
 		default:
-			return Policy{}, fmt.Errorf("%s: %q is not a mode: write enforce or audit", n.mode, *t.mode)
+			return Policy{}, fmt.Errorf("%s: %q is not a mode: write enforce or audit",
+				n.mode, *t.mode)
 		}
 	}
 	if t.maps != nil {

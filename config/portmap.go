@@ -21,8 +21,10 @@ func parseMap(text string) (portMap, error) {
 			return nil, err
 		}
 		for _, other := range list {
-			if other.asked == m.asked && (other.protocol == m.protocol || other.protocol == "" || m.protocol == "") {
-				return nil, fmt.Errorf("%q and %q both rewrite port %d: keep one of them", other, m, m.asked)
+			if other.asked == m.asked &&
+				(other.protocol == m.protocol || other.protocol == "" || m.protocol == "") {
+				return nil, fmt.Errorf("%q and %q both rewrite port %d: keep one of them",
+					other, m, m.asked)
 			}
 		}
 		if list = append(list, m); len(list) > maxRules {
@@ -41,7 +43,8 @@ func parseMapping(text string) (m mapping, err error) {
 	}
 	asked, bound, ok := strings.Cut(ports, ":")
 	if !ok {
-		return m, fmt.Errorf("%q rewrites nothing: write the port asked for and the port to bind, as in 80:5000", text)
+		return m, fmt.Errorf("%q rewrites nothing: "+
+			"write the port asked for and the port to bind, as in 80:5000", text)
 	}
 	if m.asked, err = parsePort(text, asked); err != nil {
 		return m, err
@@ -50,7 +53,8 @@ func parseMapping(text string) (m mapping, err error) {
 		return m, err
 	}
 	if m.asked == 0 || m.bound == 0 {
-		return m, fmt.Errorf("%q: port 0 can't be rewritten, nor be rewritten to: use ports from 1 to 65535", text)
+		return m, fmt.Errorf("%q: port 0 can't be rewritten, nor be rewritten to: "+
+			"use ports from 1 to 65535", text)
 	}
 	return m, nil
 }

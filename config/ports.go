@@ -67,9 +67,11 @@ func parseRule(text string) (r rule, err error) {
 		}
 		switch {
 		case r.last < r.first:
-			return r, fmt.Errorf("%q: the range ends before it begins: write %d-%d", text, r.last, r.first)
+			return r, fmt.Errorf("%q: the range ends before it begins: write %d-%d",
+				text, r.last, r.first)
 		case r.first == 0:
-			return r, fmt.Errorf("%q: 0 is no port but the kernel's choice: list it by itself, as in 0,1-%d", text, r.last)
+			return r, fmt.Errorf("%q: 0 is no port but the kernel's choice: "+
+				"list it by itself, as in 0,1-%d", text, r.last)
 		}
 	}
 	return r, nil
@@ -80,7 +82,8 @@ func parseProtocol(text, name string) (Protocol, error) {
 	case TCP, UDP, SCTP:
 		return p, nil
 	}
-	return "", fmt.Errorf("%q: %q is not a protocol: write tcp, udp or sctp, or none for all of them", text, name)
+	return "", fmt.Errorf("%q: %q is not a protocol: "+
+		"write tcp, udp or sctp, or none for all of them", text, name)
 }
 
 func parseAddr(text, host string) (netip.Addr, error) {
@@ -90,21 +93,27 @@ func parseAddr(text, host string) (netip.Addr, error) {
 	inner, bracketed := strings.CutPrefix(host, "[")
 	if bracketed {
 		if inner, bracketed = strings.CutSuffix(inner, "]"); !bracketed {
-			return netip.Addr{}, fmt.Errorf("%q: the bracket of the IPv6 address is not closed: write [::1]:5000", text)
+			return netip.Addr{}, fmt.Errorf("%q: the bracket of the IPv6 address is not closed: "+
+				"write [::1]:5000", text)
 		}
 	}
 	addr, err := netip.ParseAddr(inner)
 	switch {
 	case err != nil && strings.Contains(inner, ":") && !bracketed:
-		return netip.Addr{}, fmt.Errorf("%q: an IPv6 address goes in brackets: write [::1]:5000", text)
+		return netip.Addr{}, fmt.Errorf("%q: an IPv6 address goes in brackets: "+
+			"write [::1]:5000", text)
 	case err != nil:
-		return netip.Addr{}, fmt.Errorf("%q: %q is not an IP address: write 127.0.0.1:5000, [::1]:5000 or *:5000", text, host)
+		return netip.Addr{}, fmt.Errorf("%q: %q is not an IP address: "+
+			"write 127.0.0.1:5000, [::1]:5000 or *:5000", text, host)
 	case addr.Is6() && !bracketed:
-		return netip.Addr{}, fmt.Errorf("%q: an IPv6 address goes in brackets: write [%s]:5000", text, addr)
+		return netip.Addr{}, fmt.Errorf("%q: an IPv6 address goes in brackets: "+
+			"write [%s]:5000", text, addr)
 	case addr.Is4() && bracketed:
-		return netip.Addr{}, fmt.Errorf("%q: an IPv4 address goes without brackets: write %s:5000", text, addr)
+		return netip.Addr{}, fmt.Errorf("%q: an IPv4 address goes without brackets: "+
+			"write %s:5000", text, addr)
 	case addr.Zone() != "":
-		return netip.Addr{}, fmt.Errorf("%q: a rule can't name a zone: write [%s]:5000", text, addr.WithZone(""))
+		return netip.Addr{}, fmt.Errorf("%q: a rule can't name a zone: "+
+			"write [%s]:5000", text, addr.WithZone(""))
 	}
 	return addr.Unmap(), nil
 }
@@ -114,7 +123,8 @@ func parseAddr(text, host string) (netip.Addr, error) {
 func parsePort(text, number string) (uint16, error) {
 	port, err := strconv.ParseUint(number, 10, 16)
 	if err != nil || strconv.FormatUint(port, 10) != number {
-		err = fmt.Errorf("%q is not a port: write a number from 1 to 65535, or 0 for one of the kernel's choice", number)
+		err = fmt.Errorf("%q is not a port: "+
+			"write a number from 1 to 65535, or 0 for one of the kernel's choice", number)
 		if number != text {
 			err = fmt.Errorf("%q: %w", text, err)
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// The error quotes the flag and the element, and says what to write instead.
 func TestBadPortsAreNamedWithTheirMend(t *testing.T) {
 	for text, says := range map[string]string{
 		"":                  `"" names no port`,
@@ -74,13 +75,19 @@ func TestARuleAllowsWhatItSays(t *testing.T) {
 		p, err := ParsePolicy(c.rules, "", "")
 		require.NoError(t, err, c.rules)
 		d := p.Decide(Request{Bind, c.protocol, netip.MustParseAddr(c.addr), c.port})
-		require.Equal(t, c.allowed, d.Verdict == Allow, "%s: %s %d/%s: %s", c.rules, c.addr, c.port, c.protocol, d.Reason)
+		require.Equal(t, c.allowed, d.Verdict == Allow,
+			"%s: %s %d/%s: %s", c.rules, c.addr, c.port, c.protocol, d.Reason)
 		require.Equal(t, c.allowed, d.Reason == Reason{})
 	}
 }
 
+// A list of ports, written out and parsed again, decides as before, and no request is
+// bound to a port that the list does not have.
 func FuzzPorts(f *testing.F) {
-	for _, seed := range []string{"5000", "5000,8080/tcp", "8000-8010", "127.0.0.1:5000", "[::1]:5000/udp", "*:1", "0", "[::ffff:1.2.3.4]:9/sctp", "0-1", "1-0", "[", "]:", "/"} {
+	for _, seed := range []string{
+		"5000", "5000,8080/tcp", "8000-8010", "127.0.0.1:5000", "[::1]:5000/udp", "*:1", "0",
+		"[::ffff:1.2.3.4]:9/sctp", "0-1", "1-0", "[", "]:", "/",
+	} {
 		f.Add(seed, uint16(5000), []byte{127, 0, 0, 1}, true)
 	}
 	f.Fuzz(func(t *testing.T, text string, port uint16, address []byte, tcp bool) {

@@ -12,39 +12,45 @@ import (
 const plain = `
 	Targets: pidfd_open pidfd_getfd process_vm_readv kcmp
 	Sockets: bind listen setsockopt getsockopt getsockname getpeername shutdown accept4 recvmsg
-	Helper: capget capset setgroups setresgid setresuid getresuid setfsgid setfsuid fchdir chroot umask close_range setitimer
-		wait4 waitid
-	Files: read readv pread64 write writev close fcntl fstat newfstatat statx readlinkat getdents64 lseek pipe2
-		faccessat faccessat2 uname
-		unlinkat # the agent's socket, when it ends
-	Waiting: poll ppoll epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd2 timerfd_create timerfd_settime
-		nanosleep clock_nanosleep clock_gettime gettimeofday time
+	Helper: capget capset setgroups setresgid setresuid getresuid setfsgid setfsuid fchdir chroot
+		umask close_range setitimer wait4 waitid
+	Files: read readv pread64 write writev close fcntl fstat newfstatat statx readlinkat getdents64
+		lseek pipe2 faccessat faccessat2 uname
+		unlinkat # removes the agent's socket when the agent ends
+	Waiting: poll ppoll epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd2
+		timerfd_create timerfd_settime nanosleep clock_nanosleep clock_gettime gettimeofday time
 	Memory: munmap madvise mremap brk mincore
-	Threads: futex sched_yield sched_getaffinity set_robust_list rseq gettid getpid getppid exit exit_group
-		sigaltstack rt_sigaction rt_sigprocmask rt_sigreturn rt_sigtimedwait rt_sigpending restart_syscall
-		timer_create timer_settime timer_delete getrandom membarrier getcpu
+	Threads: futex sched_yield sched_getaffinity set_robust_list rseq gettid getpid getppid
+		exit exit_group sigaltstack rt_sigaction rt_sigprocmask rt_sigreturn rt_sigtimedwait
+		rt_sigpending restart_syscall timer_create timer_settime timer_delete getrandom
+		membarrier getcpu
 	Ids: getuid geteuid getgid getegid getrusage prlimit64 getrlimit sysinfo
 `
 
 // A rule allows a call if all of its conditions hold.
 type rule struct {
 	name string
-	when []argument
+	when []condition
 }
 
-// An argument is as it should be if argument&mask == value.
-type argument struct {
-	index       uint
+// A condition on a call holds if the argument with this index, ANDed with mask, is
+// equal to value.
+type condition struct {
+	argument    uint
 	mask, value uint64
 }
 
-func is(index uint, value uint64) argument { return argument{index, ^uint64(0), value} }
-func no(index uint, bits uint64) argument  { return argument{index, bits, 0} }
+// is returns the condition that an argument has a value.
+func is(argument uint, value uint64) condition { return condition{argument, ^uint64(0), value} }
 
-// clone3 reaches the second filter never, being refused by the first.
+// no returns the condition that an argument has none of the bits.
+func no(argument uint, bits uint64) condition { return condition{argument, bits, 0} }
+
+// clone3 is refused by a filter of its own. The list allows it: of two filters that
+// refuse a call the kernel obeys the newer one, which would log the call.
 const clone3 = "clone3"
 
-// list is everything that is allowed.
+// list returns the rules for all calls that are allowed.
 func list() []rule {
 	all := append(checked(), rule{name: clone3})
 	for line := range strings.Lines(plain) {
@@ -58,36 +64,40 @@ func list() []rule {
 	return all
 }
 
-// checked are the calls whose arguments matter.
+// checked returns the rules for calls whose arguments matter.
 func checked() []rule {
-	const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
+	const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS |
+		unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
 	self := uint64(os.Getpid())
-	cloneFlags, mmapConditions := uint(0), []argument{no(2, unix.PROT_EXEC)}
+	cloneFlags, mmapConditions := uint(0), []condition{no(2, unix.PROT_EXEC)}
 	if runtime.GOARCH == "s390x" {
-		cloneFlags, mmapConditions = 1, nil // its mmap has its arguments in memory
+		// There clone(2) has its flags second, and mmap(2) its arguments in memory.
+		cloneFlags, mmapConditions = 1, nil
 	}
 	all := []rule{
 		{"mmap", mmapConditions},
-		{"mprotect", []argument{no(2, unix.PROT_EXEC)}},
-		// What is written is there already: stderr, sockets, pipes.
-		{"openat", []argument{no(2, unix.O_ACCMODE|unix.O_CREAT|unix.O_TRUNC)}},
-		{"clone", []argument{no(cloneFlags, namespaces)}},
-		{"setns", []argument{is(1, unix.CLONE_NEWUSER)}},
-		{"kill", []argument{is(0, self)}},
-		{"tgkill", []argument{is(0, self)}},
-		{"pidfd_send_signal", []argument{is(1, uint64(unix.SIGKILL))}}, // a helper that hangs
-		{"prctl", []argument{is(0, unix.PR_SET_DUMPABLE), is(1, 0)}},
-		{"prctl", []argument{is(0, unix.PR_SET_PDEATHSIG)}},
-		{"prctl", []argument{is(0, unix.PR_SET_KEEPCAPS)}},
-		{"prctl", []argument{is(0, unix.PR_SET_VMA)}}, // Go names its memory
-		{"prctl", []argument{is(0, unix.PR_GET_TIMERSLACK)}},
-		{"prctl", []argument{is(0, unix.PR_SET_TIMERSLACK)}}, // package sysmon
+		{"mprotect", []condition{no(2, unix.PROT_EXEC)}},
+		// For reading only. The agent writes only to fds that it does not open by
+		// openat(2): stderr, sockets, pipes.
+		{"openat", []condition{no(2, unix.O_ACCMODE|unix.O_CREAT|unix.O_TRUNC)}},
+		{"clone", []condition{no(cloneFlags, namespaces)}},
+		{"setns", []condition{is(1, unix.CLONE_NEWUSER)}},
+		{"kill", []condition{is(0, self)}},
+		{"tgkill", []condition{is(0, self)}},
+		{"pidfd_send_signal", []condition{is(1, uint64(unix.SIGKILL))}}, // to a helper that hangs
+		{"prctl", []condition{is(0, unix.PR_SET_DUMPABLE), is(1, 0)}},
+		{"prctl", []condition{is(0, unix.PR_SET_PDEATHSIG)}},
+		{"prctl", []condition{is(0, unix.PR_SET_KEEPCAPS)}},
+		{"prctl", []condition{is(0, unix.PR_SET_VMA)}}, // Go names its memory
+		{"prctl", []condition{is(0, unix.PR_GET_TIMERSLACK)}},
+		{"prctl", []condition{is(0, unix.PR_SET_TIMERSLACK)}}, // package sysmon
 	}
 	for _, request := range []uint64{
-		unix.SECCOMP_IOCTL_NOTIF_RECV, unix.SECCOMP_IOCTL_NOTIF_SEND, unix.SECCOMP_IOCTL_NOTIF_ID_VALID, unix.SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+		unix.SECCOMP_IOCTL_NOTIF_RECV, unix.SECCOMP_IOCTL_NOTIF_SEND,
+		unix.SECCOMP_IOCTL_NOTIF_ID_VALID, unix.SECCOMP_IOCTL_NOTIF_SET_FLAGS,
 		unix.NS_GET_PARENT, unix.NS_GET_OWNER_UID,
 	} {
-		all = append(all, rule{"ioctl", []argument{is(1, request)}})
+		all = append(all, rule{"ioctl", []condition{is(1, request)}})
 	}
 	return all
 }

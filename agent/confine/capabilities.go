@@ -1,6 +1,6 @@
 // Package confine takes from the agent's process what an agent does not need:
-// capabilities, new privileges, system calls. What somebody who took the agent
-// over could do with it is what is left.
+// capabilities, new privileges and system calls. An attacker who took the agent
+// over could use only what is left.
 package confine
 
 import (
@@ -11,29 +11,34 @@ import (
 )
 
 // kept are the capabilities that an agent needs to hold permitted, and no more. The
-// unit in deploy/systemd gives it the same ones. Each is effective only where its
-// comment says so.
+// unit in deploy/systemd grants the same ones. They are effective only where the
+// comments here say so, and in helper processes.
 var kept = []cap.Value{
-	// Look into targets: pidfd_getfd(2), process_vm_readv(2), kcmp(2), and the
+	// To look into targets: pidfd_getfd(2), process_vm_readv(2), kcmp(2), and the
 	// links in /proc/PID. Effective in the worker threads.
 	cap.SYS_PTRACE,
 
-	// Become the target in a helper process: its ids and groups, the owner of
-	// its user namespace (who may enter it without CAP_SYS_ADMIN), its root.
+	// To take on the target's identity in a helper process: its ids and groups, its
+	// root, and the uid that owns its user namespace, which may enter the namespace
+	// without CAP_SYS_ADMIN.
 	cap.SETUID, cap.SETGID, cap.SYS_CHROOT,
 
-	// Hand on to the helper what the target has itself, if it has it: ports
-	// below ip_unprivileged_port_start, netlink groups, and AF_UNIX paths in
-	// directories of others.
+	// To pass them on to the helper process if the target has them too. They permit
+	// ports below ip_unprivileged_port_start, netlink groups, and AF_UNIX paths in
+	// other users' directories.
 	cap.NET_BIND_SERVICE, cap.NET_ADMIN, cap.DAC_OVERRIDE,
 }
 
 // Capabilities returns the capabilities that an agent needs to hold permitted.
 func Capabilities() []cap.Value { return slices.Clone(kept) }
 
-// DropCapabilities leaves every thread with those of Capabilities permitted that it
-// had, and every other set empty. It returns what is left, as text. It must be
-// called before agent.NewSupervisor, whose threads raise what they work with.
+// DropCapabilities drops all capabilities of every thread, except that those of
+// Capabilities stay permitted if they were. It empties the effective, inheritable
+// and ambient sets, and drops the others from the bounding set if it has
+// CAP_SETPCAP. It returns the capabilities that are left, as text.
+//
+// DropCapabilities must be called before agent.NewSupervisor, whose threads raise
+// the capabilities that they work with.
 func DropCapabilities() (remaining string, err error) {
 	had, left := cap.GetProc(), cap.NewSet()
 	// Without CAP_SETPCAP the bounding set stays as it is. It bounds what a process
@@ -63,8 +68,7 @@ func DropCapabilities() (remaining string, err error) {
 	return left.String(), nil
 }
 
-// others are all capabilities of this kernel that are not kept and are
-// in the bounding set.
+// others returns the capabilities in the bounding set that are not kept.
 func others() (values []cap.Value) {
 	keep := map[cap.Value]bool{}
 	for _, value := range kept {

@@ -8,17 +8,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// LoadFilter sets no_new_privs and puts every thread of the process, and
-// whatever it starts, under the list of calls that an agent makes. It comes
-// last, before the first container is served.
+// LoadFilter sets no_new_privs and puts every thread of the process under a seccomp
+// filter that allows only the system calls that an agent makes. Threads and
+// processes that are started later inherit the filter. LoadFilter must be the last
+// step before the first container is served.
 //
-// Any other call is answered by ENOSYS and written to the kernel's audit log.
-// To be killed would fail closed, too, but all containers would lose their
-// ports at the first call that a new libc or Go runtime makes; and those know
-// how to go on without a call that the kernel does not have, which they do not
-// after EPERM.
+// The filter answers any other call with ENOSYS, and the kernel writes the call to
+// the audit log. Killing the process would fail closed too. But then the first call
+// that a new libc or Go runtime makes would cost all containers their ports. Both
+// can go on without a call that the kernel does not have, but not after EPERM.
 func LoadFilter() error {
-	for _, make := range []func() (*seccomp.ScmpFilter, error){withoutClone3, listOnly} {
+	for _, make := range []func() (*seccomp.ScmpFilter, error){refuseClone3, allowListed} {
 		filter, err := make()
 		if err != nil {
 			return fmt.Errorf("make the agent's own seccomp filter: %w", err)
@@ -34,47 +34,56 @@ func LoadFilter() error {
 
 var noSuchCall = seccomp.ActErrno.SetReturnCode(int16(unix.ENOSYS))
 
-// newFilter is one for all threads: NewFilter asks for SECCOMP_FILTER_FLAG_TSYNC.
-func newFilter(other seccomp.ScmpAction) (*seccomp.ScmpFilter, error) {
-	filter, err := seccomp.NewFilter(other)
+// newFilter returns a filter that answers a call without a rule by unlisted. Loading
+// it affects all threads: seccomp.NewFilter asks for SECCOMP_FILTER_FLAG_TSYNC.
+func newFilter(unlisted seccomp.ScmpAction) (*seccomp.ScmpFilter, error) {
+	filter, err := seccomp.NewFilter(unlisted)
 	if err != nil {
 		return nil, err
 	}
-	// One architecture: calls of another would pass the rules about arguments.
-	return filter, errors.Join(filter.SetBadArchAction(seccomp.ActKillProcess), filter.SetNoNewPrivsBit(true))
+	// The native architecture only: calls of another one would pass the rules about
+	// arguments.
+	return filter, errors.Join(
+		filter.SetBadArchAction(seccomp.ActKillProcess), filter.SetNoNewPrivsBit(true))
 }
 
-// withoutClone3 is a filter of its own, which logs nothing: libc tries clone3,
-// whose flags stand in memory, for every thread, and goes back to clone.
-func withoutClone3() (*seccomp.ScmpFilter, error) {
+// refuseClone3 returns a filter that refuses clone3 only. The flags of clone3 are in
+// memory, where no filter can check them. libc tries clone3 for every thread and
+// falls back to clone. This is a filter of its own so that it logs nothing.
+func refuseClone3() (*seccomp.ScmpFilter, error) {
 	filter, err := newFilter(seccomp.ActAllow)
 	if err != nil {
 		return nil, err
 	}
 	number, err := seccomp.GetSyscallFromName(clone3)
 	if err != nil {
-		return filter, nil // a libseccomp before 2.5: the list has it not either
+		return filter, nil // libseccomp before 2.5; allowListed then does not allow clone3 either
 	}
 	return filter, filter.AddRule(number, noSuchCall)
 }
 
-func listOnly() (*seccomp.ScmpFilter, error) {
+// allowListed returns a filter that allows the calls of list and refuses and logs
+// all others.
+func allowListed() (*seccomp.ScmpFilter, error) {
 	filter, err := newFilter(noSuchCall)
 	if err != nil {
 		return nil, err
 	}
-	// Both only help: libseccomp before 2.5, or a kernel before 4.14, has them not.
+	// The filter works without either of the two, which libseccomp before 2.5 or a
+	// kernel before 4.14 does not have.
 	_ = filter.SetLogBit(true)
 	_ = filter.SetOptimize(2) // a binary tree
 
 	for _, r := range list() {
 		number, err := seccomp.GetSyscallFromName(r.name)
 		if err != nil {
-			continue // this libseccomp, or this architecture, has it not
+			continue // this libseccomp or this architecture does not have the call
 		}
 		conditions := make([]seccomp.ScmpCondition, len(r.when))
-		for i, a := range r.when {
-			if conditions[i], err = seccomp.MakeCondition(a.index, seccomp.CompareMaskedEqual, a.mask, a.value); err != nil {
+		for i, c := range r.when {
+			conditions[i], err = seccomp.MakeCondition(
+				c.argument, seccomp.CompareMaskedEqual, c.mask, c.value)
+			if err != nil {
 				return nil, fmt.Errorf("%s: %w", r.name, err)
 			}
 		}

@@ -5,12 +5,18 @@
 
 int __real_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
-// The monitor makes threads, too, which are to have the slack of all others.
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument)
+/*
+ * The linker makes every call of pthread_create(3) in the program call this
+ * function (--wrap). The first thread that it creates is Go's monitor, which gets
+ * the slack SYSMON_SLACK. The monitor creates threads too. They get the slack of
+ * all other threads, not the monitor's.
+ */
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+	void *(*start)(void *), void *argument)
 {
 	static int slack_of_others, monitored;
 	int own = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
-	if (own < 0) /* a sandbox, or more than an int can tell */
+	if (own < 0) /* a sandbox refused the call, or the slack is larger than an int */
 		return __real_pthread_create(thread, attributes, start, argument);
 	if (!monitored)
 		slack_of_others = own;

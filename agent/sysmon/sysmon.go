@@ -1,14 +1,16 @@
-// Package sysmon has the monitor thread of Go's runtime wake rarely.
+// Package sysmon makes the monitor thread of Go's runtime wake rarely.
 //
-// That thread looks every 20 µs for threads in a system call that keep others
-// from running, for as long as it finds some; and an engine always has one that
-// waits in the kernel. Each look disturbs the thread that serves a bind and the
-// one that asked: its timer goes off on their CPU, it is woken on another one,
-// and that, on its way back to idle, takes one of the two over.
+// The monitor looks for threads whose system calls keep other goroutines from
+// running. It looks every 20 µs for as long as it finds a thread, and a supervisor
+// always has a thread that waits in the kernel. Each look disturbs the two threads
+// of a bind, the worker and the target. The monitor's timer goes off on their CPU
+// and wakes the monitor on another CPU. That CPU, when it becomes idle again, pulls
+// one of the two threads over.
 //
-// A sleep ends late by as much as the thread's timer slack, PR_SET_TIMERSLACK of
-// prctl(2). A thread has the slack of the one that made it, at that moment; and
-// the monitor is the first that Go makes, by pthread_create(3).
+// The kernel may end a sleep late by the thread's timer slack (PR_SET_TIMERSLACK,
+// prctl(2)), so this package gives the monitor a large slack. A new thread inherits
+// the slack that its creator has at that moment, and the monitor is the first thread
+// that Go creates, by pthread_create(3). The package wraps that function.
 package sysmon
 
 // #cgo LDFLAGS: -lpthread -Wl,--wrap=pthread_create
@@ -17,7 +19,8 @@ import "C"
 
 import "time"
 
-// Slack is how late the monitor can wake. A goroutine waits for it while all
-// threads that may run Go code (GOMAXPROCS) are in system calls: for two looks,
-// which by themselves are up to 10 ms apart.
+// Slack is the most by which the monitor wakes late. While all threads that may run
+// Go code (GOMAXPROCS) are in system calls, a goroutine that is ready to run waits
+// for two looks of the monitor, each of which may be late by Slack. Even without
+// slack, the looks are up to 10 ms apart.
 const Slack = C.SYSMON_SLACK * time.Nanosecond

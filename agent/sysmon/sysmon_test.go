@@ -17,14 +17,20 @@ import (
 	"github.com/port-restricter/port-restricter/agent/confine"
 )
 
-const startedWith = 77777 // ns; the tests start themselves again with it
+// startedWith is the timer slack, in nanoseconds, with which the tests start
+// themselves again.
+const startedWith = 77777
 
+// Exactly one thread, Go's monitor, has the large timer slack. A large slack on
+// another thread would delay binds.
 func TestTheMonitorAloneSleepsLate(t *testing.T) {
 	if again(t) {
 		requireOneLate(t)
 	}
 }
 
+// The agent creates threads after it has loaded its own seccomp filter, which must
+// not refuse to change the slack.
 func TestTheMonitorAloneSleepsLateBehindTheAgentsFilter(t *testing.T) {
 	if again(t) {
 		require.NoError(t, confine.LoadFilter())
@@ -32,14 +38,15 @@ func TestTheMonitorAloneSleepsLateBehindTheAgentsFilter(t *testing.T) {
 	}
 }
 
-// again says whether the test is in the process that it started for itself.
+// again runs the calling test again in a process of its own, with the slack
+// startedWith. It reports whether this process is that one.
 func again(t *testing.T) bool {
 	t.Helper()
 	const name = "PORT_RESTRICTER_TEST_AGAIN"
 	if os.Getenv(name) != "" {
 		return true
 	}
-	runtime.LockOSThread() // whose slack the child takes along
+	runtime.LockOSThread() // the child inherits the slack of this thread
 	defer runtime.UnlockOSThread()
 	require.NoError(t, unix.Prctl(unix.PR_SET_TIMERSLACK, startedWith, 0, 0, 0))
 	command := exec.Command("/proc/self/exe", "-test.run", "^"+t.Name()+"$")
@@ -49,9 +56,11 @@ func again(t *testing.T) bool {
 	return false
 }
 
+// requireOneLate requires that one thread has the slack Slack and all others have
+// startedWith.
 func requireOneLate(t *testing.T) {
 	t.Helper()
-	// Threads in system calls, for which the monitor makes others.
+	// Threads that block in system calls make the monitor create others.
 	many := 4 * runtime.GOMAXPROCS(0)
 	var started, ended sync.WaitGroup
 	var pipe [2]int
@@ -66,7 +75,8 @@ func requireOneLate(t *testing.T) {
 		}()
 	}
 	started.Wait()
-	// While it makes a thread the monitor wears the slack of the others.
+	// Several tries: while the monitor creates a thread, it has the slack of the
+	// others.
 	require.EventuallyWithT(t, func(t *assert.CollectT) {
 		slacks := map[string]int{}
 		threads, err := os.ReadDir("/proc/self/task")
@@ -77,7 +87,10 @@ func requireOneLate(t *testing.T) {
 			require.NoError(t, err)
 			slacks[strings.TrimSpace(string(slack))]++
 		}
-		require.Equal(t, map[string]int{strconv.Itoa(startedWith): len(threads) - 1, strconv.Itoa(int(Slack)): 1}, slacks)
+		require.Equal(t, map[string]int{
+			strconv.Itoa(startedWith): len(threads) - 1,
+			strconv.Itoa(int(Slack)):  1,
+		}, slacks)
 	}, time.Minute, time.Millisecond)
 	require.NoError(t, unix.Close(pipe[1]))
 	ended.Wait()

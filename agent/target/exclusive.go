@@ -20,7 +20,7 @@ const (
 // call in the thread's own context. Whatever happens to the memory of the thread,
 // a socket of another family never becomes an internet port.
 //
-// False proves nothing. The caller then acts in the thread's place.
+// False proves nothing. The caller then makes the call in the thread's place.
 //
 // kcmp(2) waits for a task that is in execve(2), and any process on the machine
 // can stay there for as long as it likes (with an fd on a FUSE file that does not
@@ -64,7 +64,7 @@ var (
 // hang. It returns when it has been idle for scannerIdle. To create a thread for
 // each scan would void the scan: it counts only if no task was created meanwhile.
 func scanner(s scan) {
-	_, err := BecomeNeutral() // with the privilege to inspect others that a worker has
+	_, err := BecomeNeutral() // as a worker does, so with the same privilege to inspect tasks
 	var all *sharers
 	if err == nil {
 		all, err = newSharers()

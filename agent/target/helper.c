@@ -70,16 +70,19 @@ static int take_ids(const struct helper *t)
 }
 
 /*
- * To enter a user namespace takes CAP_SYS_ADMIN in it. A process in the parent
- * namespace with the owner's uid has that, and a process that enters has every
- * capability inside, also over the namespaces further in: user_namespaces(7). So
- * the agent needs no CAP_SYS_ADMIN of its own.
+ * Entering a user namespace needs CAP_SYS_ADMIN in it. A process in the parent
+ * namespace whose effective uid owns the namespace has every capability in it, and
+ * so has a process that entered it, also in the namespaces inside it:
+ * user_namespaces(7). So the agent needs no CAP_SYS_ADMIN of its own.
  */
 static int enter_as_owner(const struct helper *t)
 {
 	uid_t real, owner, euid;
 
-	/* Ids have other numbers inside. The saved uid carries the target's effective uid along. */
+	/*
+	 * Ids have other numbers inside the namespace. The saved uid carries the
+	 * target's effective uid there.
+	 */
 	if (t->fsuid != t->euid) {
 		errno = EOPNOTSUPP;
 		return -1;
@@ -126,7 +129,7 @@ static int take_root(const struct helper *t)
  * The agent's file table may hold files of other containers. A copy of the table
  * would keep their sockets bound for as long as this call hangs, and closing the
  * copies may itself hang: FUSE asks its server at each close. No lock can keep
- * such files out of a copy, since a target can block whoever inspects its socket,
+ * such files out of a copy: a target can block the thread that inspects its socket,
  * and then all containers would wait for the lock.
  *
  * So a helper shares the agent's table at first, leaves it for an empty one, and
@@ -135,7 +138,8 @@ static int take_root(const struct helper *t)
  */
 static int leave_table(struct helper *t)
 {
-	int *wanted[] = {&t->sock, &t->userns, &t->outer, &t->root, &t->cwd, &t->pipe}, same_namespace = t->userns == t->outer;
+	int *wanted[] = {&t->sock, &t->userns, &t->outer, &t->root, &t->cwd, &t->pipe};
+	int same_namespace = t->userns == t->outer;
 	if (syscall(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) < 0)
 		return -1;
 	int pidfd = syscall(SYS_pidfd_open, t->agent, 0);
@@ -147,7 +151,10 @@ static int leave_table(struct helper *t)
 	return syscall(SYS_close, pidfd);
 }
 
-/* For an agent without privilege. All its containers belong to one user then. */
+/*
+ * Closes the fds that the helper does not need. It serves an agent without
+ * privilege, whose containers all belong to one user.
+ */
 static void close_others(const struct helper *t)
 {
 	int keep[] = {t->sock, t->userns, t->outer, t->root, t->cwd, t->pipe};
@@ -193,8 +200,8 @@ static void make_call(const struct helper *t, struct helper_result *r)
 	guard();
 
 	/*
-	 * chroot(2) needs CAP_SYS_CHROOT. A privileged agent has it here, another
-	 * one only inside the target's user namespace.
+	 * chroot(2) needs CAP_SYS_CHROOT. A privileged agent has it here, an
+	 * unprivileged one only inside the target's user namespace.
 	 */
 	int rooted = take_root(t) == 0;
 	r->step = STEP_USERNS;
@@ -234,10 +241,19 @@ failed:
 	r->error = errno;
 }
 
-/* close_range(2) is there since Linux 5.9. Called with an empty range it fails and closes nothing. */
-static int has_close_range(void) { return syscall(SYS_close_range, 1, 0, 0) < 0 && errno == EINVAL; }
+/*
+ * close_range(2) exists since Linux 5.9. With an empty range it fails by EINVAL
+ * and closes nothing.
+ */
+static int has_close_range(void)
+{
+	return syscall(SYS_close_range, 1, 0, 0) < 0 && errno == EINVAL;
+}
 
-int helper_can_fetch(void) { return permitted_caps() >> CAP_SYS_PTRACE & 1 && has_close_range(); }
+int helper_can_fetch(void)
+{
+	return permitted_caps() >> CAP_SYS_PTRACE & 1 && has_close_range();
+}
 
 void helper_run(void *helper)
 {

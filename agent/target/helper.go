@@ -19,7 +19,7 @@ import (
 	"github.com/port-restricter/port-restricter/agent/fork"
 )
 
-// callLimit is when a helper process ends itself.
+// callLimit is the time after which a helper process ends itself.
 const callLimit = C.HELPER_SECONDS * time.Second
 
 var (
@@ -100,7 +100,10 @@ func (t *Thread) MakeCall(c Call, valid func() bool) error {
 
 // readResult waits for the result of the helper, at most callLimit.
 func readResult(pipe, pidfd int) error {
-	ready := []unix.PollFd{{Fd: int32(pipe), Events: unix.POLLIN}, {Fd: int32(pidfd), Events: unix.POLLIN}}
+	ready := []unix.PollFd{
+		{Fd: int32(pipe), Events: unix.POLLIN},
+		{Fd: int32(pidfd), Events: unix.POLLIN},
+	}
 	deadline := time.Now().Add(callLimit)
 	for {
 		n, err := unix.Poll(ready, int(time.Until(deadline).Milliseconds()))
@@ -126,8 +129,13 @@ func readResult(pipe, pidfd int) error {
 	step := binary.NativeEndian.Uint32(result[:])
 	errno := unix.Errno(binary.NativeEndian.Uint32(result[4:]))
 	if step != C.STEP_CALL {
-		what := map[uint32]string{C.STEP_IDS: "take its user and groups", C.STEP_USERNS: "enter its user namespace",
-			C.STEP_ROOT: "enter its root directory", C.STEP_CWD: "enter its working directory", C.STEP_CAPS: "take its capabilities"}[step]
+		what := map[uint32]string{
+			C.STEP_IDS:    "take its user and groups",
+			C.STEP_USERNS: "enter its user namespace",
+			C.STEP_ROOT:   "enter its root directory",
+			C.STEP_CWD:    "enter its working directory",
+			C.STEP_CAPS:   "take its capabilities",
+		}[step]
 		return fmt.Errorf("%w: %s: %w", ErrNotMade, what, errno)
 	}
 	if errno != 0 {
@@ -157,7 +165,8 @@ func ReserveLowFDs() {
 		return
 	}
 	null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	for ; err == nil && null < first; null, err = unix.FcntlInt(uintptr(null), unix.F_DUPFD_CLOEXEC, 0) {
+	for err == nil && null < first {
+		null, err = unix.FcntlInt(uintptr(null), unix.F_DUPFD_CLOEXEC, 0)
 	}
 	if err == nil {
 		unix.Close(null)

@@ -4,12 +4,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* How long a call may take. A path on a file system that does not answer would block it for ever. */
+/*
+ * How long a call may take, in seconds. A path on a file system that does not
+ * answer would block the call for ever.
+ */
 enum { HELPER_SECONDS = 30 };
 
 enum { CALL_BIND = 1, CALL_LISTEN, CALL_SETSOCKOPT };
 
-/* The call that a helper makes, and the identity that it takes on before. */
+/* The call that a helper makes, and the identity that the helper takes on before. */
 struct helper {
 	int call, sock, pipe;
 	int backlog, level, option;
@@ -21,7 +24,7 @@ struct helper {
 
 	int userns;  /* -1: the target's user namespace is the agent's */
 	int outer;   /* userns or its ancestor whose parent is the agent's user namespace */
-	uid_t owner; /* of outer */
+	uid_t owner; /* the user who owns outer */
 	int root;    /* -1: the target's root is the agent's */
 	int cwd;
 	unsigned umask;

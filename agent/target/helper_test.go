@@ -13,11 +13,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The file that a target names as its socket may be one of a FUSE whose server
-// lets us close it, and nobody else: a helper for another container, forked in
-// that moment, must not have it.
+// The fd that a target names as its socket may be a file on a FUSE whose server lets
+// the agent close the file and no other process. A helper that is forked for another
+// container at that moment must not have a copy of the file: it would hang when it
+// closes the copy.
 func TestAHelperHasNoFileOfAnotherTarget(t *testing.T) {
-	runtime.LockOSThread() // in a mount namespace of its own, never to be unlocked
+	runtime.LockOSThread() // never unlocked: the thread gets a mount namespace of its own
 	ReserveLowFDs()
 	process := exec.Command("sleep", "infinity")
 	require.NoError(t, process.Start())
@@ -26,10 +27,10 @@ func TestAHelperHasNoFileOfAnotherTarget(t *testing.T) {
 		_ = process.Wait()
 	}()
 	fd := openFUSE(t)
-	others, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 64)
+	duplicate, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 64)
 	require.NoError(t, err)
-	require.NoError(t, unix.Close(fd)) // the server knows us now
-	defer unix.Close(others)
+	require.NoError(t, unix.Close(fd)) // tells the server which file table is the first
+	defer unix.Close(duplicate)
 
 	target, err := open(uint32(process.Process.Pid))
 	require.NoError(t, err)
@@ -38,12 +39,14 @@ func TestAHelperHasNoFileOfAnotherTarget(t *testing.T) {
 	require.NoError(t, err)
 	defer unix.Close(socket)
 	name := append([]byte{unix.AF_UNIX, 0, 0}, fmt.Sprintf("helper of %d", process.Process.Pid)...)
+	bind := Call{Kind: Bind, Socket: socket, Argument: name}
 	start := time.Now()
-	require.NoError(t, target.MakeCall(Call{Kind: Bind, Socket: socket, Argument: name}, func() bool { return true }))
+	require.NoError(t, target.MakeCall(bind, func() bool { return true }))
 	require.Less(t, time.Since(start), 5*time.Second)
 }
 
-// openFUSE opens a file that lets only the first file table close it.
+// openFUSE opens a file on a FUSE file system. Only the file table that closes it
+// first can close it: in any other one, close(2) hangs.
 func openFUSE(t *testing.T) int {
 	device, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	require.NoError(t, err)
@@ -53,11 +56,12 @@ func openFUSE(t *testing.T) int {
 	require.NoError(t, unix.Close(fd))
 	require.NoError(t, unix.Unshare(unix.CLONE_NEWNS))
 	require.NoError(t, unix.Mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
-	require.NoError(t, unix.Mount("test", point, "fuse", 0, fmt.Sprintf("fd=%d,rootmode=100600,user_id=0,group_id=0", device)))
+	options := fmt.Sprintf("fd=%d,rootmode=100600,user_id=0,group_id=0", device)
+	require.NoError(t, unix.Mount("test", point, "fuse", 0, options))
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
-		defer unix.Close(device) // lets everybody go
+		defer unix.Close(device) // ends every call that waits for the server
 		serveFUSE(device, stop)
 	}()
 	t.Cleanup(func() {
@@ -70,10 +74,12 @@ func openFUSE(t *testing.T) int {
 	return fd
 }
 
-// serveFUSE speaks the protocol of linux/fuse.h.
+// serveFUSE answers the requests that the kernel writes to device, in the protocol of
+// linux/fuse.h. It leaves a flush unanswered if it comes from another file table (lock
+// owner) than the first flush.
 func serveFUSE(device int, stop <-chan struct{}) {
 	const getattr, open, flush, initialize = 3, 14, 25, 26
-	const patience = 30 * time.Second // what hangs until then is let go, so that the test fails
+	const patience = 30 * time.Second // then a helper that hangs is freed, and the test fails
 	request, order := make([]byte, 1<<17), binary.NativeEndian
 	var owner uint64
 	for start := time.Now(); time.Since(start) < patience; {

@@ -29,8 +29,9 @@ func (t *Thread) identity() (h *C.struct_helper, release func(), err error) {
 			return -1
 		}
 		var fd int
-		if fd, err = unix.Open(fmt.Sprintf("/proc/%d/%s", t.tid, name), flags|unix.O_CLOEXEC, 0); err != nil {
-			err = fmt.Errorf("open /proc/%d/%s: %w", t.tid, name, err)
+		path := fmt.Sprintf("/proc/%d/%s", t.tid, name)
+		if fd, err = unix.Open(path, flags|unix.O_CLOEXEC, 0); err != nil {
+			err = fmt.Errorf("open %s: %w", path, err)
 			return -1
 		}
 		fds = append(fds, fd)
@@ -58,9 +59,13 @@ func (t *Thread) identity() (h *C.struct_helper, release func(), err error) {
 		return nil, release, err
 	}
 	h.umask, h.caps = C.uint(theirs.umask), C.uint64_t(theirs.effective)
-	h.ruid, h.euid, h.suid, h.fsuid = C.uid_t(theirs.uid[0]), C.uid_t(theirs.uid[1]), C.uid_t(theirs.uid[2]), C.uid_t(theirs.uid[3])
-	h.rgid, h.egid, h.sgid, h.fsgid = C.gid_t(theirs.gid[0]), C.gid_t(theirs.gid[1]), C.gid_t(theirs.gid[2]), C.gid_t(theirs.gid[3])
-	if ours, err := credentialsOf(unix.Gettid()); err != nil || ours.uid != theirs.uid || ours.gid != theirs.gid || !slices.Equal(ours.groups, theirs.groups) {
+	h.ruid, h.euid = C.uid_t(theirs.uid[0]), C.uid_t(theirs.uid[1])
+	h.suid, h.fsuid = C.uid_t(theirs.uid[2]), C.uid_t(theirs.uid[3])
+	h.rgid, h.egid = C.gid_t(theirs.gid[0]), C.gid_t(theirs.gid[1])
+	h.sgid, h.fsgid = C.gid_t(theirs.gid[2]), C.gid_t(theirs.gid[3])
+	ours, oursErr := credentialsOf(unix.Gettid())
+	if oursErr != nil || ours.uid != theirs.uid || ours.gid != theirs.gid ||
+		!slices.Equal(ours.groups, theirs.groups) {
 		h.ids = 1
 	}
 	if n := len(theirs.groups); n > 0 {
@@ -71,13 +76,14 @@ func (t *Thread) identity() (h *C.struct_helper, release func(), err error) {
 	return h, release, nil
 }
 
-// sharesWithUs reports whether a link in the target's /proc directory leads to
-// the same namespace, or the same directory on the same mount, as that of the
-// calling thread. It returns false if that cannot be determined.
+// sharesWithUs reports whether the link name in the target's /proc directory leads
+// to the same namespace, or to the same directory on the same mount, as the link of
+// the calling thread. It returns false if that cannot be determined.
 func (t *Thread) sharesWithUs(name string) bool {
 	var theirs, ours unix.Statx_t
 	const mask = unix.STATX_INO | unix.STATX_MNT_ID
-	if unix.Statx(unix.AT_FDCWD, fmt.Sprintf("/proc/%d/%s", t.tid, name), 0, mask, &theirs) != nil ||
+	target := fmt.Sprintf("/proc/%d/%s", t.tid, name)
+	if unix.Statx(unix.AT_FDCWD, target, 0, mask, &theirs) != nil ||
 		unix.Statx(unix.AT_FDCWD, "/proc/thread-self/"+name, 0, mask, &ours) != nil {
 		return false
 	}

@@ -12,12 +12,12 @@ import (
 // every capability in it, user_namespaces(7).
 const neutralUID = 0xfffffffd
 
-// BecomeNeutral locks the calling goroutine to its OS thread and takes from that
-// thread, for good, every privilege that a target might borrow. The thread works
-// with CAP_SYS_PTRACE, by which nothing can be bound, and with an effective uid
-// that owns nothing. Other capabilities stay permitted but not effective; only
-// the helper of Act raises them, to give them up again. Linux keeps credentials
-// per thread, so the goroutine must never be unlocked.
+// BecomeNeutral locks the calling goroutine to its OS thread and takes every
+// privilege that a target might borrow from that thread. The thread works with
+// CAP_SYS_PTRACE, by which nothing can be bound, and with an effective uid that owns
+// nothing. Other capabilities stay permitted but not effective. Only the helper of
+// MakeCall raises them, and then gives up those that the target does not have. Linux
+// keeps credentials per thread, so the goroutine must never be unlocked.
 //
 // neutral is false if the uid could not be changed, which needs CAP_SETUID. The
 // thread then owns the user namespaces that its own user made.

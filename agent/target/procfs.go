@@ -18,14 +18,15 @@ func CheckProc() error {
 		return fmt.Errorf("find this process in /proc, which must be mounted: %w", err)
 	}
 	if self != strconv.Itoa(os.Getpid()) {
-		return fmt.Errorf("/proc belongs to another pid namespace, where this process %d is %s: mount the /proc of its own (unshare --mount-proc)", os.Getpid(), self)
+		return fmt.Errorf("/proc belongs to another pid namespace, where this process %d is %s: "+
+			"mount the /proc of its own (unshare --mount-proc)", os.Getpid(), self)
 	}
 	return nil
 }
 
-// checkComplete fails if the open /proc may hide processes (hidepid=, proc(5)).
-// It hides those that the calling thread may not trace, so none from a thread
-// with CAP_SYS_PTRACE in the initial user namespace.
+// checkComplete fails if the open /proc may hide processes (hidepid=, proc(5)). It
+// would hide those that the calling thread may not trace, so it hides none from a
+// thread with CAP_SYS_PTRACE in the initial user namespace.
 func checkComplete(proc int) error {
 	var directory unix.Stat_t
 	if err := unix.Fstat(proc, &directory); err != nil {
@@ -35,7 +36,8 @@ func checkComplete(proc int) error {
 	if err != nil {
 		return fmt.Errorf("find out how /proc is mounted: %w", err)
 	}
-	if options, known := superOptions(string(mounts), directory.Dev); known && !strings.Contains(options, "hidepid=") {
+	options, known := superOptions(string(mounts), directory.Dev)
+	if known && !strings.Contains(options, "hidepid=") {
 		return nil
 	}
 	ours, err := credentialsOf(unix.Gettid())
@@ -43,7 +45,9 @@ func checkComplete(proc int) error {
 		return err
 	}
 	const initialUserNamespace = "user:[4026531837]" // PROC_USER_INIT_INO, linux/proc_ns.h
-	if namespace, err := os.Readlink("/proc/thread-self/ns/user"); err != nil || namespace != initialUserNamespace || ours.effective&(1<<unix.CAP_SYS_PTRACE) == 0 {
+	namespace, err := os.Readlink("/proc/thread-self/ns/user")
+	if err != nil || namespace != initialUserNamespace ||
+		ours.effective&(1<<unix.CAP_SYS_PTRACE) == 0 {
 		return errors.New("/proc does not show every process (hidepid=)")
 	}
 	return nil

@@ -10,6 +10,8 @@ import (
 	"github.com/port-restricter/port-restricter/agent/internal/rerun"
 )
 
+// The numbers in the /proc of another pid namespace would name other processes than
+// the targets.
 func TestAProcOfAnotherPIDNamespaceIsRefused(t *testing.T) {
 	if rerun.InProcess(t, unix.CLONE_NEWPID) {
 		require.ErrorContains(t, CheckProc(), "another pid namespace")
@@ -18,13 +20,16 @@ func TestAProcOfAnotherPIDNamespaceIsRefused(t *testing.T) {
 	require.NoError(t, CheckProc())
 }
 
+// A process that /proc hides could share the target's file table. With
+// CAP_SYS_PTRACE a thread sees all processes even in a /proc mounted with hidepid=.
 func TestAProcThatHidesProcessesProvesNothing(t *testing.T) {
 	if !rerun.InProcess(t, unix.CLONE_NEWNS) {
 		return
 	}
 	require.NoError(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
-	runtime.LockOSThread() // whose uid is changed
-	mayFail := func(text string) {
+	runtime.LockOSThread() // the uid of this thread is changed below
+	// requireError requires that newSharers fails with text, or succeeds if text is "".
+	requireError := func(text string) {
 		s, err := newSharers()
 		if text == "" {
 			require.NoError(t, err)
@@ -34,10 +39,10 @@ func TestAProcThatHidesProcessesProvesNothing(t *testing.T) {
 		}
 	}
 	require.NoError(t, unix.Mount("proc", "/proc", "proc", 0, "hidepid=invisible"))
-	mayFail("")
+	requireError("")
 	_, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, 1000, 1000, 1000)
 	require.Zero(t, errno)
-	mayFail("does not show every process")
+	requireError("does not show every process")
 }
 
 func TestMountOptionsAreThoseOfTheDevice(t *testing.T) {

@@ -74,7 +74,8 @@ func (s procStatus) credentials() (c credentials, err error) {
 		text, fieldErr := s.field(name)
 		words := strings.Fields(text)
 		if fieldErr == nil && count >= 0 && len(words) != count {
-			fieldErr = fmt.Errorf("line %s of /proc/TID/status has %d numbers, not %d", name, len(words), count)
+			fieldErr = fmt.Errorf("line %s of /proc/TID/status has %d numbers, not %d",
+				name, len(words), count)
 		}
 		for _, word := range words {
 			number, parseErr := strconv.ParseUint(word, base, bits)

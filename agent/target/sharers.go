@@ -161,7 +161,8 @@ func (s *sharers) numbers(fd int, to []int) ([]int, error) {
 			var entry unix.Dirent // for its layout only
 			length := binary.NativeEndian.Uint16(rest[unsafe.Offsetof(entry.Reclen):])
 			name := rest[unsafe.Offsetof(entry.Name):length]
-			if id, err := strconv.Atoi(unsafe.String(&name[0], bytes.IndexByte(name, 0))); err == nil {
+			text := unsafe.String(&name[0], bytes.IndexByte(name, 0))
+			if id, err := strconv.Atoi(text); err == nil {
 				to = append(to, id)
 			}
 			rest = rest[length:]
@@ -185,15 +186,16 @@ func (s *sharers) tasksCreated() (int, error) {
 		if n == 0 {
 			return 0, errors.New("/proc/stat has no line processes")
 		}
-		if length == len(s.buffer) { // the file has a line for each CPU and a number for each interrupt
+		if length == len(s.buffer) {
+			// The file has a line for each CPU and a number for each interrupt.
 			s.buffer = append(s.buffer, make([]byte, length)...)
 		}
 	}
 }
 
 // cannotShare reports whether it is certain that a task, which may not be
-// inspected, does not share the file table of thread tid. Every task that does
-// was cloned under the seccomp filter.
+// inspected, does not share the file table of thread tid. Every task that shares
+// the table was cloned under the seccomp filter.
 func (s *sharers) cannotShare(tid, other int) bool {
 	theirs, err := readStatus(other, s.buffer)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) {
@@ -219,7 +221,8 @@ func keepsOurUser(tid int) bool {
 	}
 	c, err := its.credentials()
 	uid := uint32(os.Getuid())
-	if uid == 0 || err != nil || c.uid != [4]uint32{uid, uid, uid, uid} || !(&Thread{tid: tid}).sharesWithUs("ns/user") {
+	if uid == 0 || err != nil || c.uid != [4]uint32{uid, uid, uid, uid} ||
+		!(&Thread{tid: tid}).sharesWithUs("ns/user") {
 		return false
 	}
 	fixed, err := its.field("NoNewPrivs")
@@ -229,9 +232,11 @@ func keepsOurUser(tid int) bool {
 // sameFiles reports whether two threads share a file table (KCMP_FILES, kcmp(2)).
 func sameFiles(tid1, tid2 int) (bool, error) {
 	const kcmpFiles = 2
-	order, _, errno := unix.Syscall6(unix.SYS_KCMP, uintptr(tid1), uintptr(tid2), kcmpFiles, 0, 0, 0)
+	order, _, errno := unix.Syscall6(
+		unix.SYS_KCMP, uintptr(tid1), uintptr(tid2), kcmpFiles, 0, 0, 0)
 	if errno != 0 {
-		return false, fmt.Errorf("compare the file tables of threads %d and %d: %w", tid1, tid2, errno)
+		return false, fmt.Errorf("compare the file tables of threads %d and %d: %w",
+			tid1, tid2, errno)
 	}
 	return order == 0, nil
 }

@@ -21,10 +21,10 @@ func openSharers(t *testing.T) *sharers {
 	return s
 }
 
-// listThreads takes a number of links for a number of threads.
+// listThreads derives the number of threads from the link count of a directory.
 func TestThreadsOfAProcessAreFoundHoweverMany(t *testing.T) {
 	s := openSharers(t)
-	s.buffer = make([]byte, 64) // of which each read fills some
+	s.buffer = make([]byte, 64) // so small that a listing takes several reads
 	end := make(chan struct{})
 	defer close(end)
 	for _, more := range []int{0, 20} {
@@ -40,7 +40,7 @@ func TestThreadsOfAProcessAreFoundHoweverMany(t *testing.T) {
 		for range more {
 			expected = append(expected, <-ids)
 		}
-		require.Eventually(t, func() bool { // Go may end one of its own meanwhile
+		require.Eventually(t, func() bool { // Go may end a thread during the listing
 			err := s.listThreads(os.Getpid())
 			require.True(t, err == nil || errors.Is(err, errThreadEnded), err)
 			return err == nil
@@ -55,16 +55,16 @@ func TestThreadsOfAProcessAreFoundHoweverMany(t *testing.T) {
 	require.ErrorIs(t, s.listThreads(-1), unix.ENOENT)
 }
 
-// Threads that end ahead of where a list has got to shift the others: one that
-// is there all the time can be left out.
+// The kernel continues a listing by position. If a thread ends before that position,
+// the listing can skip a thread that exists all the time. listThreads must notice.
 func TestAListOfThreadsIsWholeOrNone(t *testing.T) {
 	s := openSharers(t)
-	s.buffer = make([]byte, 64) // two threads a read
+	s.buffer = make([]byte, 64) // two threads in each read
 	ids := make(chan int)
 	start := func() chan struct{} {
 		end := make(chan struct{})
 		go func() {
-			runtime.LockOSThread() // and never unlock: the thread ends with us
+			runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 			ids <- unix.Gettid()
 			<-end
 		}()
@@ -101,8 +101,10 @@ func TestAListOfThreadsIsWholeOrNone(t *testing.T) {
 			}
 		}
 		close(stay)
-		require.Eventually(t, func() bool { // no other test is to see them end
-			return errors.Is(unix.Tgkill(os.Getpid(), last, 0), unix.ESRCH) && s.listThreads(os.Getpid()) == nil && len(s.threads) < len(ends)
+		// The threads must have ended before another test starts.
+		require.Eventually(t, func() bool {
+			return errors.Is(unix.Tgkill(os.Getpid(), last, 0), unix.ESRCH) &&
+				s.listThreads(os.Getpid()) == nil && len(s.threads) < len(ends)
 		}, time.Minute, time.Millisecond)
 	}
 	require.Positive(t, whole)
@@ -112,8 +114,9 @@ func TestAListOfThreadsIsWholeOrNone(t *testing.T) {
 func TestSharersAreFoundWhereverTheyAre(t *testing.T) {
 	s := openSharers(t)
 	sleeper := func(flags uintptr) int {
-		// Sharers that exec have a table of their own: so this one doesn't.
-		pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, flags|uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
+		// No exec: a task that executes a program leaves a shared file table.
+		pid, _, errno := syscall.RawSyscall6(
+			unix.SYS_CLONE, flags|uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
 		if pid == 0 {
 			for {
 				_, _, _ = syscall.RawSyscall(unix.SYS_PAUSE, 0, 0, 0)
@@ -128,17 +131,18 @@ func TestSharersAreFoundWhereverTheyAre(t *testing.T) {
 	}
 	shares := func(tid int) bool {
 		shared, err := s.any(tid)
-		for errors.Is(err, errThreadEnded) { // of whatever process
+		for errors.Is(err, errThreadEnded) { // a thread of any process on the machine
 			shared, err = s.any(tid)
 		}
 		require.NoError(t, err)
 		return shared
 	}
 	require.False(t, shares(sleeper(0)))
-	require.True(t, shares(sleeper(unix.CLONE_FILES)), "with a process of another group: us")
-	require.True(t, shares(os.Getpid()), "within the group")
+	require.True(t, shares(sleeper(unix.CLONE_FILES)), "a sharer in another process: this one")
+	require.True(t, shares(os.Getpid()), "a sharer in the same thread group")
 }
 
+// /proc/stat is larger than the buffer on machines with many CPUs.
 func TestTasksAreCountedHoweverLongTheFile(t *testing.T) {
 	s := openSharers(t)
 	before, err := s.tasksCreated()

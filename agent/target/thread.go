@@ -22,13 +22,15 @@ type Thread struct {
 
 // errUnreadable is why a target cannot be inspected. Its bind is refused: what
 // cannot be checked cannot be allowed.
-var errUnreadable = errors.New("its process can't be inspected (it made itself undumpable, or it has privileges that the agent lacks)")
+var errUnreadable = errors.New("its process can't be inspected " +
+	"(it made itself undumpable, or it has privileges that the agent lacks)")
 
 // open opens a pidfd of thread tid. The id may have been reused since the
 // notification came.
 func open(tid uint32) (Thread, error) {
 	if tid == 0 {
-		return Thread{}, errors.New("its process is not visible from the agent's pid namespace: run the agent in the host's")
+		return Thread{}, errors.New("its process is not visible from the agent's pid namespace: " +
+			"run the agent in the host's")
 	}
 	pidfd, err := unix.PidfdOpen(int(tid), pidfdThread)
 	exact := err == nil
@@ -63,7 +65,8 @@ func openLeader(tid int) (int, error) {
 	}
 	if same, err := sameFiles(tid, leader); err != nil || !same {
 		unix.Close(pidfd)
-		return -1, fmt.Errorf("thread %d has a file table of its own, which needs Linux 6.9 to be inspected", tid)
+		return -1, fmt.Errorf(
+			"thread %d has a file table of its own, which needs Linux 6.9 to be inspected", tid)
 	}
 	return pidfd, nil
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/port-restricter/port-restricter/agent/internal/rerun"
 )
 
-// A target must not be told what only we ran out of.
+// An errno that concerns only this process, as when it runs out of fds, must not
+// become the target's answer.
 func TestOurOwnErrnosAreNoAnswer(t *testing.T) {
 	if !rerun.InProcess(t, 0) {
 		return
@@ -28,7 +29,10 @@ func TestOurOwnErrnosAreNoAnswer(t *testing.T) {
 	_, noThread := unused.Open(1 << 30)
 	noMemory := (&Thread{tid: 1 << 30}).Read(1, make([]byte, 16))
 	for message, err := range map[string]error{
-		"too many open files": noDuplicate, "open a pidfd": noPidfd, "open a pidfd of thread 1073741824": noThread, "no such process": noMemory,
+		"too many open files":               noDuplicate,
+		"open a pidfd":                      noPidfd,
+		"open a pidfd of thread 1073741824": noThread,
+		"no such process":                   noMemory,
 	} {
 		require.ErrorContains(t, err, message)
 		_, answered := err.(unix.Errno)

@@ -64,7 +64,8 @@ func read(path string) (Settings, error) {
 	var s Settings
 	err = toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&s)
 	if strict := (*toml.StrictMissingError)(nil); errors.As(err, &strict) {
-		return Settings{}, fmt.Errorf("read settings %s: unknown key; the keys are listener, metadata and runtime:\n%s", path, strict.String())
+		return Settings{}, fmt.Errorf("read settings %s: unknown key; "+
+			"the keys are listener, metadata and runtime:\n%s", path, strict.String())
 	}
 	if detail := (*toml.DecodeError)(nil); errors.As(err, &detail) {
 		return Settings{}, fmt.Errorf("read settings %s:\n%s", path, detail.String())

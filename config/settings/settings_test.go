@@ -17,12 +17,17 @@ func TestLoad(t *testing.T) {
 	}
 
 	_, err := Load()
-	require.ErrorContains(t, err, path, "a file that was named must be there")
+	require.ErrorContains(t, err, path, "a file that the environment names is not there")
 
-	settings, err := load("listener = '/run/a.sock'\nmetadata = 'port-restricter.port=1'\nruntime = 'crun'\n")
+	settings, err := load("listener = '/run/a.sock'\n" +
+		"metadata = 'port-restricter.port=1'\n" +
+		"runtime = 'crun'\n")
 	require.NoError(t, err)
-	require.Equal(t, Settings{Listener: "/run/a.sock", Metadata: "port-restricter.port=1", Runtime: "crun"}, settings)
+	require.Equal(t, Settings{
+		Listener: "/run/a.sock", Metadata: "port-restricter.port=1", Runtime: "crun",
+	}, settings)
 
+	// The environment takes precedence over the file.
 	t.Setenv("PORT_RESTRICTER_LISTENER", "/run/b.sock")
 	settings, err = load("listener = '/run/a.sock'\nruntime = 'crun'\n")
 	require.NoError(t, err)

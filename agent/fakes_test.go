@@ -1,0 +1,125 @@
+package agent
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/agent/target"
+	"github.com/port-restricter/port-restricter/config"
+)
+
+// A fakeNotifier takes the kernel's place in a session.
+type fakeNotifier struct {
+	withdrawn map[uint64]bool // the ids of notifications that are no longer valid
+	answers   []response
+}
+
+func (k *fakeNotifier) receive(*notification) error { return unix.ENOENT }
+func (k *fakeNotifier) valid(id uint64) bool        { return !k.withdrawn[id] }
+func (k *fakeNotifier) respond(r *response) error {
+	k.answers = append(k.answers, *r)
+	if k.withdrawn[r.ID] {
+		return unix.ENOENT
+	}
+	return nil
+}
+
+// A withdrawOnRespond withdraws notification id when it is answered.
+type withdrawOnRespond struct {
+	*fakeNotifier
+	id uint64
+}
+
+func (k *withdrawOnRespond) respond(r *response) error {
+	if r.ID == k.id {
+		k.withdrawn[r.ID] = true
+	}
+	return k.fakeNotifier.respond(r)
+}
+
+// A fakeTarget has one socket, which every fd leads to, and one page of memory.
+type fakeTarget struct {
+	memory      []byte // from address 0
+	onSocket    func() (int, error)
+	onRead      func()
+	ownsTable   bool   // no other task shares its file table
+	otherUserNS bool   // it is in another user namespace than the supervisor
+	helperGot   []byte // the argument of MakeCall
+	helperErr   error  // what MakeCall returns
+}
+
+func (t *fakeTarget) Read(addr uint64, p []byte) error {
+	if t.onRead != nil {
+		t.onRead()
+	}
+	if addr > uint64(len(t.memory)) || copy(p, t.memory[addr:]) < len(p) {
+		return unix.EFAULT
+	}
+	return nil
+}
+func (t *fakeTarget) Socket(int) (int, error)    { return t.onSocket() }
+func (t *fakeTarget) OwnsFileTable() bool        { return t.ownsTable }
+func (t *fakeTarget) InOtherUserNamespace() bool { return t.otherUserNS }
+func (t *fakeTarget) Close()                     {}
+func (t *fakeTarget) MakeCall(c target.Call, valid func() bool) error {
+	if !valid() {
+		return target.ErrWithdrawn
+	}
+	t.helperGot = append([]byte{}, c.Argument...)
+	return t.helperErr
+}
+
+// newFakeSession returns a session whose policy allows ports and whose target is
+// fake.
+func newFakeSession(t *testing.T, ports string, fake *fakeTarget) (*session, *fakeNotifier) {
+	t.Helper()
+	policy, err := config.ParsePolicy(ports, "", "")
+	require.NoError(t, err)
+	kernel := &fakeNotifier{withdrawn: map[uint64]bool{}}
+	return &session{
+		notifier: kernel, policy: policy, audit: newAudit(quietLog().WithField("container", "c1")),
+		open: func(*target.Cache, uint32) (targetThread, error) { return fake, nil },
+	}, kernel
+}
+
+// bindNotification is the notification of a bind to the sockaddr of this length at
+// address 0.
+func bindNotification(id uint64, length int) *notification {
+	return &notification{
+		ID: id, PID: 42, Arch: unix.AUDIT_ARCH_X86_64, NR: 49,
+		Args: [6]uint64{3, 0, uint64(length)},
+	}
+}
+
+// socketOf returns a function that returns duplicates of one new socket.
+func socketOf(t *testing.T, domain, typ int) func() (int, error) {
+	t.Helper()
+	original, err := unix.Socket(domain, typ|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { unix.Close(original) })
+	return func() (int, error) { return unix.FcntlInt(uintptr(original), unix.F_DUPFD_CLOEXEC, 0) }
+}
+
+// ipv4 returns a struct sockaddr_in. rest begins with the address.
+func ipv4(family uint16, port uint16, rest ...byte) []byte {
+	sockaddr := make([]byte, 16)
+	binary.NativeEndian.PutUint16(sockaddr, family)
+	binary.BigEndian.PutUint16(sockaddr[2:], port)
+	copy(sockaddr[4:], rest)
+	return sockaddr
+}
+
+// freePort returns a port to which no socket of this type is bound now.
+func freePort(t *testing.T, typ int) uint16 {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, typ, 0)
+	require.NoError(t, err)
+	defer unix.Close(fd)
+	require.NoError(t, unix.Bind(fd, &unix.SockaddrInet4{}))
+	at, err := localAddress(fd)
+	require.NoError(t, err)
+	return at.Port()
+}

@@ -1,0 +1,54 @@
+package agent
+
+import (
+	"net"
+	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/sirupsen/logrus"
+	logtest "github.com/sirupsen/logrus/hooks/test"
+	"github.com/stretchr/testify/require"
+
+	"github.com/port-restricter/port-restricter/config"
+)
+
+// startServed returns a supervisor, what it logs, and a function that binds in a
+// thread that the supervisor serves.
+func startServed(t *testing.T) (*Supervisor, *logtest.Hook, func() error) {
+	t.Helper()
+	log, logged := logtest.NewNullLogger()
+	policy := func(*specs.ContainerProcessState) (config.Policy, error) {
+		return config.ParsePolicy("0", "", "")
+	}
+	supervisor, err := NewSupervisor(log, policy)
+	require.NoError(t, err)
+	loaded, binds, answers := make(chan int), make(chan struct{}), make(chan error)
+	go func() {
+		fd, _ := loadBindFilter()
+		loaded <- fd
+		for range binds {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err == nil {
+				err = l.Close()
+			}
+			answers <- err
+		}
+	}()
+	t.Cleanup(func() { close(binds) })
+	fd := <-loaded
+	require.NotEqual(t, -1, fd)
+	state := &specs.ContainerProcessState{State: specs.State{ID: t.Name()}}
+	require.NoError(t, supervisor.Attach(state, fd))
+	return supervisor, logged, func() error { binds <- struct{}{}; return <-answers }
+}
+
+// Close must end the wait of a worker that stays with a session for its next
+// notification. Otherwise Close would wait for closeGrace, and warn.
+func TestASupervisorThatClosesDoesNotWaitForTheNextCall(t *testing.T) {
+	supervisor, logged, bind := startServed(t)
+	require.NoError(t, bind()) // a worker now waits for the next call
+	supervisor.Close()
+	for _, entry := range logged.AllEntries() {
+		require.Less(t, logrus.WarnLevel, entry.Level, entry.Message)
+	}
+}
