@@ -1,60 +1,70 @@
 # runc's libcontainer/seccomp is built by this tag; it needs libseccomp's headers.
 GOFLAGS_ALL := -tags seccomp
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 BUILD_NEEDS := gcc libc6-dev libseccomp-dev pkg-config
 DEMO_NEEDS := runc busybox-static jq
 TEST_NEEDS := systemd podman containerd conmon skopeo crun uidmap gcc-multilib perl python3 nginx-light redis-server postgresql openssh-server openssh-client
 
-.PHONY: build demo test tools lint race fuzz bench bench-scale clean
+.PHONY: help build demo picture unit test tools lint race fuzz bench bench-scale clean
 .DEFAULT_GOAL := build
 
-build: bin/port-restricter bin/port-restricter-nri ## both programs, into bin
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# Static: it starts sooner, and runs on any node whatever libc that has.
+build: bin/port-restricter bin/port-restricter-nri ## build both programs into bin
+
+# Static: a static program starts sooner, and runs on a node with any libc.
 bin/%: needs-build FORCE
 	go build -tags seccomp,netgo,osusergo -ldflags '-X main.version=$(VERSION) -linkmode external -extldflags -static' -o $@ ./cmd/$*
 
-demo: needs-demo build ## a real runc container held to its port, then the CLI
+demo: needs-demo build ## hold a real runc container to its port, then a command
 	test/demo/demo.sh
 
-# One package at a time: a probe looks for a moment in which nobody forks.
-test: needs-demo needs-test build tools ## every test, none skipped; as root
+picture: needs-demo build ## draw docs/demo.svg, the picture in README.md, from a real run
+	test/demo/picture.sh docs/demo.svg
+
+# Of agent, those that need no privilege.
+unit: needs-build ## run the tests that need no root and install nothing, in under a minute
+	go test $(GOFLAGS_ALL) -count=1 ./config/... ./hook/... ./test/model
+	go test $(GOFLAGS_ALL) -count=1 -run 'Receive|Session|Orphan|Turn|Requirement|Refus|Errno' ./agent
+
+# One package at a time: a probe waits for a moment in which no process forks.
+test: needs-demo needs-test build tools ## run every test; none is skipped; as root
 	go test $(GOFLAGS_ALL) -count=1 -p 1 ./...
 
-tools: needs-build ## engines and runtimes that Debian has not, or too old, into .cache/tools
+tools: needs-build ## build the engines and runtimes that Debian lacks into .cache/tools
 	test/tools/build.sh runc
 	test/tools/build.sh containerd
 	test/tools/build.sh crio
 
-lint: needs-build ## gofmt, vet, staticcheck
-	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "run gofmt -w on: $$unformatted"; exit 1; }
-	go vet $(GOFLAGS_ALL) ./...
-	go run $(STATICCHECK) $(GOFLAGS_ALL) ./...
+lint: needs-build ## run golangci-lint: layers, line width, spelling, real faults
+	test/tools/build.sh golangci-lint
+	.cache/tools/golangci-lint run ./...
 
-race: needs-build ## the engine's and the policy's tests under the race detector
-	go test $(GOFLAGS_ALL) -count=1 -race ./agent ./config
+race: needs-build ## run the tests of the supervisor and the policy under the race detector
+	go test $(GOFLAGS_ALL) -count=1 -race ./agent/... ./config/...
 
 FUZZTIME ?= 5s
-fuzz: needs-demo needs-test build tools ## every fuzz target for a short time, or FUZZTIME=10m
+fuzz: needs-demo needs-test build tools ## run every fuzz target for FUZZTIME, 5 seconds by default
 	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u | while read -r package; do \
 		grep -h '^func Fuzz' "$$package"/*_test.go | sed 's/func \(Fuzz[A-Za-z0-9]*\).*/\1/' | while read -r target; do \
 			go test $(GOFLAGS_ALL) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" || exit 1; \
 		done || exit 1; \
 	done
 
-# In a network of its own, since somebody else may have the port; so what Go has to download it does before.
+# In a network namespace of its own, since another process may have the port. Go downloads what it
+# needs before it enters the namespace.
 BENCH = go test $(GOFLAGS_ALL) -c -o bin/bench.test ./test/bench && cd test/bench && \
 	unshare --net sh -c 'busybox ip link set lo up && exec "$$@"' sh ../../bin/bench.test -test.run '^$$' -test.benchtime 1x -test.timeout 1h
 
-bench: needs-demo needs-test build ## what a bind costs, beside the kernel alone and what else there is; PLOT=FILE.svg draws it
+bench: needs-demo needs-test build ## measure a bind, beside the bare kernel and other ways; PLOT=FILE.svg draws it
 	export PLOT=$(abspath $(PLOT)) && $(BENCH) -test.bench 'Latency|Merged|Start|Stall'
 
-bench-scale: needs-demo needs-test build ## what 10,000 containers on one agent cost, and 100,000 that come and go
+bench-scale: needs-demo needs-test build ## measure 10,000 containers on one agent, and 100,000 that come and go
 	$(BENCH) -test.bench 'Scale|Churn'
 
-clean:
+clean: ## remove what build made
 	rm -rf bin
 
 needs-build: NEEDS = $(BUILD_NEEDS)
