@@ -202,7 +202,7 @@ func TestOtherFamiliesRunNativelyOnlyWhenNobodyCanSwapTheSocket(t *testing.T) {
 
 // The errno because of which a helper could not make the call is not the target's
 // answer.
-func TestWhatCannotBeActedIsRefusedWhateverTheReason(t *testing.T) {
+func TestACallThatTheHelperCannotMakeIsRefused(t *testing.T) {
 	target := &fakeTarget{
 		memory: make([]byte, 20), onSocket: socketOf(t, unix.AF_UNIX, unix.SOCK_STREAM),
 		helperErr: errors.Join(target.ErrNotMade, unix.ESRCH),

@@ -12,7 +12,7 @@ import (
 // A worker that may own the target's user namespace has every capability there, so
 // the helper must bind a low port with the target's capabilities. The port that is
 // bound counts, not the port that the target asked for.
-func TestALowPortIsBoundByTheTargetAlsoWhereItIsAskedForAsAHighOne(t *testing.T) {
+func TestTheHelperBindsALowPortThatAHighOneIsRewrittenTo(t *testing.T) {
 	target := &fakeTarget{
 		memory:   ipv4(unix.AF_INET, 8080, 127, 0, 0, 1),
 		onSocket: socketOf(t, unix.AF_INET, unix.SOCK_STREAM), otherUserNS: true,

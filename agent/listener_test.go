@@ -54,7 +54,7 @@ func TestListenReplacesADeadSocket(t *testing.T) {
 	l.Close()
 }
 
-func TestListenLeavesAloneWhatIsNoSocket(t *testing.T) {
+func TestListenKeepsAFileThatIsNotASocket(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "agent.sock")
 	require.NoError(t, os.MkdirAll(filepath.Join(path, "precious"), 0o755))
@@ -125,7 +125,7 @@ func TestAnFDOfAnotherKindIsRefusedAndClosed(t *testing.T) {
 
 // A notify fd whose target is dead already, and a notify fd that is sent twice, must
 // not stay open. The bind of the target that lives must be answered.
-func TestADeadListenerAndOneSentTwiceLeaveNothing(t *testing.T) {
+func TestANotifyFDThatIsDeadOrSentTwiceDoesNotStayOpen(t *testing.T) {
 	path, _, _, _ := startAgent(t)
 	send := func(fd int) {
 		conn := dial(t, path)

@@ -9,7 +9,7 @@ import (
 
 // The kernel looks up the fds and keys in an option's value for the process that
 // sets the option. If the supervisor set it, the target would get the supervisor's.
-func TestSocketOptionsThatNameSomethingOfTheCallersAreNotSet(t *testing.T) {
+func TestOptionsWithAnFDOrAKeyAreNotSet(t *testing.T) {
 	for _, option := range [][2]int{
 		{unix.SOL_ALG, 7}, // ALG_SET_KEY_BY_KEY_SERIAL
 		{unix.SOL_RXRPC, 1},

@@ -8,7 +8,7 @@ import (
 )
 
 // The error quotes the flag and the element, and says what to write instead.
-func TestBadPortsAreNamedWithTheirMend(t *testing.T) {
+func TestAnErrorAboutPortsSaysWhatToWrite(t *testing.T) {
 	for text, says := range map[string]string{
 		"":                  `"" names no port`,
 		"5000,,80":          `"" names no port`,

@@ -41,13 +41,13 @@ func (t *Thread) identity() (h *C.struct_helper, release func(), err error) {
 		h.userns = open("ns/user", unix.O_RDONLY)
 	}
 	if err == nil && h.userns >= 0 {
-		outer, owner, outerErr := outermostBelowOurs(int(h.userns))
+		outer, owner, outerErr := outermostBelowAgent(int(h.userns))
 		if outer >= 0 && outer != int(h.userns) {
 			fds = append(fds, outer)
 		}
 		h.outer, h.owner, err = C.int(outer), C.uid_t(owner), outerErr
 	}
-	if !t.sharesWithUs("root") {
+	if !t.sharesWithAgent("root") {
 		h.root = open("root", unix.O_PATH|unix.O_DIRECTORY)
 	}
 	h.cwd = open("cwd", unix.O_PATH|unix.O_DIRECTORY)
@@ -76,10 +76,10 @@ func (t *Thread) identity() (h *C.struct_helper, release func(), err error) {
 	return h, release, nil
 }
 
-// sharesWithUs reports whether the link name in the target's /proc directory leads
+// sharesWithAgent reports whether the link name in the target's /proc directory leads
 // to the same namespace, or to the same directory on the same mount, as the link of
 // the calling thread. It returns false if that cannot be determined.
-func (t *Thread) sharesWithUs(name string) bool {
+func (t *Thread) sharesWithAgent(name string) bool {
 	var theirs, ours unix.Statx_t
 	const mask = unix.STATX_INO | unix.STATX_MNT_ID
 	target := fmt.Sprintf("/proc/%d/%s", t.tid, name)

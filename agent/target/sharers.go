@@ -208,13 +208,13 @@ func (s *sharers) cannotShare(tid, other int) bool {
 		return true
 	}
 	c, err := theirs.credentials()
-	return err == nil && !slices.Contains(c.uid[:], uint32(os.Getuid())) && keepsOurUser(tid)
+	return err == nil && !slices.Contains(c.uid[:], uint32(os.Getuid())) && keepsAgentUser(tid)
 }
 
-// keepsOurUser reports whether everything that runs under the filter of thread tid
+// keepsAgentUser reports whether everything that runs under the filter of thread tid
 // has this process's uid: thread tid has it, and no_new_privs rules out that a
 // program gives it another one.
-func keepsOurUser(tid int) bool {
+func keepsAgentUser(tid int) bool {
 	its, err := readStatus(tid, nil)
 	if err != nil {
 		return false
@@ -222,7 +222,7 @@ func keepsOurUser(tid int) bool {
 	c, err := its.credentials()
 	uid := uint32(os.Getuid())
 	if uid == 0 || err != nil || c.uid != [4]uint32{uid, uid, uid, uid} ||
-		!(&Thread{tid: tid}).sharesWithUs("ns/user") {
+		!(&Thread{tid: tid}).sharesWithAgent("ns/user") {
 		return false
 	}
 	fixed, err := its.field("NoNewPrivs")

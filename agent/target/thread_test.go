@@ -12,7 +12,7 @@ import (
 
 // An errno that concerns only this process, as when it runs out of fds, must not
 // become the target's answer.
-func TestOurOwnErrnosAreNoAnswer(t *testing.T) {
+func TestAnErrnoOfTheAgentIsNotTheAnswer(t *testing.T) {
 	if !rerun.InProcess(t, 0) {
 		return
 	}

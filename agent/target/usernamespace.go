@@ -8,14 +8,14 @@ import (
 
 // InOtherUserNamespace reports whether the thread is in another user namespace
 // than this process. It returns true if that cannot be determined.
-func (t *Thread) InOtherUserNamespace() bool { return !t.sharesWithUs("ns/user") }
+func (t *Thread) InOtherUserNamespace() bool { return !t.sharesWithAgent("ns/user") }
 
-// outermostBelowOurs climbs from a user namespace to its ancestor whose parent is
+// outermostBelowAgent climbs from a user namespace to its ancestor whose parent is
 // this process's namespace. The owner of that ancestor has every capability in it
 // and in all namespaces inside it, user_namespaces(7). It returns the ancestor's
 // fd and owner. The fd is either userns itself or the caller's to close, also if
 // there is an error.
-func outermostBelowOurs(userns int) (fd int, owner uint32, err error) {
+func outermostBelowAgent(userns int) (fd int, owner uint32, err error) {
 	var ours, parent unix.Stat_t
 	if err := unix.Stat("/proc/thread-self/ns/user", &ours); err != nil {
 		return -1, 0, fmt.Errorf("inspect the agent's own user namespace: %w", err)
