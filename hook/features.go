@@ -15,9 +15,10 @@ import (
 // featuresLimit is how long a runtime may take to list its features.
 const featuresLimit = 10 * time.Second
 
-// RuntimeFlags are those of the flags we want that the OCI runtime can set, by
-// its `features` command. One without that command, or that lists none, as runc
-// 1.1, refuses every flag.
+// RuntimeFlags returns the flags that the filter should have and that an OCI runtime can
+// set, as its command `features` tells. A runtime that does not have the command, or lists
+// no flags, as runc 1.1, refuses every flag: RuntimeFlags then returns none, and no error.
+// It fails for a runtime that is not found, or whose answer is not JSON.
 func RuntimeFlags(runtime string) ([]specs.LinuxSeccompFlag, error) {
 	path, err := exec.LookPath(runtime)
 	if err != nil {
@@ -29,12 +30,13 @@ func RuntimeFlags(runtime string) ([]specs.LinuxSeccompFlag, error) {
 	if err != nil {
 		return nil, nil
 	}
-	var said features.Features
-	if err := json.Unmarshal(text, &said); err != nil {
-		return nil, fmt.Errorf("read what `%s features` says: %w", path, err)
+	var answer features.Features
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return nil, fmt.Errorf("parse the output of `%s features`: %w", path, err)
 	}
 	const wanted = specs.LinuxSeccompFlagWaitKillableRecv
-	if said.Linux == nil || said.Linux.Seccomp == nil || !slices.Contains(said.Linux.Seccomp.SupportedFlags, string(wanted)) {
+	if answer.Linux == nil || answer.Linux.Seccomp == nil ||
+		!slices.Contains(answer.Linux.Seccomp.SupportedFlags, string(wanted)) {
 		return nil, nil
 	}
 	return []specs.LinuxSeccompFlag{wanted}, nil

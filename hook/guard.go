@@ -15,13 +15,19 @@ import (
 )
 
 // ErrNoFilter means that the config.json of an annotated container lacks the filter.
-var ErrNoFilter = errors.New("the container is annotated for port-restricter, but its config.json has no filter of ours")
+var ErrNoFilter = errors.New("the container is annotated for port-restricter, " +
+	"but its config.json has no filter of ours")
 
-// answerLimit is how long an agent may take to accept a connection.
+// injectFilter says what to do about a container without the filter.
+const injectFilter = "inject it with a hook, the runtime, the NRI plugin or a profile"
+
+// answerLimit is how long CheckAgent waits for an agent to accept a connection.
 const answerLimit = 5 * time.Second
 
-// Guard fails for the config.json of an annotated container that would not be held
-// to its ports: the filter is not in it, or no agent listens.
+// Guard fails for the config.json of an annotated container if the filter is not in it
+// (ErrNoFilter), or if no agent accepts connections: the container must not start, since
+// nothing would hold it to its ports. Guard returns nil for a container that no annotation
+// is for.
 func Guard(text []byte, o filter.Options) error {
 	spec, err := parseAnnotated(text)
 	if spec == nil || err != nil {
@@ -38,7 +44,7 @@ func Guard(text []byte, o filter.Options) error {
 func checkFilter(spec *specs.Spec, o filter.Options) error {
 	seccomp := seccompOf(spec)
 	if seccomp == nil {
-		return fmt.Errorf("%w: it has no linux.seccomp at all; inject it by hook, runtime, NRI or profile", ErrNoFilter)
+		return fmt.Errorf("%w: linux.seccomp is missing; %s", ErrNoFilter, injectFilter)
 	}
 	merged, err := filter.Merge(seccomp, o)
 	if err != nil {
@@ -53,20 +59,23 @@ func checkFilter(spec *specs.Spec, o filter.Options) error {
 		return err
 	}
 	if !bytes.Equal(is, want) {
-		return fmt.Errorf("%w: linux.seccomp lets bind or listen past the agent at %s; inject it by hook, runtime, NRI or profile", ErrNoFilter, o.ListenerPath)
+		return fmt.Errorf("%w: linux.seccomp lets a bind or listen past the agent at %s; %s",
+			ErrNoFilter, o.ListenerPath, injectFilter)
 	}
 	return nil
 }
 
-// CheckAgent fails if nobody accepts connections on the agent's socket.
+// CheckAgent fails unless an agent accepts a connection on its socket within answerLimit.
 func CheckAgent(socket string) error {
 	conn, err := net.DialTimeout("unix", socket, answerLimit)
 	if errors.Is(err, fs.ErrNotExist) {
-		// Podman takes the kernel's words for a command that the image lacks.
+		// The kernel's text, "no such file or directory", would make podman report that
+		// the image lacks the container's command.
 		err = fmt.Errorf("there is no socket %s", socket)
 	}
 	if err != nil {
-		return fmt.Errorf("the agent doesn't answer, and without it the container could bind nothing: %w; start it: port-restricter agent --socket %s", err, socket)
+		return fmt.Errorf("the agent does not answer, so the container could bind no port: %w; "+
+			"start it: port-restricter agent --socket %s", err, socket)
 	}
 	return conn.Close()
 }

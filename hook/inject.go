@@ -28,9 +28,10 @@ func Inject(text []byte, o filter.Options) ([]byte, error) {
 	if spec == nil {
 		return text, nil
 	}
-	// Better no container than one that can bind nothing. One without a policy may
-	// be a pod's sandbox, which needs none.
-	if _, err := config.FromState(spec.Annotations, o.ListenerMetadata); err != nil && !errors.Is(err, config.ErrNoPolicy) {
+	// With invalid annotations a container could bind nothing, so it had better not start.
+	// A container without a policy may be the sandbox of a pod, which needs none.
+	_, err = config.FromState(spec.Annotations, o.ListenerMetadata)
+	if err != nil && !errors.Is(err, config.ErrNoPolicy) {
 		return nil, err
 	}
 	if checkFilter(spec, o) == nil {
@@ -44,7 +45,7 @@ func Inject(text []byte, o filter.Options) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("put the filter into config.json: %w", err)
 	}
-	// The text is read again: a key that it has twice could override the edit.
+	// The text is read again, since a key that occurs twice could override the edit.
 	if spec, err = parseAnnotated(edited); err != nil {
 		return nil, err
 	}
@@ -58,7 +59,8 @@ func Annotated(text []byte) (bool, error) {
 	return spec != nil, err
 }
 
-// parseAnnotated returns nil for a container that no annotation is for.
+// parseAnnotated returns the spec in a config.json, or nil if no annotation is for the
+// container.
 func parseAnnotated(text []byte) (*specs.Spec, error) {
 	var spec specs.Spec
 	if err := json.Unmarshal(text, &spec); err != nil {
@@ -77,8 +79,9 @@ func seccompOf(spec *specs.Spec) *specs.LinuxSeccomp {
 	return spec.Linux.Seccomp
 }
 
-// setSeccomp edits the text. Decoding and encoding a spec would lose the fields that
-// specs.Spec does not know.
+// setSeccomp returns the text of a config.json with another linux.seccomp, indented like
+// the rest. It edits the text, since decoding and encoding would lose the fields that
+// specs.Spec does not have.
 func setSeccomp(text []byte, seccomp *specs.LinuxSeccomp) ([]byte, error) {
 	raw, err := json.Marshal(seccomp)
 	if err != nil {
@@ -95,8 +98,8 @@ func setSeccomp(text []byte, seccomp *specs.LinuxSeccomp) ([]byte, error) {
 	return sjson.SetRawBytes(slices.Clone(text), "linux.seccomp", raw)
 }
 
-// indentation returns the white space before the first key on the second line, or
-// "".
+// indentation returns the white space with which the second line of a JSON text begins,
+// or "".
 func indentation(text []byte) string {
 	_, rest, _ := bytes.Cut(text, []byte("\n"))
 	return string(rest[:len(rest)-len(bytes.TrimLeft(rest, " \t"))])

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,9 +16,10 @@ import (
 	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
-var ours = filter.Options{ListenerPath: "/run/port-restricter/agent.sock"}
+var options = filter.Options{ListenerPath: "/run/port-restricter/agent.sock"}
 
-// configJSON has fields that no Go type of ours knows, and an odd layout.
+// configJSON returns a config.json with an unusual layout, and with fields that specs.Spec
+// does not have.
 func configJSON(annotations, linux string) string {
 	return fmt.Sprintf(`{ "ociVersion":"1.0.2",
    "future": {"b":1, "a":[ 1,2 ]}, "annotations": %s,
@@ -28,33 +30,43 @@ func configJSON(annotations, linux string) string {
 
 const annotated = `{"port-restricter.port":"5000"}`
 
+// othersListener is a profile that the filter can't be merged into.
+const othersListener = `"seccomp":{"listenerPath":"/run/theirs.sock",` +
+	`"defaultAction":"SCMP_ACT_ALLOW"},`
+
+// Injecting preserves every byte outside linux.seccomp, and injecting again changes nothing.
 func TestInjectChangesNothingButSeccomp(t *testing.T) {
 	for name, seccomp := range map[string]string{
-		"none":   "",
-		"null":   `"seccomp": null,`,
-		"one":    `"seccomp": {"defaultAction":"SCMP_ACT_ERRNO","defaultErrnoRet":38,"syscalls":[{"names":["read","bind"],"action":"SCMP_ACT_ALLOW"}]},`,
-		"an own": `"seccomp": {"defaultAction":"SCMP_ACT_ALLOW"},`,
+		"none": "",
+		"null": `"seccomp": null,`,
+		"refuses by default": `"seccomp": {"defaultAction":"SCMP_ACT_ERRNO","defaultErrnoRet":38,` +
+			`"syscalls":[{"names":["read","bind"],"action":"SCMP_ACT_ALLOW"}]},`,
+		"allows by default": `"seccomp": {"defaultAction":"SCMP_ACT_ALLOW"},`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := configJSON(annotated, seccomp)
-			after, err := Inject([]byte(before), ours)
+			after, err := Inject([]byte(before), options)
 			require.NoError(t, err)
 
 			var spec specs.Spec
 			require.NoError(t, json.Unmarshal(after, &spec))
-			require.Equal(t, ours.ListenerPath, spec.Linux.Seccomp.ListenerPath)
+			require.Equal(t, options.ListenerPath, spec.Linux.Seccomp.ListenerPath)
 			require.Equal(t, withoutSeccomp(t, before), withoutSeccomp(t, string(after)))
-			for _, odd := range []string{`{"b":1, "a":[ 1,2 ]}`, `1e3`, `["/proc/kcore\u003c"]`, `"ociVersion":"1.0.2",` + "\n"} {
+			for _, odd := range []string{
+				`{"b":1, "a":[ 1,2 ]}`, `1e3`, `["/proc/kcore\u003c"]`,
+				`"ociVersion":"1.0.2",` + "\n",
+			} {
 				require.Contains(t, string(after), odd)
 			}
 
-			again, err := Inject(after, ours)
+			again, err := Inject(after, options)
 			require.NoError(t, err)
 			require.Equal(t, string(after), string(again))
 		})
 	}
 }
 
+// withoutSeccomp returns what a config.json has besides linux.seccomp.
 func withoutSeccomp(t *testing.T, text string) map[string]any {
 	var config map[string]any
 	require.NoError(t, json.Unmarshal([]byte(text), &config))
@@ -63,41 +75,56 @@ func withoutSeccomp(t *testing.T, text string) map[string]any {
 }
 
 func TestInjectGivesAContainerWithoutALinuxSectionOne(t *testing.T) {
-	after, err := Inject([]byte(`{"annotations":`+annotated+`}`), ours)
+	after, err := Inject([]byte(`{"annotations":`+annotated+`}`), options)
 	require.NoError(t, err)
-	require.Contains(t, string(after), ours.ListenerPath)
+	require.Contains(t, string(after), options.ListenerPath)
 }
 
+// A container that no annotation is for keeps the text of its config.json, even where the
+// filter could not be merged.
 func TestInjectLeavesOthersAlone(t *testing.T) {
 	for _, annotations := range []string{
 		"null", "{}", `{"port-restricter":"5000"}`, `{"other.port":"5000"}`,
 		`{"port-restricter.port/web":"5000","io.kubernetes.container.name":"db"}`,
 	} {
-		before := configJSON(annotations, `"seccomp":{"listenerPath":"/run/theirs.sock","defaultAction":"SCMP_ACT_ALLOW"},`)
-		after, err := Inject([]byte(before), ours)
+		before := configJSON(annotations, othersListener)
+		after, err := Inject([]byte(before), options)
 		require.NoError(t, err)
 		require.Equal(t, before, string(after))
 	}
 }
 
+// A container does not start if the filter could not be injected. The error names what is
+// wrong with the config.json.
 func TestInjectRefuses(t *testing.T) {
 	for name, test := range map[string]struct{ text, says string }{
-		"no JSON":                 {`{"annotations":`, "config.json"},
-		"a port that is none":     {configJSON(`{"port-restricter.port":"http"}`, ""), `"http"`},
-		"a key that is none":      {configJSON(`{"port-restricter.prot":"5000"}`, ""), "port-restricter.prot is not known"},
-		"somebody else's agent":   {configJSON(annotated, `"seccomp":{"listenerPath":"/run/theirs.sock","defaultAction":"SCMP_ACT_ALLOW"},`), "/run/theirs.sock"},
-		"a profile without a sum": {configJSON(annotated, `"seccomp":{"defaultAction":"SCMP_ACT_OTHER"},`), "SCMP_ACT_OTHER"},
-		// Runtimes written in Go take the last.
-		"two linux sections": {strings.Replace(configJSON(annotated, ""), `"future"`, `"linux": {}, "Linux": {"seccomp":null}, "future"`, 1), "no filter of ours"},
+		"not JSON": {`{"annotations":`, "config.json"},
+		"an invalid port": {
+			configJSON(`{"port-restricter.port":"http"}`, ""), `"http"`,
+		},
+		"an unknown key": {
+			configJSON(`{"port-restricter.prot":"5000"}`, ""), "port-restricter.prot is not known",
+		},
+		"another supervisor": {configJSON(annotated, othersListener), "/run/theirs.sock"},
+		"an unknown default action": {
+			configJSON(annotated, `"seccomp":{"defaultAction":"SCMP_ACT_OTHER"},`),
+			"SCMP_ACT_OTHER",
+		},
+		// OCI runtimes written in Go take the last section.
+		"two linux sections": {
+			strings.Replace(configJSON(annotated, ""), `"future"`,
+				`"linux": {}, "Linux": {"seccomp":null}, "future"`, 1),
+			"no filter of ours",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Inject([]byte(test.text), ours)
+			_, err := Inject([]byte(test.text), options)
 			require.ErrorContains(t, err, test.says)
 		})
 	}
 }
 
-func TestInjectFileReplacesTheFileAtOnce(t *testing.T) {
+func TestInjectFileReplacesTheFileInOneStep(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config.json")
 	before := configJSON(annotated, "")
 	require.NoError(t, os.WriteFile(path, []byte(before), 0o640))
@@ -105,7 +132,7 @@ func TestInjectFileReplacesTheFileAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	defer reader.Close()
 
-	edit, err := InjectFile(path, ours)
+	edit, err := InjectFile(path, options)
 	require.NoError(t, err)
 	require.True(t, edit.Changes())
 	require.NoError(t, edit.Write())
@@ -116,13 +143,13 @@ func TestInjectFileReplacesTheFileAtOnce(t *testing.T) {
 	old := make([]byte, len(before)+1)
 	n, err := reader.Read(old)
 	require.NoError(t, err)
-	require.Equal(t, before, string(old[:n]), "who had it open reads what it was")
+	require.Equal(t, before, string(old[:n]), "a reader of the open file must see its old content")
 	require.NoError(t, checkFilterOf(t, path))
 	left, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*"))
 	require.NoError(t, err)
-	require.Len(t, left, 1)
+	require.Len(t, left, 1, "files beside config.json")
 
-	again, err := InjectFile(path, ours)
+	again, err := InjectFile(path, options)
 	require.NoError(t, err)
 	require.False(t, again.Changes())
 }
@@ -132,29 +159,32 @@ func checkFilterOf(t *testing.T, path string) error {
 	require.NoError(t, err)
 	spec, err := parseAnnotated(text)
 	require.NoError(t, err)
-	return checkFilter(spec, ours)
+	return checkFilter(spec, options)
 }
 
+// An engine or another hook may edit a config.json after the filter was injected. Guard
+// notices whichever rule is missing.
 func TestGuardRefusesWhatDroppedTheFilter(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "agent.sock")
 	o := filter.Options{ListenerPath: socket}
-	whole, err := Inject([]byte(configJSON(annotated, "")), o)
+	injected, err := Inject([]byte(configJSON(annotated, "")), o)
 	require.NoError(t, err)
-	require.ErrorContains(t, Guard(whole, o), "start it: port-restricter agent --socket "+socket)
+	require.ErrorContains(t, Guard(injected, o), "start it: port-restricter agent --socket "+socket)
 
 	listener, err := net.Listen("unix", socket)
 	require.NoError(t, err)
 	defer listener.Close()
-	require.NoError(t, Guard(whole, o))
+	require.NoError(t, Guard(injected, o))
 	require.NoError(t, Guard([]byte(configJSON("{}", "")), o), "not annotated")
 	require.ErrorIs(t, Guard([]byte(configJSON(annotated, "")), o), ErrNoFilter)
-	require.ErrorIs(t, Guard(whole, filter.Options{ListenerPath: "/run/other.sock"}), ErrNoFilter)
+	other := filter.Options{ListenerPath: "/run/other.sock"}
+	require.ErrorIs(t, Guard(injected, other), ErrNoFilter)
 
 	var spec specs.Spec
-	require.NoError(t, json.Unmarshal(whole, &spec))
+	require.NoError(t, json.Unmarshal(injected, &spec))
 	rules := spec.Linux.Seccomp.Syscalls
 	for i := range rules {
-		spec.Linux.Seccomp.Syscalls = append(append([]specs.LinuxSyscall{}, rules[:i]...), rules[i+1:]...)
+		spec.Linux.Seccomp.Syscalls = slices.Concat(rules[:i], rules[i+1:])
 		text, err := json.Marshal(spec)
 		require.NoError(t, err)
 		require.ErrorIs(t, Guard(text, o), ErrNoFilter, "without rule %d: %v", i, rules[i])

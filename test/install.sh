@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs those of the named Debian packages that are missing.
+# Installs the named Debian packages, unless they are installed already.
+# usage: install.sh PACKAGE...
 set -eu
 missing=
 for package; do
@@ -8,11 +9,11 @@ for package; do
 done
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" -ne 0 ]; then
-	echo "missing packages; run as root: apt-get install$missing" >&2
+	echo "Debian packages are missing. Install them as root: apt-get install$missing" >&2
 	exit 1
 fi
 export DEBIAN_FRONTEND=noninteractive
-# No service of an installed package may start by itself and take a port.
+# Keep the services of the new packages from starting: they would take ports.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
 	printf '#!/bin/sh\nexit 101\n' >"$policy"
@@ -20,5 +21,5 @@ if [ ! -e "$policy" ]; then
 	trap 'rm -f "$policy"' EXIT
 fi
 apt-get -qq update
-# shellcheck disable=SC2086 # a list of names
+# shellcheck disable=SC2086 # a list of names, to be split
 apt-get -qq install --no-install-recommends $missing >/dev/null

@@ -1,4 +1,5 @@
-// Command port-restricter-nri is `port-restricter nri`.
+// Command port-restricter-nri is the program that `port-restricter nri` becomes. It is
+// apart from port-restricter because of the packages that NRI depends on.
 package main
 
 import (
@@ -28,8 +29,9 @@ func newNRI() *cobra.Command {
 	var socket, index, guard string
 	var verbose bool
 	command := &cobra.Command{
-		Use:           "port-restricter nri",
-		Short:         "Put the filter into annotated containers as an NRI plugin of containerd (2.2 or newer)",
+		Use: "port-restricter nri",
+		Short: "Put the filter into annotated containers as an NRI plugin" +
+			" (containerd 2.2 or newer)",
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -40,20 +42,31 @@ func newNRI() *cobra.Command {
 			}
 			executable, err := os.Executable()
 			if err != nil {
-				return fmt.Errorf("find port-restricter, the guard: %w", err)
+				return fmt.Errorf("find port-restricter, which runs as the guard: %w", err)
 			}
 			ctx, stop := signal.NotifyContext(command.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
 			beside := filepath.Join(filepath.Dir(executable), "port-restricter")
-			plugin := &nri.Plugin{Options: o, Guard: cmp.Or(guard, beside), Log: cli.NewLogger(verbose)}
+			plugin := &nri.Plugin{
+				Options: o,
+				Guard:   cmp.Or(guard, beside),
+				Log:     cli.NewLogger(verbose),
+			}
 			return plugin.Serve(ctx, socket, index)
 		},
 	}
 	command.SetContext(context.Background())
 	flags.Add(command)
-	command.Flags().StringVar(&socket, "socket", nri.DefaultSocket, "`PATH` of the engine's NRI socket")
-	command.Flags().StringVar(&index, "index", "90", "`NN` orders plugins; the last may see what the others set")
-	command.Flags().StringVar(&guard, "guard", "", "`PATH` of port-restricter on the node, for the hook that refuses what lost the filter (default the one beside this program)")
-	command.Flags().BoolVarP(&verbose, "verbose", "v", false, "log what the connection does, too")
+	command.Flags().StringVar(&socket, "socket", nri.DefaultSocket,
+		"`PATH` of the engine's NRI socket")
+	command.Flags().StringVar(&index, "index", "90",
+		"`NN`, the plugin's place among the engine's plugins, 00 to 99;"+
+			" the last plugin can see what the others set")
+	command.Flags().StringVar(&guard, "guard", "",
+		"`PATH` on the node of the port-restricter that the OCI runtime runs as the guard,"+
+			" a hook that refuses a container without the filter"+
+			" (default: port-restricter beside this program)")
+	command.Flags().BoolVarP(&verbose, "verbose", "v", false,
+		"log the connection to the engine, too")
 	return command
 }

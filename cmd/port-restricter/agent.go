@@ -22,8 +22,10 @@ func newAgent() *cobra.Command {
 	var verbose bool
 	command := &cobra.Command{
 		Use:   "agent",
-		Short: "Serve containers whose OCI runtime sends their seccomp notify fd",
-		Args:  cobra.NoArgs,
+		Short: "Run the agent, which decides what containers may bind",
+		Long: "Run the agent, which decides what containers may bind.\n" +
+			"OCI runtimes send it the seccomp notify fd of each container over its socket.",
+		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			node, err := settings.Load()
 			if err != nil {
@@ -36,11 +38,14 @@ func newAgent() *cobra.Command {
 		},
 	}
 	command.SetContext(context.Background())
-	command.Flags().StringVar(&socket, "socket", "", "`PATH` of the socket, the listenerPath of the containers' seccomp profile (default \""+settings.DefaultListener+"\")")
-	command.Flags().BoolVarP(&verbose, "verbose", "v", false, "log what was allowed, too")
+	command.Flags().StringVar(&socket, "socket", "",
+		"`PATH` of the agent's socket, which is the listenerPath in the seccomp profiles"+
+			" of containers"+cli.ListenerDefault)
+	command.Flags().BoolVarP(&verbose, "verbose", "v", false, "log allowed binds, too")
 	return command
 }
 
+// serve runs the agent until ctx is done.
 func serve(ctx context.Context, log *logrus.Logger, socket string) error {
 	listener, err := agent.Listen(socket, log)
 	if err != nil {
@@ -51,14 +56,15 @@ func serve(ctx context.Context, log *logrus.Logger, socket string) error {
 	if err != nil {
 		return err
 	}
-	supervisor, err := agent.NewSupervisor(log, func(state *specs.ContainerProcessState) (config.Policy, error) {
+	policyOf := func(state *specs.ContainerProcessState) (config.Policy, error) {
 		return config.FromState(state.State.Annotations, state.Metadata)
-	})
+	}
+	supervisor, err := agent.NewSupervisor(log, policyOf)
 	if err != nil {
 		return err
 	}
 	defer supervisor.Close()
-	// Until here nobody was served.
+	// No container is served before the agent has confined itself.
 	if err := confine.LoadFilter(); err != nil {
 		return err
 	}

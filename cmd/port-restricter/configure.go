@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 	"github.com/port-restricter/port-restricter/config/settings"
 	"github.com/port-restricter/port-restricter/hook/engines"
 )
@@ -23,34 +24,52 @@ func newConfigure() *cobra.Command {
 			"  port-restricter configure containerd --remove",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
-			return fmt.Errorf("configure %q: the engines are podman, containerd, crio, docker, kubelet", strings.Join(args, " "))
+			return fmt.Errorf("configure %q: name one of podman, containerd, crio, docker and kubelet",
+				strings.Join(args, " "))
 		},
 	}
-	podman := newConfigureEngine("podman", "Hooks for annotated containers, and the runtime "+engines.Handler,
-		"Annotated containers get the filter by a precreate hook, and a guard hook refuses those that lack it.\n"+
-			"An ordinary user configures podman for himself, with an agent of his own.", engines.Podman)
+	podman := newConfigureEngine("podman",
+		"Hooks for annotated containers, and the runtime "+engines.Handler,
+		"A precreate hook puts the filter into annotated containers, and a guard hook refuses\n"+
+			"to start an annotated container without the filter.\n"+
+			"An ordinary user configures podman for this user only, and runs an own agent.",
+		engines.Podman)
 	kubelet := newConfigureEngine("kubelet", "A Localhost seccomp profile for pods",
-		"Without --base the profile lets everything else through: give the runtime's default profile as the base.\n"+
-			"The annotation must reach the OCI runtime: CRI-O hands it on, containerd only through a handler with pod_annotations.", engines.Kubelet)
-	kubelet.Flags().StringVar(&kubelet.options.KubeletRoot, "kubelet-root", "/var/lib/kubelet", "the kubelet's root `DIR`")
-	kubelet.Flags().StringVar(&kubelet.options.BaseProfile, "base", "", "`FILE` with a profile to merge into")
+		"Without --base the profile allows every other system call: give the default profile\n"+
+			"of the engine as the base.\n"+
+			"The annotation must reach the OCI runtime. CRI-O passes it on, containerd only to\n"+
+			"a runtime handler with pod_annotations.",
+		engines.Kubelet)
+	kubelet.Flags().StringVar(&kubelet.options.KubeletRoot, "kubelet-root", "/var/lib/kubelet",
+		"the kubelet's root `DIR`")
+	kubelet.Flags().StringVar(&kubelet.options.BaseProfile, "base", "",
+		"`FILE` with the profile to merge the filter into")
 	for _, engine := range []engineCommand{podman, kubelet,
 		newConfigureEngine("containerd", "A runtime handler for pods", "", engines.Containerd),
-		newConfigureEngine("crio", "A runtime handler for pods, and a guard hook", "", engines.CRIO),
+		newConfigureEngine("crio", "A runtime handler for pods, and a guard hook", "",
+			engines.CRIO),
 		newConfigureEngine("docker", "A runtime: docker run --runtime "+engines.Handler,
-			"Docker gives containers annotations since version 25 (docker run --annotation); an older one has no way to annotate\none, and the runtime leaves a container without an annotation alone.", engines.Docker),
+			"Docker has annotations (docker run --annotation) since version 25. An older version\n"+
+				"can't annotate containers, and the runtime does not restrict a container without\n"+
+				"an annotation.",
+			engines.Docker),
 	} {
 		command.AddCommand(engine.Command)
 	}
 	return command
 }
 
+// An engineCommand is the command for one engine, with the options that its flags set.
 type engineCommand struct {
 	*cobra.Command
 	options *engines.Options
 }
 
-func newConfigureEngine(name, short, more string, plan func(engines.Options) (*engines.Plan, error)) engineCommand {
+// newConfigureEngine returns the command `configure NAME`. The help consists of short
+// and more.
+func newConfigureEngine(
+	name, short, more string, plan func(engines.Options) (*engines.Plan, error),
+) engineCommand {
 	var o engines.Options
 	var dryRun bool
 	command := &cobra.Command{
@@ -70,15 +89,23 @@ func newConfigureEngine(name, short, more string, plan func(engines.Options) (*e
 		},
 	}
 	flags := command.Flags()
-	flags.BoolVar(&dryRun, "dry-run", false, "print what would change, as a diff, and write nothing")
-	flags.BoolVar(&o.Remove, "remove", false, "take out what an earlier run wrote")
-	flags.StringVar(&o.Listener, "listener", "", "`PATH` of the agent's socket (default \""+settings.DefaultListener+"\", or what the settings say; an ordinary user's is in $XDG_RUNTIME_DIR)")
-	flags.StringVar(&o.Metadata, "metadata", "", "`TEXT` sent to the agent with each container; lines port-restricter.port=… bound what annotations may ask for")
-	flags.StringVar(&o.Root, "root", "", "`DIR` with the file system to configure, as for an image (default this machine's); settings are not read then")
-	flags.StringVar(&o.Binary, "binary", "", "`PATH` of the port-restricter that the engine will run (default this one)")
+	flags.BoolVar(&dryRun, "dry-run", false, "print the changes as a diff, and write nothing")
+	flags.BoolVar(&o.Remove, "remove", false, "remove what an earlier run wrote")
+	listenerDefault := cli.ListenerDefault
+	if name == "podman" {
+		listenerDefault += "; for an ordinary user $XDG_RUNTIME_DIR/port-restricter/agent.sock"
+	}
+	flags.StringVar(&o.Listener, "listener", "", "`PATH` of the agent's socket"+listenerDefault)
+	flags.StringVar(&o.Metadata, "metadata", "", cli.MetadataUsage)
+	flags.StringVar(&o.Root, "root", "",
+		"`DIR` in which to configure another file system, for example an image, without the"+
+			" settings of this machine")
+	flags.StringVar(&o.Binary, "binary", "",
+		"`PATH` of the port-restricter that the engine will run (default: this program)")
 	return engineCommand{command, &o}
 }
 
+// carryOut prints the plan if dryRun is set, and applies it otherwise.
 func carryOut(command *cobra.Command, plan *engines.Plan, dryRun bool) error {
 	out := command.OutOrStdout()
 	if len(plan.Changes) == 0 {
@@ -100,7 +127,7 @@ func carryOut(command *cobra.Command, plan *engines.Plan, dryRun bool) error {
 	return nil
 }
 
-// complete fills in what the flags left open.
+// complete sets the options that no flag has set.
 func complete(o *engines.Options, engine string) error {
 	var node settings.Settings
 	var err error
@@ -110,15 +137,16 @@ func complete(o *engines.Options, engine string) error {
 		}
 	}
 	if engine == "podman" && os.Geteuid() != 0 {
-		// The settings speak of the node's agent, which is not for its users.
+		// The settings name the agent of the node, which does not serve ordinary users.
 		node = settings.Settings{}
 		if o.ConfigHome, err = os.UserConfigDir(); err != nil {
-			return fmt.Errorf("find podman's configuration for this user: %w", err)
+			return fmt.Errorf("find the directory of podman's configuration for this user: %w", err)
 		}
 		if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
 			node.Listener = filepath.Join(dir, "port-restricter", "agent.sock")
 		} else if o.Listener == "" && !o.Remove {
-			return errors.New("XDG_RUNTIME_DIR is not set: name the socket of this user's agent by --listener PATH")
+			return errors.New("XDG_RUNTIME_DIR is not set:" +
+				" name the socket of this user's agent with --listener PATH")
 		}
 	}
 	o.Listener = cmp.Or(o.Listener, node.Listener, settings.DefaultListener)

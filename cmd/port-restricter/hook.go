@@ -18,19 +18,26 @@ import (
 func newHook() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "hook",
-		Short: "Be a hook of a container engine or an OCI runtime",
+		Short: "Run as a hook of a container engine or an OCI runtime",
 		Args:  cobra.NoArgs,
 	}
-	guard := "Refuse to start an annotated container that lacks the filter, or whose agent doesn't answer (state on stdin)"
+	guard := "Refuse to start an annotated container that has no filter or no agent" +
+		" (container's state on stdin)"
 	command.AddCommand(
-		newStage("precreate", "Put the filter into the config.json of an annotated container (config.json on stdin and stdout)", precreate),
+		newStage("precreate", "Put the filter into the config.json of an annotated container"+
+			" (config.json on stdin and stdout)", precreate),
 		newStage("prestart", guard, guardState),
 		newStage("createRuntime", guard, guardState),
 	)
 	return command
 }
 
-func newStage(name, short string, run func(in []byte, out io.Writer, o filter.Options) error) *cobra.Command {
+// A stage is the work of one hook, from stdin to stdout.
+type stage func(in []byte, out io.Writer, o filter.Options) error
+
+// newStage returns the command for a hook. Its name is that of the stage in the OCI
+// runtime spec, or in oci-hooks(5) of podman.
+func newStage(name, short string, run stage) *cobra.Command {
 	var flags cli.InjectionFlags
 	command := &cobra.Command{
 		Use:   name,
@@ -52,24 +59,28 @@ func newStage(name, short string, run func(in []byte, out io.Writer, o filter.Op
 	return command
 }
 
+// precreate injects the filter into a config.json.
 func precreate(in []byte, out io.Writer, o filter.Options) error {
 	edited, err := hook.Inject(in, o)
 	if err != nil {
 		return err
 	}
-	// Without an agent the runtime fails, and the engine shows its words: podman
-	// drops what a precreate hook says.
+	// No check for the agent here: podman drops the errors of a precreate hook. Without
+	// an agent the OCI runtime fails, and the engine shows the runtime's error.
 	_, err = out.Write(edited)
 	return err
 }
 
+// guardState is the guard: it fails for a container that would not be held to its
+// ports.
 func guardState(in []byte, _ io.Writer, o filter.Options) error {
 	var state specs.State
 	if err := json.Unmarshal(in, &state); err != nil {
 		return fmt.Errorf("read the container's state from stdin: %w", err)
 	}
 	if !filepath.IsAbs(state.Bundle) {
-		return fmt.Errorf("read the container's state from stdin: its bundle %q is no absolute path", state.Bundle)
+		return fmt.Errorf("read the container's state from stdin: the bundle %q is not"+
+			" an absolute path", state.Bundle)
 	}
 	text, err := os.ReadFile(filepath.Join(state.Bundle, "config.json"))
 	if err != nil {

@@ -31,17 +31,20 @@ func newInject() *cobra.Command {
 			}
 			switch {
 			case !edit.Changes():
-				fmt.Fprintf(command.ErrOrStderr(), "%s: nothing to change: no annotation port-restricter.* speaks for the container, or the filter is in place\n", edit.Path)
+				fmt.Fprintf(command.ErrOrStderr(), "%s: nothing to change: the container has"+
+					" no annotation port-restricter.*, or already has the filter\n", edit.Path)
 				return nil
 			case dryRun:
-				_, err = fmt.Fprint(command.OutOrStdout(), udiff.Unified(edit.Path, edit.Path, string(edit.Before), string(edit.After)))
+				diff := udiff.Unified(edit.Path, edit.Path, string(edit.Before), string(edit.After))
+				_, err = fmt.Fprint(command.OutOrStdout(), diff)
 				return err
 			}
 			return edit.Write()
 		},
 	}
 	flags.Add(command)
-	command.Flags().StringVarP(&bundle, "bundle", "b", ".", "`DIR` of the bundle")
-	command.Flags().BoolVar(&dryRun, "dry-run", false, "print what would change, as a diff")
+	command.Flags().StringVarP(&bundle, "bundle", "b", ".", "`DIR` that is the bundle")
+	command.Flags().BoolVar(&dryRun, "dry-run", false,
+		"print the change as a diff, and write nothing")
 	return command
 }

@@ -7,13 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// refuseBinds makes the second lock, a Landlock ruleset: the engine binds for
-// the command, which itself binds nothing, so the kernel can refuse it every
-// bind. It returns -1 where the kernel has none; then the filter stands alone.
+// newBindRuleset makes a Landlock ruleset under which the kernel refuses every bind
+// of the command: a second lock beside the filter. The command never needs to bind
+// anything itself, because the supervisor binds for it. newBindRuleset returns -1 on
+// a kernel that can't refuse binds by Landlock, where the filter is the only lock.
 //
-// go-landlock would put this very process, with the engine in it, under the
-// ruleset: so only its system calls are used.
-func refuseBinds() (ruleset int, err error) {
+// Of go-landlock only the system calls are used: the rest would put this process,
+// which has the supervisor in it, under the ruleset.
+func newBindRuleset() (ruleset int, err error) {
 	var access uint64
 	abi, err := ll.LandlockGetABIVersion()
 	if err == nil && abi >= 4 { // Linux 6.7
@@ -27,14 +28,16 @@ func refuseBinds() (ruleset int, err error) {
 	}
 	ruleset, err = ll.LandlockCreateRuleset(&ll.RulesetAttr{HandledAccessNet: access}, 0)
 	if err != nil {
-		return -1, fmt.Errorf("make a Landlock ruleset that refuses the command's own binds: %w", err)
+		return -1, fmt.Errorf("make a Landlock ruleset to refuse the command's own binds: %w", err)
 	}
-	if access&ll.AccessNetBindUDP != 0 { // port 0 is what sendto(2) on an unbound socket needs
-		err = ll.LandlockAddNetPortRule(ruleset, &ll.NetPortAttr{AllowedAccess: ll.AccessNetBindUDP, Port: 0}, 0)
+	if access&ll.AccessNetBindUDP != 0 {
+		// sendto(2) on an unbound UDP socket needs port 0.
+		rule := &ll.NetPortAttr{AllowedAccess: ll.AccessNetBindUDP, Port: 0}
+		err = ll.LandlockAddNetPortRule(ruleset, rule, 0)
 	}
 	if err != nil {
 		unix.Close(ruleset)
-		return -1, fmt.Errorf("let the command send over UDP in spite of Landlock: %w", err)
+		return -1, fmt.Errorf("add a Landlock rule that lets the command send over UDP: %w", err)
 	}
 	return ruleset, nil
 }

@@ -8,19 +8,20 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// decisionFormatter prints what -v shows: one line a decision, behind our name,
-// since the command writes to the same stream.
-type decisionFormatter struct{}
+// A lineFormatter formats the log of the command line: one line per decision or
+// error. Each line begins with the name of the program, since the command that it
+// runs writes to the same terminal.
+type lineFormatter struct{}
 
-func (decisionFormatter) Format(entry *logrus.Entry) ([]byte, error) {
+func (lineFormatter) Format(entry *logrus.Entry) ([]byte, error) {
 	if _, ok := entry.Data["decision"]; !ok && entry.Level > logrus.WarnLevel {
-		return nil, nil // that the engine began and ended is no news here
+		return nil, nil // the supervisor's start and end, of no interest here
 	}
 	var line strings.Builder
 	line.WriteString("port-restricter: " + entry.Message)
 	if protocol, ok := entry.Data["protocol"]; ok {
-		address := net.JoinHostPort(fmt.Sprint(entry.Data["address"]), fmt.Sprint(entry.Data["port"]))
-		fmt.Fprintf(&line, " %v %s", protocol, address)
+		address, port := fmt.Sprint(entry.Data["address"]), fmt.Sprint(entry.Data["port"])
+		fmt.Fprintf(&line, " %v %s", protocol, net.JoinHostPort(address, port))
 	}
 	if pid, ok := entry.Data["pid"]; ok {
 		fmt.Fprintf(&line, " by process %v", pid)

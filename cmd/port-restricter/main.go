@@ -1,5 +1,8 @@
-// Command port-restricter lets a process, or a container, bind only the ports
-// that it was given.
+// Command port-restricter lets a process, or a container, bind only the ports that it
+// was given.
+//
+// Each command has a file of its own here. It reads flags and settings, and leaves the
+// work to a package: agent, hook and the packages below it, or cmd/internal/supervise.
 package main
 
 import (
@@ -15,7 +18,8 @@ import (
 // version is set by the build.
 var version = "development"
 
-// A statusError ends us with a status of its own; without an err, silently.
+// A statusError ends this process with a status other than cli.StatusFailure. If err
+// is nil, no message is printed.
 type statusError struct {
 	status int
 	err    error
@@ -25,7 +29,7 @@ func (e statusError) Error() string { return fmt.Sprint(e.err) }
 func (e statusError) Unwrap() error { return e.err }
 
 func main() {
-	// Not through cobra: every argument is the runtime's.
+	// Without cobra, since every argument is for the OCI runtime.
 	if args, ok := runtimeArguments(os.Args); ok {
 		os.Exit(execRuntime(args))
 	}
@@ -43,11 +47,13 @@ func main() {
 
 func newRoot() *cobra.Command {
 	root := newRun("port-restricter -p PORTS [flags] -- CMD [ARG...]")
-	root.Short = "Run a command, or containers, that can bind only the ports they were given"
-	root.Example = "  port-restricter -p 5000 -- nc -l 0.0.0.0 5000\n  port-restricter agent --socket /run/port-restricter/agent.sock"
+	root.Short = "Restrict a command, or containers, to the ports that they may bind"
+	root.Example = "  port-restricter -p 5000 -- nc -l 0.0.0.0 5000\n" +
+		"  port-restricter agent --socket /run/port-restricter/agent.sock"
 	root.Version = version
 	root.SilenceUsage, root.SilenceErrors = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newRun("run -p PORTS [flags] -- CMD [ARG...]"), newAgent(), newProfile(), newInject(), newHook(), newNRI(), newRuntime(), newConfigure())
+	root.AddCommand(newRun("run -p PORTS [flags] -- CMD [ARG...]"), newAgent(), newProfile(),
+		newInject(), newHook(), newNRI(), newRuntime(), newConfigure())
 	return root
 }

@@ -11,13 +11,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// newNRI becomes the program beside ours: what NRI brings along (gRPC,
-// protobuf, WebAssembly) is neither to be in the agent's process nor to be
-// initialized at the start of each command.
+// newNRI returns a command that becomes another program, port-restricter-nri beside
+// this one. NRI depends on gRPC, protobuf and WebAssembly. They must not be in the
+// agent's process, and must not be initialized each time that a command starts.
 func newNRI() *cobra.Command {
 	return &cobra.Command{
-		Use:                "nri",
-		Short:              "Put the filter into annotated containers as an NRI plugin of containerd (2.2 or newer)",
+		Use: "nri",
+		Short: "Put the filter into annotated containers as an NRI plugin" +
+			" (containerd 2.2 or newer)",
 		DisableFlagParsing: true,
 		RunE: func(_ *cobra.Command, args []string) error {
 			executable, err := os.Executable()
@@ -27,7 +28,8 @@ func newNRI() *cobra.Command {
 			path := filepath.Join(filepath.Dir(executable), "port-restricter-nri")
 			err = syscall.Exec(path, append([]string{"port-restricter nri"}, args...), os.Environ())
 			if errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("there is no %s: install it beside port-restricter; make build makes both", path)
+				return fmt.Errorf("there is no %s: install port-restricter-nri beside"+
+					" port-restricter (make build builds both)", path)
 			}
 			return fmt.Errorf("run %s: %w", path, err)
 		},

@@ -13,7 +13,7 @@ func newProfile() *cobra.Command {
 	var base string
 	command := &cobra.Command{
 		Use:   "profile",
-		Short: "Print the seccomp profile for an OCI runtime or the kubelet",
+		Short: "Print a seccomp profile with the filter, for an OCI runtime or the kubelet",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			o, err := flags.Options()
@@ -34,6 +34,7 @@ func newProfile() *cobra.Command {
 		},
 	}
 	flags.Add(command)
-	command.Flags().StringVar(&base, "base", "", "`FILE` with a profile to merge into")
+	command.Flags().StringVar(&base, "base", "",
+		"`FILE` with the profile to merge the filter into")
 	return command
 }

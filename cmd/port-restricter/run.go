@@ -16,23 +16,27 @@ import (
 	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
-// newRun makes both the bare call and its long form.
+// newRun returns the command line, in its short form as the root command or in its
+// long form as the command run.
 func newRun(use string) *cobra.Command {
 	var ports, maps []string
 	var mode string
 	var verbose bool
 	run := &cobra.Command{
 		Use:   use,
-		Short: "Run a command that can bind only the ports it was given",
+		Short: "Run a command that can bind only the given ports",
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return errors.New("no command to run: port-restricter -p 5000 -- CMD [ARG...]; see --help")
+				return errors.New("no command to run:" +
+					" write port-restricter -p 5000 -- CMD [ARG...]; see --help")
 			}
 			if len(ports) == 0 {
-				return errors.New("no port given: name what the command may bind with -p, as in -p 5000")
+				return errors.New("no port given:" +
+					" name the ports that the command may bind, for example -p 5000")
 			}
-			policy, err := config.ParsePolicy(strings.Join(ports, ","), strings.Join(maps, ","), mode)
+			policy, err := config.ParsePolicy(
+				strings.Join(ports, ","), strings.Join(maps, ","), mode)
 			if err != nil {
 				return err
 			}
@@ -44,28 +48,38 @@ func newRun(use string) *cobra.Command {
 		},
 	}
 	flags := run.Flags()
-	flags.SetInterspersed(false) // flags behind CMD are CMD's
-	flags.StringArrayVarP(&ports, "port", "p", nil, "`PORTS` that may be bound: 5000, 8000-8010, 53/udp, 127.0.0.1:5000, [::1]:5000/tcp; 0 for one of the kernel's choice; may be repeated")
-	flags.StringArrayVar(&maps, "map", nil, "`ASKED:BOUND` as in 80:5000: a bind that asks for 80 is bound to 5000; may be repeated")
-	flags.StringVar(&mode, "mode", "", "enforce, or audit: let every bind through and log what enforce would have refused (default enforce)")
-	flags.BoolVarP(&verbose, "verbose", "v", false, "print a line a decision")
+	flags.SetInterspersed(false) // flags after CMD belong to CMD
+	flags.StringArrayVarP(&ports, "port", "p", nil,
+		"`PORTS` that may be bound: 5000, 8000-8010, 53/udp, 127.0.0.1:5000, [::1]:5000/tcp;"+
+			" 0 for a port of the kernel's choice; may be repeated")
+	flags.StringArrayVar(&maps, "map", nil,
+		"`ASKED:BOUND`, for example 80:5000: a bind to port 80 gets port 5000,"+
+			" which -p must allow; may be repeated")
+	flags.StringVar(&mode, "mode", "",
+		"`MODE`: enforce, or audit, which allows every bind and logs (with -v)"+
+			" those that enforce would refuse (default enforce)")
+	flags.BoolVarP(&verbose, "verbose", "v", false, "print one line for each decision")
 	return run
 }
 
-// runRestricted runs args with an engine of its own in this process.
+// runRestricted runs args under a supervisor in this process, and returns the exit
+// status of port-restricter.
 func runRestricted(policy config.Policy, verbose bool, args []string) (int, error) {
 	log := logrus.New()
-	log.SetFormatter(decisionFormatter{})
+	log.SetFormatter(lineFormatter{})
 	log.SetLevel(logrus.ErrorLevel)
 	if verbose {
 		log.SetLevel(logrus.DebugLevel)
 	}
-	// The one filter that every way in uses, made while the engine starts.
+	// The same filter as for containers. To save time, it is compiled while the
+	// supervisor starts.
+	flags := []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagWaitKillableRecv}
 	compile := sync.OnceValues(func() (filter.Program, error) {
-		return filter.Compile(filter.Profile(filter.Options{Flags: []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagWaitKillableRecv}}))
+		return filter.Compile(filter.Profile(filter.Options{Flags: flags}))
 	})
 	go compile()
-	supervisor, err := agent.NewSupervisor(log, func(*specs.ContainerProcessState) (config.Policy, error) { return policy, nil })
+	policyOf := func(*specs.ContainerProcessState) (config.Policy, error) { return policy, nil }
+	supervisor, err := agent.NewSupervisor(log, policyOf)
 	if err != nil {
 		return cli.StatusFailure, err
 	}
@@ -73,7 +87,7 @@ func runRestricted(policy config.Policy, verbose bool, args []string) (int, erro
 	if err != nil {
 		return cli.StatusFailure, err
 	}
-	ruleset, err := refuseBinds()
+	ruleset, err := newBindRuleset()
 	if err != nil {
 		return cli.StatusFailure, err
 	}
@@ -83,7 +97,9 @@ func runRestricted(policy config.Policy, verbose bool, args []string) (int, erro
 			return supervisor.Attach(&specs.ContainerProcessState{
 				Version: specs.Version,
 				Pid:     pid,
-				State:   specs.State{Version: specs.Version, ID: "run", Status: specs.StateCreating, Pid: pid},
+				State: specs.State{
+					Version: specs.Version, ID: "run", Status: specs.StateCreating, Pid: pid,
+				},
 			}, notifyFD)
 		},
 	}.Run()

@@ -14,21 +14,23 @@ import (
 
 const (
 	runtimeCommand = "runtime"
-	// runtimeName is what a link to us, or a copy, is called to be the runtime:
-	// engines know a runtime by its path, and add the arguments.
+	// runtimeName is the name under which a link to this program, or a copy of it,
+	// runs as an OCI runtime. An engine that knows a runtime only by its path can't
+	// add the argument runtimeCommand.
 	runtimeName = "port-restricter-runtime"
 )
 
-// The thread that calls execve keeps its own attributes, and an engine that
-// asked to have its runtime killed when it ends (PR_SET_PDEATHSIG), as
-// containerd does, set that for the first thread only.
+// init makes the first thread the one that calls execve(2), whose attributes the OCI
+// runtime keeps. An engine that asks the kernel to kill the runtime when the engine ends
+// (PR_SET_PDEATHSIG), as containerd does, sets that for the first thread only.
 func init() {
 	if _, ok := runtimeArguments(os.Args); ok {
 		runtime.LockOSThread()
 	}
 }
 
-// runtimeArguments are those for the OCI runtime, if we are to be one.
+// runtimeArguments returns the arguments for the OCI runtime, and whether this process
+// runs as one.
 func runtimeArguments(argv []string) ([]string, bool) {
 	switch {
 	case len(argv) > 0 && filepath.Base(argv[0]) == runtimeName:
@@ -39,7 +41,8 @@ func runtimeArguments(argv []string) ([]string, bool) {
 	return nil, false
 }
 
-// execRuntime returns the status of a failure, told to the engine.
+// execRuntime becomes the OCI runtime. It returns only if that fails, with the exit
+// status, after it has reported the error to the engine.
 func execRuntime(args []string) int {
 	invocation := shim.ParseArguments(args)
 	err := fmt.Errorf("port-restricter: %w", invocation.Exec(args, cli.FilterOptions))
@@ -48,13 +51,23 @@ func execRuntime(args []string) int {
 	return cli.StatusFailure
 }
 
-// newRuntime is for the help: main runs the command.
+const runtimeShort = "Run as an OCI runtime: put the filter into annotated containers," +
+	" then become runc or crun"
+
+// newRuntime returns a command for the help only. main runs the shim before cobra sees
+// the arguments.
 func newRuntime() *cobra.Command {
 	return &cobra.Command{
-		Use:                runtimeCommand + " ARG...",
-		Short:              "Be an OCI runtime: put the filter into annotated containers, then become runc or crun",
-		Example:            "  ln -s port-restricter /usr/local/bin/" + runtimeName + "\n  podman --runtime /usr/local/bin/" + runtimeName + " run --annotation port-restricter.port=5000 IMAGE",
-		DisableFlagParsing: true,
-		Run:                func(_ *cobra.Command, args []string) { os.Exit(execRuntime(args)) },
+		Use:   runtimeCommand + " ARG...",
+		Short: runtimeShort,
+		Long: runtimeShort + ".\n" +
+			"All arguments go to runc or crun unchanged, --help too.\n" +
+			"A link to port-restricter with the name " + runtimeName + " does the same.",
+		Example: "  ln -s port-restricter /usr/local/bin/" + runtimeName + "\n" +
+			"  podman --runtime /usr/local/bin/" + runtimeName +
+			" run --annotation port-restricter.port=5000 IMAGE",
+		DisableFlagParsing:    true,
+		DisableFlagsInUseLine: true,
+		Run:                   func(_ *cobra.Command, args []string) { os.Exit(execRuntime(args)) },
 	}
 }

@@ -12,13 +12,15 @@ import (
 	"github.com/port-restricter/port-restricter/hook/internal/atomicfile"
 )
 
-// Apply writes the plan and calls done after each file. Each is replaced in one
-// step; when one fails those before it stay, and the next run does the rest.
+// Apply makes the changes in order and calls done after each. Each file is
+// replaced in one step. If a change fails, the changes before it stay, and the
+// next run makes the rest. A file that is not as it was when the plan was made is
+// not touched: Apply fails.
 func (p *Plan) Apply(done func(Change)) error {
 	for _, c := range p.Changes {
 		if err := c.apply(); err != nil {
 			if errors.Is(err, fs.ErrPermission) {
-				err = fmt.Errorf("%w; run it as root", err)
+				err = fmt.Errorf("%w; run this command as root", err)
 			}
 			return fmt.Errorf("%s %s: %w", c.Verb(), c.Path, err)
 		}
@@ -33,13 +35,13 @@ func (c Change) apply() error {
 		return err
 	}
 	if (err != nil) != (c.Before == nil) || !bytes.Equal(now, c.Before) {
-		return errors.New("somebody else has changed it meanwhile; run this again")
+		return errors.New("another process changed the file meanwhile; run this command again")
 	}
 	if c.After == nil {
 		if err := os.Remove(c.Path); err != nil {
 			return err
 		}
-		removeOurDirectories(filepath.Dir(c.Path))
+		removeEmptyOwnDirs(filepath.Dir(c.Path))
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(c.Path), 0o755); err != nil {
@@ -48,9 +50,11 @@ func (c Change) apply() error {
 	return atomicfile.Replace(c.Path, c.After, c.Mode)
 }
 
-// removeOurDirectories removes those that are empty now and bear our name.
-func removeOurDirectories(dir string) {
-	for strings.Contains(dir, string(filepath.Separator)+"port-restricter") && os.Remove(dir) == nil {
+// removeEmptyOwnDirs removes dir and the directories above it, as long as they are
+// empty and a name in their path begins with port-restricter.
+func removeEmptyOwnDirs(dir string) {
+	const own = string(filepath.Separator) + "port-restricter"
+	for strings.Contains(dir, own) && os.Remove(dir) == nil {
 		dir = filepath.Dir(dir)
 	}
 }

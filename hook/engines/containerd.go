@@ -7,59 +7,66 @@ import (
 )
 
 const (
-	containerdConf   = "/etc/containerd/config.toml"
-	containerdDropIn = "/etc/containerd/conf.d/port-restricter.toml"
+	containerdMainFile = "/etc/containerd/config.toml"
+	containerdDropIn   = "/etc/containerd/conf.d/port-restricter.toml"
 )
 
-// Containerd gets a runtime handler. How depends on the version of its
-// configuration, as measured with containerd 1.6.20 and 2.3.6:
-//   - 2 (containerd 1.x, and read by 2.x): in 1.x an imported file that names the
-//     CRI plugin replaces everything that other files say of it. So a block goes
-//     into the very file whose section is in force.
-//   - 3 and 4 (containerd 2.x): imported files are merged key by key. So a file of
-//     our own, and an entry in imports unless a pattern there covers it.
+// Containerd returns the plan that gives containerd a runtime handler. Where it is
+// written depends on the version of the configuration, as measured with containerd
+// 1.6.20 and 2.3.6:
+//   - 2 (containerd 1.x; 2.x reads it, too): in 1.x, an imported file that names
+//     the CRI plugin replaces everything that other files say about the plugin. So
+//     a block goes into the file whose CRI section is in force.
+//   - 3 and 4 (containerd 2.x): imported files are merged key by key. So a drop-in
+//     is written, and an entry in imports unless a pattern there matches the
+//     drop-in.
 func Containerd(o Options) (*Plan, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	plan := &Plan{Next: "systemctl restart containerd; then a RuntimeClass with handler: " + Handler + " puts pods under it"}
+	plan := &Plan{Next: "systemctl restart containerd; then annotate pods, " +
+		"and give them a RuntimeClass with handler: " + Handler}
 	if o.Remove {
 		plan.Next = "systemctl restart containerd; delete RuntimeClasses with handler: " + Handler
 	}
-	conf, err := readContainerd(o)
+	config, err := readContainerdConfig(o)
 	if err != nil {
 		return nil, err
 	}
-	dropIn := ownFile{path: containerdDropIn, mode: 0o644, ours: marked}
+	dropIn := ownFile{path: containerdDropIn, mode: 0o644, isOwn: hasMarker}
 	if o.Remove {
-		return plan.removeContainerd(o, conf, dropIn)
+		return plan.removeContainerd(o, config, dropIn)
 	}
-	if err := conf.check(); err != nil {
+	if err := config.check(); err != nil {
 		return nil, err
 	}
-	handler, behind, err := conf.handler(o)
+	handler, ociRuntime, err := config.renderHandler(o)
 	if err != nil {
 		return nil, err
 	}
-	if err := plan.write(o, runtimeFile(o, "containerd", behind)); err != nil {
+	if err := plan.writeOwn(o, runtimeScript(o, "containerd", ociRuntime)); err != nil {
 		return nil, err
 	}
-	if conf.version < 3 {
-		return plan.inBlock(o, conf, handler, dropIn)
+	if config.version < 3 {
+		return plan.addContainerdBlock(o, config, handler, dropIn)
 	}
-	dropIn.text = []byte(mark("containerd") + fmt.Sprintf("version = %d\n\n", conf.version) + handler)
-	if err := plan.write(o, dropIn); err != nil {
+	header := markerLine("containerd") + fmt.Sprintf("version = %d\n\n", config.version)
+	dropIn.text = []byte(header + handler)
+	if err := plan.writeOwn(o, dropIn); err != nil {
 		return nil, err
 	}
-	return plan, plan.inImports(o, conf)
+	return plan, plan.addContainerdImport(o, config)
 }
 
-// inBlock puts the handler into the file whose CRI section is in force. A file of
-// ours from a time with another version would replace that section.
-func (p *Plan) inBlock(o Options, conf *containerd, handler string, dropIn ownFile) (*Plan, error) {
-	target := conf.files[conf.inForce()]
-	for _, file := range conf.files {
-		text := file.rest
+// addContainerdBlock plans a block with the handler in the file whose CRI section
+// is in force. It plans to remove a drop-in, which would replace that section. The
+// drop-in is there if the configuration had a later version in an earlier run.
+func (p *Plan) addContainerdBlock(
+	o Options, config *containerdConfig, handler string, dropIn ownFile,
+) (*Plan, error) {
+	target := config.files[config.inForce()]
+	for _, file := range config.files {
+		text := file.original
 		if file.path == target.path {
 			switch {
 			case text == nil:
@@ -68,7 +75,7 @@ func (p *Plan) inBlock(o Options, conf *containerd, handler string, dropIn ownFi
 				handler = "version = 2\n\n" + handler // the file has nothing but comments
 			}
 			text = keepBlock(cutImport(file.text, containerdDropIn), text, handler)
-			if err := conf.sameBut(file, text); err != nil {
+			if err := config.checkEdit(file, text); err != nil {
 				return nil, err
 			}
 		}
@@ -77,17 +84,19 @@ func (p *Plan) inBlock(o Options, conf *containerd, handler string, dropIn ownFi
 		}
 	}
 	o.Remove = true
-	return p, p.write(o, dropIn)
+	return p, p.writeOwn(o, dropIn)
 }
 
-// inImports has the main file import the drop-in.
-func (p *Plan) inImports(o Options, conf *containerd) error {
-	for i, file := range conf.files {
-		text := file.rest
-		if i == 0 && !conf.imports(containerdDropIn) {
+// addContainerdImport plans that the main file imports the drop-in, and that a
+// block of an earlier run is removed.
+func (p *Plan) addContainerdImport(o Options, config *containerdConfig) error {
+	for i, file := range config.files {
+		text := file.original
+		if i == 0 && !config.imports(containerdDropIn) {
 			var err error
 			if text, err = addImport(text, containerdDropIn); err != nil {
-				return fmt.Errorf("edit %s: %w; add %q to its imports by hand", file.path, err, containerdDropIn)
+				return fmt.Errorf("edit %s: %w; add %q to its imports by hand, "+
+					"then run this command again", file.path, err, containerdDropIn)
 			}
 		}
 		if err := p.edit(o, file.path, text, 0o644); err != nil {
@@ -97,17 +106,23 @@ func (p *Plan) inImports(o Options, conf *containerd) error {
 	return nil
 }
 
-func (p *Plan) removeContainerd(o Options, conf *containerd, dropIn ownFile) (*Plan, error) {
-	if err := p.write(o, runtimeFile(o, "containerd", "")); err != nil {
+// removeContainerd plans to remove everything that an earlier run wrote.
+func (p *Plan) removeContainerd(
+	o Options, config *containerdConfig, dropIn ownFile,
+) (*Plan, error) {
+	if err := p.writeOwn(o, runtimeScript(o, "containerd", "")); err != nil {
 		return nil, err
 	}
-	if err := p.write(o, dropIn); err != nil {
+	if err := p.writeOwn(o, dropIn); err != nil {
 		return nil, err
 	}
-	for i, file := range conf.files {
-		text := file.rest
-		if i == 0 && slices.Contains(texts(file.parsed["imports"]), containerdDropIn) {
-			return nil, fmt.Errorf("%s imports %q otherwise than port-restricter configure wrote it, and containerd would not start without that file: take it out of imports", file.path, containerdDropIn)
+	for i, file := range config.files {
+		text := file.original
+		if i == 0 && slices.Contains(stringsIn(file.parsed["imports"]), containerdDropIn) {
+			return nil, fmt.Errorf("%s imports %q, but not in the form that port-restricter "+
+				"configure writes, and containerd does not start without a file that it imports: "+
+				"remove the entry from imports, then run this command again",
+				file.path, containerdDropIn)
 		}
 		if string(text) == containerdHeader {
 			text = nil
@@ -119,14 +134,18 @@ func (p *Plan) removeContainerd(o Options, conf *containerd, dropIn ownFile) (*P
 	return p.finish(o), nil
 }
 
-// containerdHeader begins a config.toml that wasn't there. Both containerd 1.x
-// and 2.x read version 2; without the file, 2.x reads no drop-in either.
-const containerdHeader = marker + "containerd, which found no configuration; --remove takes it away.\nversion = 2\n"
+// containerdHeader is the top of a config.toml that did not exist before. It has
+// version 2, which both containerd 1.x and 2.x read. The file is made for 2.x, too,
+// which without a config.toml reads no drop-in either.
+//
+// The text must not change: by it, removeContainerd recognizes a file to delete.
+const containerdHeader = marker +
+	"containerd, which found no configuration; --remove takes it away.\nversion = 2\n"
 
-// imports says whether the main file has containerd read path.
-func (c *containerd) imports(path string) bool {
+// imports reports whether the main file makes containerd read path.
+func (c *containerdConfig) imports(path string) bool {
 	main := c.files[0]
-	return slices.ContainsFunc(texts(main.parsed["imports"]), func(pattern string) bool {
+	return slices.ContainsFunc(stringsIn(main.parsed["imports"]), func(pattern string) bool {
 		if !filepath.IsAbs(pattern) {
 			pattern = filepath.Join(filepath.Dir(main.path), pattern)
 		}

@@ -9,27 +9,29 @@ import (
 	"strings"
 )
 
-// containerd is its configuration: the main file and, in the order they are read,
-// those it imports, but our own.
-type containerd struct {
+// A containerdConfig is the configuration of containerd without what an earlier
+// run wrote: the main file and the files that it imports, in the order in which
+// containerd reads them, but not the drop-in of port-restricter.
+type containerdConfig struct {
 	version int64
 	files   []containerdFile
 }
 
 type containerdFile struct {
-	path   string
-	text   []byte // nil for none
-	rest   []byte // without our block and import
-	parsed table  // the rest
+	path     string
+	text     []byte // nil if the file does not exist
+	original []byte // text without the block and the import of an earlier run
+	parsed   table  // original
 }
 
-func readContainerd(o Options) (*containerd, error) {
-	conf := &containerd{}
-	pending := []string{containerdConf}
+func readContainerdConfig(o Options) (*containerdConfig, error) {
+	config := &containerdConfig{}
+	pending := []string{containerdMainFile}
 	for len(pending) > 0 {
 		path := pending[0]
 		pending = pending[1:]
-		if slices.ContainsFunc(conf.files, func(f containerdFile) bool { return f.path == path }) {
+		isRead := func(f containerdFile) bool { return f.path == path }
+		if slices.ContainsFunc(config.files, isRead) {
 			continue
 		}
 		file := containerdFile{path: path}
@@ -37,36 +39,37 @@ func readContainerd(o Options) (*containerd, error) {
 		if file.text, err = o.read(path); err != nil {
 			return nil, err
 		}
-		if path == containerdDropIn && marked(file.text) {
+		if path == containerdDropIn && hasMarker(file.text) {
 			continue
 		}
-		file.rest = cutBlock(file.text)
-		if path == containerdConf {
-			file.rest = cutImport(file.rest, containerdDropIn)
+		file.original = cutBlock(file.text)
+		if path == containerdMainFile {
+			file.original = cutImport(file.original, containerdDropIn)
 		}
-		if file.parsed, err = parseTable(path, file.rest); err != nil {
+		if file.parsed, err = parseTable(path, file.original); err != nil {
 			return nil, err
 		}
-		conf.files = append(conf.files, file)
-		imported, err := o.imported(file)
+		config.files = append(config.files, file)
+		imported, err := o.importedBy(file)
 		if err != nil {
 			return nil, err
 		}
 		pending = append(pending, imported...)
 	}
-	main := conf.files[0]
-	conf.version, _ = main.parsed["version"].(int64)
+	main := config.files[0]
+	config.version, _ = main.parsed["version"].(int64)
 	if len(main.parsed) == 0 {
-		conf.version = 2 // nothing in it that another version would read otherwise
+		config.version = 2 // the file has no setting to which another version gives a meaning
 	}
-	return conf, nil
+	return config, nil
 }
 
-// imported resolves imports as containerd does: * is a pattern, and relative
-// paths begin at the file.
-func (o Options) imported(file containerdFile) ([]string, error) {
+// importedBy returns the paths that a file imports. It resolves them as containerd
+// does: an entry with * is a pattern, and a relative path is relative to the
+// directory of the file.
+func (o Options) importedBy(file containerdFile) ([]string, error) {
 	var found []string
-	for _, path := range texts(file.parsed["imports"]) {
+	for _, path := range stringsIn(file.parsed["imports"]) {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(filepath.Dir(file.path), path)
 		}
@@ -79,92 +82,98 @@ func (o Options) imported(file containerdFile) ([]string, error) {
 			return nil, fmt.Errorf("%s imports %q: %w", file.path, path, err)
 		}
 		for _, match := range matches {
-			found = append(found, filepath.Join("/", strings.TrimPrefix(match, filepath.Clean(o.Root))))
+			inRoot := strings.TrimPrefix(match, filepath.Clean(o.Root))
+			found = append(found, filepath.Join("/", inRoot))
 		}
 	}
 	return found, nil
 }
 
-// criPlugin names the plugin's section. Since containerd 2.0 it is two.
-func (c *containerd) criPlugin() string {
+// criPlugin returns the name of the CRI plugin's section with the runtimes. Since
+// containerd 2.0 the plugin has two sections.
+func (c *containerdConfig) criPlugin() string {
 	if c.version < 3 {
 		return "io.containerd.grpc.v1.cri"
 	}
 	return "io.containerd.cri.v1.runtime"
 }
 
-// inForce is the file whose CRI section containerd 1.x takes: the last one with
-// any, else the main file.
-func (c *containerd) inForce() int {
+// inForce returns the index of the file whose CRI section containerd 1.x uses: the
+// last file that has one, or else the main file.
+func (c *containerdConfig) inForce() int {
 	for i := len(c.files) - 1; i > 0; i-- {
-		if sub(c.files[i].parsed, "plugins", c.criPlugin()) != nil {
+		if subtable(c.files[i].parsed, "plugins", c.criPlugin()) != nil {
 			return i
 		}
 	}
 	return 0
 }
 
-// cri is the CRI section in force.
-func (c *containerd) cri() table {
+// criSection returns the CRI section in force.
+func (c *containerdConfig) criSection() table {
 	if c.version < 3 {
-		return sub(c.files[c.inForce()].parsed, "plugins", c.criPlugin())
+		return subtable(c.files[c.inForce()].parsed, "plugins", c.criPlugin())
 	}
 	var merged table
 	for _, file := range c.files {
-		merged = merge(merged, sub(file.parsed, "plugins", c.criPlugin()))
+		merged = merge(merged, subtable(file.parsed, "plugins", c.criPlugin()))
 	}
 	return merged
 }
 
-// check refuses a configuration that a handler can't be added to, or would be of
-// no use in.
-func (c *containerd) check() error {
+// check fails for a configuration to which a handler can't be added, or in which
+// the handler would have no effect.
+func (c *containerdConfig) check() error {
 	if c.version < 2 {
-		return fmt.Errorf("%s is of version 1, or says none: name plugins by their full names, as containerd config dump does, and put version = 2 at its top", containerdConf)
+		return fmt.Errorf("%s has version = 1 or no version: use the full names of plugins, "+
+			"as containerd config dump prints them, and put version = 2 at the top",
+			containerdMainFile)
 	}
 	for _, file := range c.files {
-		for _, plugin := range texts(file.parsed["disabled_plugins"]) {
-			if slices.Contains([]string{"cri", "io.containerd.grpc.v1.cri", c.criPlugin()}, plugin) {
-				return fmt.Errorf("%s has %q in disabled_plugins, and so no pods: take it out first; for Docker, use port-restricter configure docker", file.path, plugin)
+		for _, plugin := range stringsIn(file.parsed["disabled_plugins"]) {
+			cri := []string{"cri", "io.containerd.grpc.v1.cri", c.criPlugin()}
+			if slices.Contains(cri, plugin) {
+				return fmt.Errorf("%s has %q in disabled_plugins, so containerd runs no pods: "+
+					"remove the entry first; for Docker, run port-restricter configure docker",
+					file.path, plugin)
 			}
 		}
-		if sub(file.parsed, "plugins", c.criPlugin(), "containerd", "runtimes", Handler) != nil {
+		if subtable(file.parsed, c.runtimeKeys(Handler)...) != nil {
 			return foreignRuntime(file.path, "containerd.runtimes."+Handler)
 		}
 	}
 	return nil
 }
 
-func foreignRuntime(file, name string) error {
-	return fmt.Errorf("%s has %s, which is not from port-restricter configure: take it out, then run this again", file, name)
-}
-
-// sameBut makes sure that an edit added our handler, or what it needs, and
-// nothing else: TOML knows forms of a table that a later header can't add to.
-func (c *containerd) sameBut(file containerdFile, text []byte) error {
+// checkEdit makes sure that text adds the handler, and what the handler needs, to
+// a file and changes nothing else: TOML has forms of a table to which a later
+// header can't add anything.
+func (c *containerdConfig) checkEdit(file containerdFile, text []byte) error {
 	after, err := parseTable(file.path, text)
 	if err == nil {
-		runtimes := sub(after, "plugins", c.criPlugin(), "containerd", "runtimes")
+		runtimes := subtable(after, "plugins", c.criPlugin(), "containerd", "runtimes")
 		delete(runtimes, Handler)
-		if version, said := after["version"]; said && file.parsed["version"] == nil {
+		if version, ok := after["version"]; ok && file.parsed["version"] == nil {
 			file.parsed = merge(file.parsed, table{"version": version})
 		}
-		if !reflect.DeepEqual(prune(after), prune(merge(file.parsed, c.missing()))) {
-			err = errors.New("something else would change")
+		want := merge(file.parsed, c.missingRunc())
+		if !reflect.DeepEqual(withoutEmpty(after), withoutEmpty(want)) {
+			err = errors.New("other settings would change")
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("%s: the handler can't be added behind what is there: %w; write inline tables as [tables]", file.path, err)
+		return fmt.Errorf("%s: the handler can't be added at the end of the file: %w; "+
+			"write inline tables as [tables], then run this command again", file.path, err)
 	}
 	return nil
 }
 
-// prune takes empty tables out.
-func prune(t table) table {
+// withoutEmpty returns a table without the empty tables in it.
+func withoutEmpty(t table) table {
 	pruned := table{}
 	for key, value := range t {
 		if deeper, ok := value.(table); ok {
-			if deeper = prune(deeper); len(deeper) == 0 {
+			if deeper = withoutEmpty(deeper); len(deeper) == 0 {
 				continue
 			}
 			value = deeper

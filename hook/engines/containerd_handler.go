@@ -4,56 +4,60 @@ import "slices"
 
 const runcShim = "io.containerd.runc.v2"
 
-// handler renders our runtime handler, and names the OCI runtime that the default
-// handler runs, "" for containerd's own choice. Ours takes after the default
-// one: without its SystemdCgroup, say, no pod would start.
-func (c *containerd) handler(o Options) (text, behind string, err error) {
-	settings := sub(c.cri(), "containerd")
+// renderHandler returns the TOML of the runtime handler, and the OCI runtime that
+// the default handler runs, or "" where that is left to containerd. The handler is
+// a copy of the default one: without its SystemdCgroup, for example, no pod would
+// start.
+func (c *containerdConfig) renderHandler(o Options) (text, ociRuntime string, err error) {
+	settings := subtable(c.criSection(), "containerd")
 	name, _ := settings["default_runtime_name"].(string)
 	if name == "" || name == Handler {
 		name = "runc"
 	}
-	standard := sub(settings, "runtimes", name)
+	standard := subtable(settings, "runtimes", name)
 	if standard["runtime_type"] != runcShim {
-		standard = sub(settings, "runtimes", "runc") // not one for virtual machines
+		standard = subtable(settings, "runtimes", "runc") // not a runtime for virtual machines
 	}
-	behind, _ = sub(standard, "options")["BinaryName"].(string)
+	ociRuntime, _ = subtable(standard, "options")["BinaryName"].(string)
 	handler := merge(standard, table{
 		"runtime_type": runcShim,
-		"options":      table{"BinaryName": runtimePath(o, "containerd")},
+		"options":      table{"BinaryName": runtimeScriptPath(o, "containerd")},
 	})
-	// path.Match: * doesn't cross the slash of port-restricter.port/NAME.
+	// containerd matches with path.Match, in which * does not match the slash of
+	// port-restricter.port/NAME.
 	for _, key := range []string{"pod_annotations", "container_annotations"} {
-		patterns := texts(handler[key])
-		for _, ours := range []string{"port-restricter.*", "port-restricter.*/*"} {
-			if !slices.Contains(patterns, ours) {
-				patterns = append(patterns, ours)
+		patterns := stringsIn(handler[key])
+		for _, own := range []string{"port-restricter.*", "port-restricter.*/*"} {
+			if !slices.Contains(patterns, own) {
+				patterns = append(patterns, own)
 			}
 		}
 		handler[key] = patterns
 	}
-	text, err = render(handler, c.runtimes(Handler)...)
+	text, err = renderTable(handler, c.runtimeKeys(Handler)...)
 	if err != nil {
 		return "", "", err
 	}
-	if missing := sub(c.missing(), c.runtimes("runc")...); missing != nil {
-		runc, err := render(missing, c.runtimes("runc")...)
+	if missing := subtable(c.missingRunc(), c.runtimeKeys("runc")...); missing != nil {
+		runc, err := renderTable(missing, c.runtimeKeys("runc")...)
 		if err != nil {
 			return "", "", err
 		}
-		text = "# With a runtime in the configuration, containerd 1.x no longer has this one of itself.\n" + runc + "\n" + text
+		text = "# containerd 1.x has this runtime by default only while no other is configured.\n" +
+			runc + "\n" + text
 	}
-	return text, behindShim(o, "containerd", behind), nil
+	return text, unlessOwnScript(o, "containerd", ociRuntime), nil
 }
 
-func (c *containerd) runtimes(name string) []string {
+// runtimeKeys returns the keys that lead to a runtime handler.
+func (c *containerdConfig) runtimeKeys(name string) []string {
 	return []string{"plugins", c.criPlugin(), "containerd", "runtimes", name}
 }
 
-// missing is what has to be said beside our handler: containerd 1.x has its runc
-// handler only as long as no other is configured.
-func (c *containerd) missing() table {
-	if c.version > 2 || len(sub(c.cri(), "containerd", "runtimes")) > 0 {
+// missingRunc returns what has to be written beside the handler, or nil:
+// containerd 1.x has its runc handler only as long as no other is configured.
+func (c *containerdConfig) missingRunc() table {
+	if c.version > 2 || len(subtable(c.criSection(), "containerd", "runtimes")) > 0 {
 		return nil
 	}
 	runc := table{"runtime_type": runcShim}

@@ -7,67 +7,74 @@ import (
 
 const crioDropIn = "/etc/crio/crio.conf.d/99-port-restricter.conf"
 
-// CRIO gets a runtime handler, and a guard hook for the pods whose filter came,
-// or should have come, in another way. The hook has a directory of its own: the
-// default one is podman's, too.
+// CRIO returns the plan that gives CRI-O a runtime handler, and a guard hook for
+// pods that do not use the handler, and that get the filter in another way or
+// should have. The hook has a directory of its own, because podman also reads the
+// default one.
 func CRIO(o Options) (*Plan, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	plan := &Plan{Next: "systemctl restart crio; then a RuntimeClass with handler: " + Handler + " puts pods under it"}
+	plan := &Plan{Next: "systemctl restart crio; then annotate pods, " +
+		"and give them a RuntimeClass with handler: " + Handler}
 	if o.Remove {
 		plan.Next = "systemctl restart crio; delete RuntimeClasses with handler: " + Handler
 	}
-	hooks := filepath.Join(home, "crio", "hooks.d")
-	guard, err := hookAt(o, hooks, "createRuntime")
+	hooks := filepath.Join(systemDir, "crio", "hooks.d")
+	guard, err := hookFile(o, hooks, "createRuntime")
 	if err != nil {
 		return nil, err
 	}
-	conf, behind, err := crioConf(o, hooks)
+	dropIn, ociRuntime, err := crioDropInFile(o, hooks)
 	if err != nil {
 		return nil, err
 	}
-	for _, file := range []ownFile{runtimeFile(o, "crio", behind), guard, conf} {
-		if err := plan.write(o, file); err != nil {
+	for _, file := range []ownFile{runtimeScript(o, "crio", ociRuntime), guard, dropIn} {
+		if err := plan.writeOwn(o, file); err != nil {
 			return nil, err
 		}
 	}
 	return plan.finish(o), nil
 }
 
-func crioConf(o Options, hooks string) (conf ownFile, behind string, err error) {
-	conf = ownFile{path: crioDropIn, mode: 0o644, ours: marked}
+// crioDropInFile returns the drop-in of crio.conf, and the OCI runtime that CRI-O
+// has used so far.
+func crioDropInFile(o Options, hooks string) (dropIn ownFile, ociRuntime string, err error) {
+	dropIn = ownFile{path: crioDropIn, mode: 0o644, isOwn: hasMarker}
 	if o.Remove {
-		return conf, "", nil
+		return dropIn, "", nil
 	}
 	files, err := o.dropIns(filepath.Dir(crioDropIn), "", crioDropIn)
 	if err != nil {
-		return conf, "", err
+		return dropIn, "", err
 	}
 	files = slices.Concat([]string{"/etc/crio/crio.conf"}, files)
-	dirs, err := o.hooksDirs(files, crioDropIn, hooks, []string{"/usr/share/containers/oci/hooks.d"}, "crio", "runtime")
+	dirs, err := o.hooksDirs(files, crioDropIn, hooks,
+		[]string{"/usr/share/containers/oci/hooks.d"}, "crio", "runtime")
 	if err != nil {
-		return conf, "", err
+		return dropIn, "", err
 	}
-	handler, behind, err := crioHandler(o, files)
+	handler, ociRuntime, err := crioHandler(o, files)
 	if err != nil {
-		return conf, "", err
+		return dropIn, "", err
 	}
-	text, err := render(handler, "crio", "runtime", "runtimes", Handler)
+	text, err := renderTable(handler, "crio", "runtime", "runtimes", Handler)
 	if err != nil {
-		return conf, "", err
+		return dropIn, "", err
 	}
-	conf.text = []byte(mark("crio") +
-		"# hooks_dir replaces what the files before this one say, so it is said again here:\n" +
-		"# run port-restricter configure crio again when theirs change, or the default runtime.\n" +
-		"[crio.runtime]\nhooks_dir = " + list(dirs) + "\n\n" + text)
-	return conf, behind, nil
+	dropIn.text = []byte(markerLine("crio") +
+		"# hooks_dir replaces the lists of the files that CRI-O reads before this one,\n" +
+		"# so the directories in those lists are repeated here. When a list or the default\n" +
+		"# runtime changes, run this again: port-restricter configure crio\n" +
+		"[crio.runtime]\nhooks_dir = " + renderList(dirs) + "\n\n" + text)
+	return dropIn, ociRuntime, nil
 }
 
-// crioHandler takes after the default runtime, so that a pod finds the same
-// monitor, cgroups and annotations under ours. CRI-O's inherit_default_runtime
-// would take its path, too.
-func crioHandler(o Options, files []string) (handler table, behind string, err error) {
+// crioHandler returns the runtime handler, and the OCI runtime that CRI-O has used
+// so far. The handler is a copy of the default runtime's, so that a pod has the
+// same monitor, cgroups and annotations with both. The option
+// inherit_default_runtime of CRI-O would copy the path of the OCI runtime, too.
+func crioHandler(o Options, files []string) (handler table, ociRuntime string, err error) {
 	var runtime table
 	for _, file := range files {
 		if file == crioDropIn {
@@ -77,28 +84,31 @@ func crioHandler(o Options, files []string) (handler table, behind string, err e
 		if err != nil {
 			return nil, "", err
 		}
-		runtime = merge(runtime, sub(parsed, "crio", "runtime"))
+		runtime = merge(runtime, subtable(parsed, "crio", "runtime"))
 	}
-	if sub(runtime, "runtimes", Handler) != nil {
+	if subtable(runtime, "runtimes", Handler) != nil {
 		return nil, "", foreignRuntime("CRI-O's configuration", "crio.runtime.runtimes."+Handler)
 	}
 	name, _ := runtime["default_runtime"].(string)
-	standard := sub(runtime, "runtimes", name)
+	standard := subtable(runtime, "runtimes", name)
 	if kind, _ := standard["runtime_type"].(string); kind != "" && kind != "oci" {
 		standard = nil // a runtime for virtual machines runs no OCI runtime
 	}
 	handler = merge(standard, nil)
-	behind, _ = handler["runtime_path"].(string)
-	if behind == "" && standard != nil {
-		behind = name // CRI-O looks for it in PATH by its handler's name
+	ociRuntime, _ = handler["runtime_path"].(string)
+	if ociRuntime == "" && standard != nil {
+		ociRuntime = name // CRI-O looks in PATH for the name of the handler
 	}
-	handler["runtime_path"] = runtimePath(o, "crio")
+	handler["runtime_path"] = runtimeScriptPath(o, "crio")
 	handler["runtime_type"] = "oci"
 	delete(handler, "inherit_default_runtime")
 	delete(handler, "platform_runtime_paths")
-	if len(texts(handler["monitor_env"])) == 0 {
-		// CRI-O's own for its default runtime. Without a PATH the shim finds no runtime.
-		handler["monitor_env"] = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+	if len(stringsIn(handler["monitor_env"])) == 0 {
+		// As CRI-O sets it for its default runtime. Without PATH, the shim searches
+		// only the directories that it has built in.
+		handler["monitor_env"] = []string{
+			"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		}
 	}
-	return handler, behindShim(o, "crio", behind), nil
+	return handler, unlessOwnScript(o, "crio", ociRuntime), nil
 }

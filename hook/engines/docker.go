@@ -7,12 +7,14 @@ import (
 
 const dockerConf = "/etc/docker/daemon.json"
 
-// Docker gets a runtime: docker run --runtime port-restricter.
+// Docker returns the plan that gives Docker a runtime, for
+// `docker run --runtime port-restricter`.
 func Docker(o Options) (*Plan, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	plan := &Plan{Next: "systemctl reload docker; then docker run --runtime " + Handler + " --annotation port-restricter.port=5000 …"}
+	plan := &Plan{Next: "systemctl reload docker; then docker run --runtime " + Handler +
+		" --annotation port-restricter.port=5000 …"}
 	if o.Remove {
 		plan.Next = "systemctl reload docker"
 	}
@@ -20,19 +22,19 @@ func Docker(o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	behind, err := dockerRuntime(o, text)
+	ociRuntime, err := checkDockerConf(o, text)
 	if err != nil {
 		return nil, err
 	}
 	if o.Remove {
-		text, err = removeRuntime(o, text)
+		text, err = removeDockerRuntime(o, text)
 	} else {
-		text, err = addRuntime(o, text)
+		text, err = addDockerRuntime(o, text)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("edit %s: %w", dockerConf, err)
 	}
-	if err := plan.write(o, runtimeFile(o, "docker", behind)); err != nil {
+	if err := plan.writeOwn(o, runtimeScript(o, "docker", ociRuntime)); err != nil {
 		return nil, err
 	}
 	if err := plan.edit(o, dockerConf, text, 0o644); err != nil {
@@ -41,9 +43,9 @@ func Docker(o Options) (*Plan, error) {
 	return plan.finish(o), nil
 }
 
-// dockerRuntime checks the file, and returns the path of the default runtime, ""
-// for Docker's own.
-func dockerRuntime(o Options, text []byte) (string, error) {
+// checkDockerConf fails for a daemon.json that can't be edited. It returns the path
+// of the default runtime, or "" for the one that Docker brings.
+func checkDockerConf(o Options, text []byte) (ociRuntime string, err error) {
 	if text == nil {
 		return "", nil
 	}
@@ -54,25 +56,29 @@ func dockerRuntime(o Options, text []byte) (string, error) {
 		} `json:"runtimes"`
 	}
 	if err := json.Unmarshal(text, &conf); err != nil {
-		return "", fmt.Errorf("read %s: %w; mend it first", dockerConf, err)
+		return "", fmt.Errorf("read %s: %w; correct the file first", dockerConf, err)
 	}
-	if ours, ok := conf.Runtimes[Handler]; ok && ours.Path != runtimePath(o, "docker") && !o.Remove {
+	handler, ok := conf.Runtimes[Handler]
+	if ok && handler.Path != runtimeScriptPath(o, "docker") && !o.Remove {
 		return "", foreignRuntime(dockerConf, "runtimes."+Handler)
 	}
-	return behindShim(o, "docker", conf.Runtimes[conf.Default].Path), nil
+	return unlessOwnScript(o, "docker", conf.Runtimes[conf.Default].Path), nil
 }
 
-// Where we made `runtimes`, there are spaces behind its braces: an empty one that
-// was there before is left there.
-const madeOpen, madeClose = "{ ", " }"
+// runtimesOpen and runtimesClose are the braces of a `runtimes` object that
+// addDockerRuntime made. By the space inside them, removeDockerRuntime tells that
+// object from an empty one of the administrator, which it leaves in place.
+const runtimesOpen, runtimesClose = "{ ", " }"
 
 func dockerEntry(o Options) string {
-	path, _ := json.Marshal(runtimePath(o, "docker"))
+	path, _ := json.Marshal(runtimeScriptPath(o, "docker"))
 	return fmt.Sprintf(`{"path": %s}`, path)
 }
 
-func addRuntime(o Options, text []byte) ([]byte, error) {
-	made := madeOpen + `"` + Handler + `": ` + dockerEntry(o) + madeClose
+// addDockerRuntime returns the text of daemon.json with the runtime added. A nil
+// text is a file that does not exist.
+func addDockerRuntime(o Options, text []byte) ([]byte, error) {
+	made := runtimesOpen + `"` + Handler + `": ` + dockerEntry(o) + runtimesClose
 	if text == nil {
 		return []byte("{\n  \"runtimes\": " + made + "\n}\n"), nil
 	}
@@ -89,16 +95,18 @@ func addRuntime(o Options, text []byte) ([]byte, error) {
 		return nil, fmt.Errorf("runtimes: %w", err)
 	}
 	if _, ok := object.member(Handler); ok {
-		return text, nil // ours: dockerRuntime looked
+		return text, nil // from an earlier run: checkDockerConf has checked the path
 	}
 	return object.insert(Handler, dockerEntry(o)), nil
 }
 
-func removeRuntime(o Options, text []byte) ([]byte, error) {
+// removeDockerRuntime is the reverse of addDockerRuntime. It returns nil for a file
+// that addDockerRuntime made.
+func removeDockerRuntime(o Options, text []byte) ([]byte, error) {
 	if text == nil {
 		return nil, nil
 	}
-	if fresh, err := addRuntime(o, nil); err == nil && string(fresh) == string(text) {
+	if fresh, err := addDockerRuntime(o, nil); err == nil && string(fresh) == string(text) {
 		return nil, nil
 	}
 	root, err := scanObject(text, 0)
@@ -113,19 +121,24 @@ func removeRuntime(o Options, text []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("runtimes: %w", err)
 	}
-	ours, ok := object.member(Handler)
+	handler, ok := object.member(Handler)
+	if !ok {
+		return text, nil
+	}
 	var entry struct {
 		Path string `json:"path"`
 	}
-	if !ok || json.Unmarshal(text[ours.value:ours.end], &entry) != nil || entry.Path != runtimePath(o, "docker") {
-		return text, nil // none, or somebody else's
+	err = json.Unmarshal(text[handler.value:handler.end], &entry)
+	if err != nil || entry.Path != runtimeScriptPath(o, "docker") {
+		return text, nil // not written by port-restricter
 	}
-	less := object.remove(Handler)
-	if root, err = scanObject(less, 0); err != nil {
+	shorter := object.remove(Handler)
+	if root, err = scanObject(shorter, 0); err != nil {
 		return nil, err
 	}
-	if rest, _ := root.member("runtimes"); string(less[rest.value:rest.end]) == "{"+madeClose {
+	rest, _ := root.member("runtimes")
+	if string(shorter[rest.value:rest.end]) == "{"+runtimesClose {
 		return root.remove("runtimes"), nil
 	}
-	return less, nil
+	return shorter, nil
 }

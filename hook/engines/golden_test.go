@@ -2,7 +2,6 @@ package engines
 
 import (
 	"flag"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,24 +10,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write the goldens")
+var update = flag.Bool("update", false, "write the want.diff files instead of comparing with them")
 
-var planners = map[string]func(Options) (*Plan, error){
-	"podman": Podman, "containerd": Containerd, "crio": CRIO, "docker": Docker, "kubelet": Kubelet,
-}
-
-func optionsIn(root string) Options { return optionsFor("", root) }
-
+// optionsFor returns the options for a case. The cases called user are those of an
+// ordinary user.
 func optionsFor(dir, root string) Options {
-	o := Options{Root: root, Binary: "/usr/local/bin/port-restricter", Listener: "/run/port-restricter/agent.sock", KubeletRoot: "/var/lib/kubelet"}
+	o := optionsIn(root)
 	if filepath.Base(dir) == "user" {
 		o.ConfigHome = "/home/me/.config"
 	}
 	return o
 }
 
-// Each testdata/ENGINE/CASE has the system as it is before, and the change as a
-// diff.
+// Each testdata/ENGINE/CASE has the files of a system in before, and the expected
+// change in want.diff. A second run must find nothing to change, and --remove must
+// restore every file byte for byte.
 func TestEnginesAreConfiguredAndRestored(t *testing.T) {
 	cases, err := filepath.Glob("testdata/*/*")
 	require.NoError(t, err)
@@ -40,14 +36,15 @@ func TestEnginesAreConfiguredAndRestored(t *testing.T) {
 			before := filesIn(t, root)
 
 			planned := plan(t, planners[engine], o)
-			require.Equal(t, before, filesIn(t, root), "a plan writes nothing")
-			compareGolden(t, filepath.Join(dir, "want.diff"), strings.ReplaceAll(planned.Diff(), root, ""))
+			require.Equal(t, before, filesIn(t, root), "making a plan wrote a file")
+			diff := strings.ReplaceAll(planned.Diff(), root, "")
+			compareGolden(t, filepath.Join(dir, "want.diff"), diff)
 			require.NotContains(t, planned.Next, "\n")
 
 			apply(t, planned)
 			require.NotEqual(t, before, filesIn(t, root))
 			again := plan(t, planners[engine], o)
-			require.Empty(t, again.Changes, "a second run finds nothing to change: %s", again.Diff())
+			require.Empty(t, again.Changes, "a second run makes changes: %s", again.Diff())
 
 			o.Remove = true
 			apply(t, plan(t, planners[engine], o))
@@ -57,7 +54,9 @@ func TestEnginesAreConfiguredAndRestored(t *testing.T) {
 	}
 }
 
-// What another run wrote with other flags is replaced, and still restored.
+// A run with other flags replaces everything that the first run wrote, and --remove
+// still restores the files. The metadata has a line end and a quote, which each
+// format has to escape.
 func TestNewOptionsReplaceTheOld(t *testing.T) {
 	cases, err := filepath.Glob("testdata/*/*")
 	require.NoError(t, err)
@@ -67,7 +66,8 @@ func TestNewOptionsReplaceTheOld(t *testing.T) {
 			root := copyOf(t, filepath.Join(dir, "before"))
 			before := filesIn(t, root)
 			old := optionsFor(dir, root)
-			old.Listener, old.Binary, old.Metadata = "/old.sock", "/old/port-restricter", "port-restricter.port=5000\nport-restricter.mode=it's"
+			old.Listener, old.Binary = "/old.sock", "/old/port-restricter"
+			old.Metadata = "port-restricter.port=5000\nport-restricter.mode=it's"
 			apply(t, plan(t, planners[engine], old))
 			o := optionsFor(dir, root)
 			apply(t, plan(t, planners[engine], o))
@@ -86,56 +86,8 @@ func TestNewOptionsReplaceTheOld(t *testing.T) {
 	}
 }
 
-func plan(t *testing.T, planner func(Options) (*Plan, error), o Options) *Plan {
-	t.Helper()
-	planned, err := planner(o)
-	require.NoError(t, err)
-	return planned
-}
-
-func apply(t *testing.T, planned *Plan) {
-	t.Helper()
-	told := 0
-	require.NoError(t, planned.Apply(func(Change) { told++ }))
-	require.Len(t, planned.Changes, told)
-}
-
-// copyOf copies a tree, or makes an empty one for none.
-func copyOf(t *testing.T, tree string) string {
-	t.Helper()
-	root := t.TempDir()
-	if _, err := os.Stat(tree); err == nil {
-		require.NoError(t, os.CopyFS(root, os.DirFS(tree)))
-	}
-	return root
-}
-
-// filesIn maps the path of each file in a tree to its mode and text.
-func filesIn(t *testing.T, root string) map[string]string {
-	t.Helper()
-	found := map[string]string{}
-	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		text, err := os.ReadFile(path)
-		found[strings.TrimPrefix(path, root)] = info.Mode().String() + "\n" + string(text)
-		return err
-	}))
-	return found
-}
-
-func put(t *testing.T, root, path, text string) {
-	t.Helper()
-	path = filepath.Join(root, path)
-	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
-}
-
+// compareGolden compares text with the content of a file. With -update, it writes
+// the file first.
 func compareGolden(t *testing.T, path, text string) {
 	t.Helper()
 	if *update {

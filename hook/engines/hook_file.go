@@ -9,8 +9,8 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// A hookFile is oci-hooks(5)'s schema 1.0.0.
-type hookFile struct {
+// A hookConfig is the content of a hook file, schema 1.0.0 of oci-hooks(5).
+type hookConfig struct {
 	Version string     `json:"version"`
 	Hook    specs.Hook `json:"hook"`
 	When    struct {
@@ -19,33 +19,36 @@ type hookFile struct {
 	Stages []string `json:"stages"`
 }
 
-// hookAt is a hook for containers with an annotation of ours. Its name is the
-// same for every engine and user: where one reads two directories, the later
-// file masks the earlier and the hook doesn't run twice.
-func hookAt(o Options, dir, stage string) (ownFile, error) {
-	var file hookFile
-	file.Version = "1.0.0"
-	file.Hook.Path = o.Binary
-	file.Hook.Args = []string{"port-restricter", "hook", stage, "--listener", o.Listener}
+// hookFile returns the file in dir with the hook that runs `port-restricter hook`
+// at a stage of each container that has an annotation of port-restricter. The
+// file's name is the same for every engine and user: where an engine reads two
+// directories, the later file masks the earlier one, and the hook does not run
+// twice.
+func hookFile(o Options, dir, stage string) (ownFile, error) {
+	var config hookConfig
+	config.Version = "1.0.0"
+	config.Hook.Path = o.Binary
+	config.Hook.Args = []string{"port-restricter", "hook", stage, "--listener", o.Listener}
 	if o.Metadata != "" {
-		file.Hook.Args = append(file.Hook.Args, "--metadata", o.Metadata)
+		config.Hook.Args = append(config.Hook.Args, "--metadata", o.Metadata)
 	}
-	file.When.Annotations = map[string]string{`^port-restricter\.`: ".*"}
-	file.Stages = []string{stage}
+	config.When.Annotations = map[string]string{`^port-restricter\.`: ".*"}
+	config.Stages = []string{stage}
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(file); err != nil {
+	if err := encoder.Encode(config); err != nil {
 		return ownFile{}, err
 	}
 	path := filepath.Join(dir, "port-restricter-"+stage+".json")
-	return ownFile{path: path, text: text.Bytes(), mode: 0o644, ours: ourHook}, nil
+	return ownFile{path: path, text: text.Bytes(), mode: 0o644, isOwn: isOwnHook}, nil
 }
 
-// ourHook: JSON has no comments, so what the hook runs marks it.
-func ourHook(text []byte) bool {
-	var file hookFile
-	return json.Unmarshal(text, &file) == nil &&
-		len(file.Hook.Args) > 2 && slices.Equal(file.Hook.Args[:2], []string{"port-restricter", "hook"})
+// isOwnHook reports whether text is a hook file of port-restricter. JSON has no
+// comments for a marker, so the command that the hook runs decides.
+func isOwnHook(text []byte) bool {
+	var config hookConfig
+	return json.Unmarshal(text, &config) == nil && len(config.Hook.Args) > 2 &&
+		slices.Equal(config.Hook.Args[:2], []string{"port-restricter", "hook"})
 }

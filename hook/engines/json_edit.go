@@ -9,20 +9,22 @@ import (
 )
 
 // An object is a JSON object in a text that is edited in place: decoding and
-// encoding it again would reorder its keys.
+// encoding the text would reorder the keys and lose the white space.
 type object struct {
-	text []byte
-	open int // of its brace
-	// members in the order of the text
-	members []member
+	text    []byte
+	open    int      // the index of its opening brace in text
+	members []member // in the order of the text
 }
 
-// A member stands at text[key:end], its value at text[value:end].
+// A member is a key with its value. The member is text[key:end], its value
+// text[value:end].
 type member struct {
 	name            string
 	key, value, end int
 }
 
+// scanObject returns the object that begins at text[at:], perhaps after white
+// space.
 func scanObject(text []byte, at int) (*object, error) {
 	decoder := json.NewDecoder(bytes.NewReader(text[at:]))
 	token, err := decoder.Token()
@@ -30,7 +32,7 @@ func scanObject(text []byte, at int) (*object, error) {
 		return nil, err
 	}
 	if token != json.Delim('{') {
-		return nil, fmt.Errorf("it is %v, no JSON object", token)
+		return nil, fmt.Errorf("want a JSON object, found %v", token)
 	}
 	o := &object{text: text, open: at + int(decoder.InputOffset()) - 1}
 	for decoder.More() {
@@ -47,12 +49,12 @@ func scanObject(text []byte, at int) (*object, error) {
 		m := member{name: name.(string), value: end - len(value), end: end}
 		m.key = before + bytes.IndexByte(text[before:], '"')
 		if _, twice := o.member(m.name); twice {
-			return nil, fmt.Errorf("the key %q stands there twice; take one out", m.name)
+			return nil, fmt.Errorf("the key %q is there twice; remove one of the two", m.name)
 		}
 		o.members = append(o.members, m)
 	}
 	if _, err := decoder.Token(); err != nil {
-		return nil, errors.New("its closing brace is missing")
+		return nil, errors.New("the closing brace is missing")
 	}
 	return o, nil
 }
@@ -65,7 +67,7 @@ func (o *object) member(name string) (member, bool) {
 	return o.members[at], true
 }
 
-// insert puts a new member last, in the manner of the others.
+// insert returns the text with a new last member, laid out like the other members.
 func (o *object) insert(name, value string) []byte {
 	key, _ := json.Marshal(name)
 	text := string(key) + ": " + value
@@ -73,11 +75,13 @@ func (o *object) insert(name, value string) []byte {
 		return slices.Concat(o.text[:o.open+1], []byte(text), o.text[o.open+1:])
 	}
 	last := o.members[len(o.members)-1]
-	return slices.Concat(o.text[:last.end], []byte(","), o.gap(), []byte(text), o.text[last.end:])
+	return slices.Concat(
+		o.text[:last.end], []byte(","), o.gap(), []byte(text), o.text[last.end:],
+	)
 }
 
-// gap is what stands before the last member: a new line and the indentation,
-// one space, or nothing.
+// gap returns the white space before the last member: a line end and the
+// indentation, one space, or nothing.
 func (o *object) gap() []byte {
 	last := o.members[len(o.members)-1]
 	if len(o.members) == 1 {
@@ -87,7 +91,8 @@ func (o *object) gap() []byte {
 	return between[bytes.IndexByte(between, ',')+1:]
 }
 
-// remove is the reverse of insert.
+// remove returns the text without a member that is in the object. It is the reverse
+// of insert.
 func (o *object) remove(name string) []byte {
 	at := slices.IndexFunc(o.members, func(m member) bool { return m.name == name })
 	from, to := o.open+1, o.members[at].end

@@ -21,17 +21,23 @@ spec:
       localhostProfile: port-restricter.json
 `
 
-// Kubelet gets a Localhost profile, which needs no runtime handler. The
-// annotation must reach the OCI runtime all the same: CRI-O hands it on,
-// containerd only through a handler with pod_annotations.
+// Kubelet returns the plan that gives the kubelet a Localhost profile, which needs
+// no runtime handler. The annotation must reach the OCI runtime all the same:
+// CRI-O passes it on, but containerd does so only through a handler with
+// pod_annotations.
 func Kubelet(o Options) (*Plan, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	plan := &Plan{Next: "nothing to restart: the kubelet hands the profile's path on, and the runtime reads it with each container"}
-	file := ownFile{path: filepath.Join(o.KubeletRoot, "seccomp", "port-restricter.json"), mode: 0o644, ours: ourProfile}
+	plan := &Plan{Next: "nothing to restart: the kubelet passes the profile's path on, " +
+		"and the profile is read for each container"}
+	file := ownFile{
+		path: filepath.Join(o.KubeletRoot, "seccomp", "port-restricter.json"),
+		mode: 0o644, isOwn: isOwnProfile,
+	}
 	if o.Remove {
-		plan.Next = "nothing to restart; containers of pods that still name the profile will not start"
+		plan.Next = "nothing to restart; " +
+			"containers of pods that still name the profile will not start"
 	} else {
 		plan.Usage = kubeletUsage
 		text, err := kubeletProfile(o)
@@ -40,7 +46,7 @@ func Kubelet(o Options) (*Plan, error) {
 		}
 		file.text = text
 	}
-	return plan, plan.write(o, file)
+	return plan, plan.writeOwn(o, file)
 }
 
 func kubeletProfile(o Options) ([]byte, error) {
@@ -51,7 +57,9 @@ func kubeletProfile(o Options) ([]byte, error) {
 			return nil, err
 		}
 	}
-	profile, err := filter.Merge(base, filter.Options{ListenerPath: o.Listener, ListenerMetadata: o.Metadata})
+	profile, err := filter.Merge(base, filter.Options{
+		ListenerPath: o.Listener, ListenerMetadata: o.Metadata,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -60,9 +68,10 @@ func kubeletProfile(o Options) ([]byte, error) {
 	return text.Bytes(), err
 }
 
-// ourProfile: one of that name that sends bind to a supervisor. JSON has no
-// comments for a marker, and an earlier version's rules may have been others.
-func ourProfile(text []byte) bool {
+// isOwnProfile reports whether text is a profile that sends bind to a supervisor.
+// JSON has no comments for a marker, and an earlier version of port-restricter may
+// have written other rules, so nothing more is compared.
+func isOwnProfile(text []byte) bool {
 	var profile specs.LinuxSeccomp
 	if json.Unmarshal(text, &profile) != nil || profile.ListenerPath == "" {
 		return false

@@ -2,7 +2,6 @@ package engines
 
 import (
 	"bytes"
-	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -10,15 +9,16 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 )
 
-// A Change is one file before and after; nil is a file that isn't there.
+// A Change is the content of one file before and after. A nil content means that
+// the file does not exist.
 type Change struct {
-	Path          string
+	Path          string // with Options.Root, and with symbolic links followed
 	Before, After []byte
-	// Mode of a new file. One that is there keeps mode and owner.
+	// Mode is the mode of a new file. An existing file keeps its mode and its owner.
 	Mode fs.FileMode
 }
 
-// Verb is what happens to the file.
+// Verb returns "create", "remove" or "change": what is done to the file.
 func (c Change) Verb() string {
 	switch {
 	case c.Before == nil:
@@ -29,16 +29,17 @@ func (c Change) Verb() string {
 	return "change"
 }
 
-// A Plan is what configuring an engine comes to.
+// A Plan is the list of changes that configure an engine, or that undo its
+// configuration.
 type Plan struct {
-	Changes []Change
-	// Usage is how to use what was written, if that takes more than a line.
+	Changes []Change // in the order in which Apply makes them
+	// Usage shows how to use what was written, or is "" where Next says it all.
 	Usage string
-	// Next is what the administrator has to do, in one line.
+	// Next says, in one line, what the administrator has to do after Apply.
 	Next string
 }
 
-// Diff is the plan as a unified diff.
+// Diff returns the changes as a unified diff. It is empty if there are none.
 func (p *Plan) Diff() string {
 	var text strings.Builder
 	for _, c := range p.Changes {
@@ -54,7 +55,8 @@ func (p *Plan) Diff() string {
 	return text.String()
 }
 
-// edit plans another text for a file, nil for none.
+// edit plans that a file gets the content after, or that it is removed if after
+// is nil. A file that has this content already is not planned.
 func (p *Plan) edit(o Options, path string, after []byte, mode fs.FileMode) error {
 	before, err := o.read(path)
 	if err != nil {
@@ -63,57 +65,20 @@ func (p *Plan) edit(o Options, path string, after []byte, mode fs.FileMode) erro
 	if (before == nil) == (after == nil) && bytes.Equal(before, after) {
 		return nil
 	}
-	real, err := o.resolve(path)
+	resolved, err := o.resolve(path)
 	if err != nil {
 		return err
 	}
-	p.Changes = append(p.Changes, Change{Path: real, Before: before, After: after, Mode: mode})
+	p.Changes = append(p.Changes, Change{Path: resolved, Before: before, After: after, Mode: mode})
 	return nil
 }
 
-// An ownFile belongs to us as a whole.
-type ownFile struct {
-	path string
-	text []byte
-	mode fs.FileMode
-	// ours tells a file of an earlier run from somebody else's of the same name.
-	ours func(text []byte) bool
-}
-
-// write plans the file, or on Remove its end. A file of somebody else's is never
-// overwritten, and none of our business on Remove.
-func (p *Plan) write(o Options, file ownFile) error {
-	before, err := o.read(file.path)
-	if err != nil {
-		return err
-	}
-	foreign := before != nil && !file.ours(before)
-	switch {
-	case foreign && o.Remove:
-		return nil
-	case foreign:
-		real, _ := o.resolve(file.path)
-		return fmt.Errorf("%s is there and not from port-restricter configure: move it away, then run this again", real)
-	case o.Remove:
-		return p.edit(o, file.path, nil, 0)
-	}
-	return p.edit(o, file.path, file.text, file.mode)
-}
-
-// finish puts removals in the order that never leaves a configuration naming a
-// file that is gone.
+// finish returns the plan with its changes in their final order. Files are
+// planned before the configuration that names them. Removals are made the other
+// way round, so that no configuration ever names a file that does not exist.
 func (p *Plan) finish(o Options) *Plan {
 	if o.Remove {
 		slices.Reverse(p.Changes)
 	}
 	return p
 }
-
-const marker = "# Written by port-restricter configure "
-
-// mark is the first line of a file of ours.
-func mark(engine string) string {
-	return marker + engine + "; with --remove it takes the file away.\n"
-}
-
-func marked(text []byte) bool { return bytes.Contains(text, []byte(marker)) }

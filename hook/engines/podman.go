@@ -6,77 +6,91 @@ import (
 	"strconv"
 )
 
-// Podman reads its hooks from the directories that hooks_dir of containers.conf
-// names. Ours has one to itself, since the default one is CRI-O's too, which
-// exits at start on a hook of the stage precreate.
+// Podman returns the plan that gives podman a runtime, a precreate hook that adds
+// the filter to annotated containers, and a guard hook. The hooks have a directory
+// of their own, which hooks_dir of containers.conf names: the default directory is
+// also read by CRI-O, which exits at start on a hook of the stage precreate.
 func Podman(o Options) (*Plan, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(ourHome(o), "podman", "hooks.d")
-	plan := &Plan{Next: "start the agent, if none runs: port-restricter agent --socket " + o.Listener + "; " +
-		"podman reads all this at its next start: podman run --annotation port-restricter.port=5000 … is held to that port"}
+	dir := filepath.Join(o.ownDir(), "podman", "hooks.d")
+	plan := &Plan{Next: "if no agent is running, start one: " +
+		"port-restricter agent --socket " + o.Listener + "; " +
+		"podman reads its new configuration the next time it starts: " +
+		"podman run --annotation port-restricter.port=5000 … may then bind only that port"}
 	if o.Remove {
-		plan.Next = "nothing to restart: podman reads it at its next start"
+		plan.Next = "nothing to restart: podman reads its configuration each time it starts"
 	}
-	precreate, err := hookAt(o, dir, "precreate")
+	precreate, err := hookFile(o, dir, "precreate")
 	if err != nil {
 		return nil, err
 	}
-	guard, err := hookAt(o, dir, "createRuntime")
+	guard, err := hookFile(o, dir, "createRuntime")
 	if err != nil {
 		return nil, err
 	}
-	conf, behind, err := podmanConf(o, dir)
+	dropIn, ociRuntime, err := podmanDropIn(o, dir)
 	if err != nil {
 		return nil, err
 	}
-	for _, file := range []ownFile{runtimeFile(o, "podman", behind), precreate, guard, conf} {
-		if err := plan.write(o, file); err != nil {
+	script := runtimeScript(o, "podman", ociRuntime)
+	for _, file := range []ownFile{script, precreate, guard, dropIn} {
+		if err := plan.writeOwn(o, file); err != nil {
 			return nil, err
 		}
 	}
 	return plan.finish(o), nil
 }
 
-// podmanConf makes the drop-in, and finds the runtime that podman uses so far.
-func podmanConf(o Options, hooks string) (conf ownFile, behind string, err error) {
+// podmanDropIn returns the drop-in of containers.conf, and the OCI runtime that
+// podman has used so far.
+func podmanDropIn(o Options, hooks string) (dropIn ownFile, ociRuntime string, err error) {
 	system := "/etc/containers/containers.conf.d"
-	confs := system
+	dir := system
 	if o.ConfigHome != "" {
-		confs = filepath.Join(o.ConfigHome, "containers/containers.conf.d")
+		dir = filepath.Join(o.ConfigHome, "containers/containers.conf.d")
 	}
-	conf = ownFile{path: filepath.Join(confs, "port-restricter.conf"), mode: 0o644, ours: marked}
+	dropIn = ownFile{
+		path: filepath.Join(dir, "port-restricter.conf"), mode: 0o644, isOwn: hasMarker,
+	}
 	if o.Remove {
-		return conf, "", nil
+		return dropIn, "", nil
 	}
 	files, err := o.dropIns(system, ".conf", filepath.Join(system, "port-restricter.conf"))
 	if err != nil {
-		return conf, "", err
+		return dropIn, "", err
 	}
-	files = slices.Concat([]string{"/usr/share/containers/containers.conf", "/etc/containers/containers.conf"}, files)
+	files = slices.Concat([]string{
+		"/usr/share/containers/containers.conf", "/etc/containers/containers.conf",
+	}, files)
 	if o.ConfigHome != "" {
-		own, err := o.dropIns(confs, ".conf", conf.path)
+		user, err := o.dropIns(dir, ".conf", dropIn.path)
 		if err != nil {
-			return conf, "", err
+			return dropIn, "", err
 		}
-		files = slices.Concat(files, []string{filepath.Join(o.ConfigHome, "containers/containers.conf")}, own)
+		files = append(files, filepath.Join(o.ConfigHome, "containers/containers.conf"))
+		files = append(files, user...)
 	}
-	// Not {append=true}: Podman before 4.8 doesn't start with it.
-	dirs, err := o.hooksDirs(files, conf.path, hooks, []string{"/usr/share/containers/oci/hooks.d"}, "engine")
+	// Not {append = true}: Podman before 4.8 does not start with it.
+	dirs, err := o.hooksDirs(files, dropIn.path, hooks,
+		[]string{"/usr/share/containers/oci/hooks.d"}, "engine")
 	if err != nil {
-		return conf, "", err
+		return dropIn, "", err
 	}
-	conf.text = []byte(mark("podman") +
-		"# hooks_dir replaces what the files before this one say, so it is said again here:\n" +
-		"# run port-restricter configure podman again when theirs change.\n" +
-		"[engine]\nhooks_dir = " + list(dirs) + "\n\n" +
-		"[engine.runtimes]\n" + Handler + " = [" + strconv.Quote(runtimePath(o, "podman")) + "]\n")
-	behind, err = podmanRuntime(o, files)
-	return conf, behind, err
+	dropIn.text = []byte(markerLine("podman") +
+		"# hooks_dir replaces the lists of the files that podman reads before this one,\n" +
+		"# so the directories in those lists are repeated here. When a list changes, run\n" +
+		"# this again: port-restricter configure podman\n" +
+		"[engine]\nhooks_dir = " + renderList(dirs) + "\n\n" +
+		"[engine.runtimes]\n" +
+		Handler + " = [" + strconv.Quote(runtimeScriptPath(o, "podman")) + "]\n")
+	ociRuntime, err = podmanRuntime(o, files)
+	return dropIn, ociRuntime, err
 }
 
-// podmanRuntime is the path of podman's runtime, "" where no file says it.
+// podmanRuntime returns the path or name of podman's OCI runtime, or "" where no
+// file says it.
 func podmanRuntime(o Options, files []string) (string, error) {
 	var engine table
 	for _, file := range files {
@@ -84,15 +98,16 @@ func podmanRuntime(o Options, files []string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		engine = merge(engine, sub(parsed, "engine"))
+		engine = merge(engine, subtable(parsed, "engine"))
 	}
 	name, _ := engine["runtime"].(string)
 	if filepath.IsAbs(name) {
-		return behindShim(o, "podman", name), nil
+		return unlessOwnScript(o, "podman", name), nil
 	}
-	// A list of paths to try; which of them is there, the shim finds by the name.
-	if paths := texts(sub(engine, "runtimes")[name]); len(paths) == 1 {
-		return behindShim(o, "podman", paths[0]), nil
+	// runtimes.NAME is a list of paths to try. If there are several, the shim gets
+	// the name and finds the one that is installed.
+	if paths := stringsIn(subtable(engine, "runtimes")[name]); len(paths) == 1 {
+		return unlessOwnScript(o, "podman", paths[0]), nil
 	}
 	if name == Handler {
 		name = ""

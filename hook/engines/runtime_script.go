@@ -5,47 +5,46 @@ import (
 	"strings"
 )
 
-// runtimeFile is what an engine runs in the place of its OCI runtime. An engine
-// passes no arguments of ours on, nor an environment, so a script brings them;
-// and each engine has one of its own, since their runtimes differ and one can be
-// taken out without another. behind is the runtime that the engine used so far,
-// "" where its configuration doesn't say.
-func runtimeFile(o Options, engine, behind string) ownFile {
+// runtimeScript returns the script that an engine runs in place of its OCI
+// runtime. The script runs the shim, `port-restricter runtime`, with its settings
+// in the environment: an engine passes on neither extra arguments nor environment
+// variables. Each engine has a script of its own, because their OCI runtimes
+// differ and one engine can be unconfigured without the others.
+//
+// ociRuntime is the path or name of the OCI runtime that the engine has used so
+// far, or "" where its configuration does not say.
+func runtimeScript(o Options, engine, ociRuntime string) ownFile {
 	settings := [][2]string{
 		{"PORT_RESTRICTER_LISTENER", o.Listener},
 		{"PORT_RESTRICTER_METADATA", o.Metadata},
-		{"PORT_RESTRICTER_RUNTIME", behind},
+		{"PORT_RESTRICTER_RUNTIME", ociRuntime},
 	}
-	script := "#!/bin/sh\n" + mark(engine)
+	script := "#!/bin/sh\n" + markerLine(engine)
 	for _, setting := range settings {
 		if setting[1] != "" {
-			script += "export " + setting[0] + "=" + quote(setting[1]) + "\n"
+			script += "export " + setting[0] + "=" + shellQuote(setting[1]) + "\n"
 		}
 	}
-	script += "exec " + quote(o.Binary) + " runtime \"$@\"\n"
-	return ownFile{path: runtimePath(o, engine), text: []byte(script), mode: 0o755, ours: marked}
-}
-
-func runtimePath(o Options, engine string) string {
-	return filepath.Join(ourHome(o), engine, "port-restricter-runtime")
-}
-
-func ourHome(o Options) string {
-	if o.ConfigHome != "" {
-		return filepath.Join(o.ConfigHome, "port-restricter")
+	script += "exec " + shellQuote(o.Binary) + " runtime \"$@\"\n"
+	return ownFile{
+		path: runtimeScriptPath(o, engine), text: []byte(script), mode: 0o755, isOwn: hasMarker,
 	}
-	return home
 }
 
-// quote quotes for sh(1).
-func quote(text string) string {
+func runtimeScriptPath(o Options, engine string) string {
+	return filepath.Join(o.ownDir(), engine, "port-restricter-runtime")
+}
+
+// shellQuote returns text as one word of sh(1).
+func shellQuote(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-// behindShim keeps us from running ourselves for ever, where the administrator
-// made our handler the default.
-func behindShim(o Options, engine, path string) string {
-	if path == runtimePath(o, engine) {
+// unlessOwnScript returns the path of an OCI runtime, or "" for the engine's
+// runtime script. Where the administrator made Handler the default, the script
+// would otherwise run itself without end.
+func unlessOwnScript(o Options, engine, path string) string {
+	if path == runtimeScriptPath(o, engine) {
 		return ""
 	}
 	return path

@@ -15,6 +15,8 @@ import (
 // A table is a TOML table.
 type table = map[string]any
 
+// readTable returns the content of a TOML file below Root. A file that does not
+// exist is an empty table.
 func (o Options) readTable(path string) (table, error) {
 	text, err := o.read(path)
 	if err != nil {
@@ -23,11 +25,12 @@ func (o Options) readTable(path string) (table, error) {
 	return parseTable(path, text)
 }
 
+// parseTable parses TOML. Errors name path.
 func parseTable(path string, text []byte) (table, error) {
 	parsed := table{}
 	err := toml.Unmarshal(text, &parsed)
 	if detail := (*toml.DecodeError)(nil); errors.As(err, &detail) {
-		return nil, fmt.Errorf("read %s: no TOML:\n%s", path, detail)
+		return nil, fmt.Errorf("read %s: not valid TOML:\n%s", path, detail)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
@@ -35,15 +38,16 @@ func parseTable(path string, text []byte) (table, error) {
 	return parsed, nil
 }
 
-// sub returns the table at the keys, nil for none.
-func sub(t table, keys ...string) table {
+// subtable returns the table to which keys lead, or nil if there is none.
+func subtable(t table, keys ...string) table {
 	for _, key := range keys {
 		t, _ = t[key].(table)
 	}
 	return t
 }
 
-// merge puts the keys of from over those of to, table by table.
+// merge returns the table to with the keys of from set in it. Where both have a
+// table, the two are merged.
 func merge(to, from table) table {
 	merged := maps.Clone(to)
 	if merged == nil {
@@ -51,18 +55,23 @@ func merge(to, from table) table {
 	}
 	for key, value := range from {
 		if deeper, ok := value.(table); ok {
-			value = merge(sub(merged, key), deeper)
+			value = merge(subtable(merged, key), deeper)
 		}
 		merged[key] = value
 	}
 	return merged
 }
 
-// texts returns the strings of an array, and not what else stands in it.
-func texts(value any) []string {
+// asArray returns value if it is an array, or nil.
+func asArray(value any) []any {
 	array, _ := value.([]any)
+	return array
+}
+
+// stringsIn returns the strings of an array, without its other elements.
+func stringsIn(value any) []string {
 	var found []string
-	for _, element := range array {
+	for _, element := range asArray(value) {
 		if text, ok := element.(string); ok {
 			found = append(found, text)
 		}
@@ -70,9 +79,10 @@ func texts(value any) []string {
 	return found
 }
 
-// render writes a table and those in it, without a header for those around it:
-// they may have theirs in the file already, and TOML allows only one.
-func render(t table, keys ...string) (string, error) {
+// renderTable returns the TOML of the table to which keys lead, and of the tables
+// in it. It writes no headers for the tables around it: the file may have those
+// already, and TOML allows only one header for each table.
+func renderTable(t table, keys ...string) (string, error) {
 	own := maps.Clone(t)
 	maps.DeleteFunc(own, func(_ string, value any) bool { _, is := value.(table); return is })
 	values, err := toml.Marshal(own)
@@ -81,12 +91,12 @@ func render(t table, keys ...string) (string, error) {
 	}
 	names := make([]string, len(keys))
 	for i, key := range keys {
-		names[i] = tomlKey(key)
+		names[i] = renderKey(key)
 	}
 	text := "[" + strings.Join(names, ".") + "]\n" + string(values)
 	for _, key := range slices.Sorted(maps.Keys(t)) {
 		if deeper, ok := t[key].(table); ok {
-			more, err := render(deeper, append(slices.Clone(keys), key)...)
+			more, err := renderTable(deeper, append(slices.Clone(keys), key)...)
 			if err != nil {
 				return "", err
 			}
@@ -98,15 +108,16 @@ func render(t table, keys ...string) (string, error) {
 
 var bareKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-func tomlKey(key string) string {
+// renderKey returns a key as TOML, in quotes if it needs them.
+func renderKey(key string) string {
 	if bareKey.MatchString(key) {
 		return key
 	}
 	return strconv.Quote(key)
 }
 
-// list renders strings as an array of a line each.
-func list(values []string) string {
+// renderList returns strings as a TOML array with one string on each line.
+func renderList(values []string) string {
 	text := "[\n"
 	for _, value := range values {
 		text += "\t" + strconv.Quote(value) + ",\n"

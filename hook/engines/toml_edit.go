@@ -10,33 +10,37 @@ import (
 	"strconv"
 )
 
-// A block of ours in a file of somebody else's. It begins with a line end, so
-// that cutting it out leaves the very text that was before, whether or not that
-// ended with one.
+// blockOpen and blockClose enclose the block that is added to a file of another
+// program. The block begins with a line end, so that cutting it out leaves exactly
+// the text that was there before, whether or not that ended with a line end.
+//
+// Blocks of earlier versions are found by these lines, so they must not change.
 const (
 	blockOpen  = "\n# port-restricter configure: begin\n"
 	blockClose = "# port-restricter configure: end\n"
 )
 
-// keepBlock puts a block at the end of rest; but one that is in text already and
-// says the same stays where it is.
-func keepBlock(text, rest []byte, block string) []byte {
+// keepBlock returns the text original with a block at its end. If text, the file as
+// it is now, has the same block already, keepBlock returns text: the block stays
+// where it is.
+func keepBlock(text, original []byte, block string) []byte {
 	whole := []byte(blockOpen + block + blockClose)
 	if bytes.Contains(text, whole) {
 		return text
 	}
-	return slices.Concat(rest, whole)
+	return slices.Concat(original, whole)
 }
 
+// cutBlock returns the text without the block, or text if it has none.
 func cutBlock(text []byte) []byte {
 	before, rest, opened := bytes.Cut(text, []byte(blockOpen))
 	_, after, closed := bytes.Cut(rest, []byte(blockClose))
 	if !opened || !closed {
 		return text
 	}
-	cut := append([]byte{}, before...) // never nil, which would be no file
+	cut := append([]byte{}, before...) // never nil, which means that the file does not exist
 	if len(after) > 0 && len(cut) > 0 && cut[len(cut)-1] != '\n' {
-		cut = append(cut, '\n') // somebody wrote behind us
+		cut = append(cut, '\n') // the administrator added text after the block
 	}
 	return append(cut, after...)
 }
@@ -46,45 +50,47 @@ var (
 	versionLine = regexp.MustCompile(`(?m)^[ \t]*version[ \t]*=[ \t]*[0-9]+[ \t]*(#.*)?`)
 )
 
-// importLine is put behind the version's in a file without imports.
+// importLine returns the text that is put after the version line of a file that has
+// no imports. Lines of earlier versions are found by it, so it must not change.
 func importLine(path string) string {
 	return "\nimports = [" + strconv.Quote(path) + "] # port-restricter configure"
 }
 
-// addImport puts path first in imports. The text is searched for what it most
-// often looks like; reading the result makes sure that it was that.
+// addImport returns text with path as the first entry of imports. It searches for
+// the usual form of imports or, if there are none, of the version, and then parses
+// the result, to make sure that it found the right place.
 func addImport(text []byte, path string) ([]byte, error) {
-	before, err := parseTable("it", text)
+	before, err := parseTable("the file", text)
 	if err != nil {
 		return nil, err
 	}
 	at, insert := importsOpen.FindIndex(text), strconv.Quote(path)
-	if imports := texts(before["imports"]); len(imports) > 0 && at != nil {
+	if imports := stringsIn(before["imports"]); len(imports) > 0 && at != nil {
 		insert += ","
 		if !bytes.HasPrefix(text[at[1]:], []byte("\n")) {
 			insert += " "
 		}
 	}
-	if _, said := before["imports"]; !said {
+	if _, ok := before["imports"]; !ok {
 		at, insert = versionLine.FindIndex(text), importLine(path)
 	}
 	if at == nil {
-		return nil, errors.New("the place for imports was not found")
+		return nil, errors.New("the place for the import was not found")
 	}
 	edited := slices.Concat(text[:at[1]], []byte(insert), text[at[1]:])
-	after, err := parseTable("it", edited)
+	after, err := parseTable("the edited text", edited)
 	if err != nil {
-		return nil, fmt.Errorf("the place for imports was not found: %w", err)
+		return nil, fmt.Errorf("the place for the import was not found: %w", err)
 	}
-	wanted := merge(before, table{"imports": append([]any{path}, array(before["imports"])...)})
-	if !reflect.DeepEqual(after, wanted) {
-		return nil, errors.New("the place for imports was not found")
+	want := merge(before, table{"imports": append([]any{path}, asArray(before["imports"])...)})
+	if !reflect.DeepEqual(after, want) {
+		return nil, errors.New("the place for the import was not found")
 	}
 	return edited, nil
 }
 
-// cutImport is the reverse of addImport. It leaves an entry that somebody has
-// moved or written himself.
+// cutImport is the reverse of addImport. It leaves an entry that the administrator
+// wrote or moved.
 func cutImport(text []byte, path string) []byte {
 	if before, after, found := bytes.Cut(text, []byte(importLine(path))); found {
 		return slices.Concat(before, after)
@@ -102,9 +108,4 @@ func cutImport(text []byte, path string) []byte {
 		rest = bytes.TrimPrefix(rest, []byte(" "))
 	}
 	return slices.Concat(text[:at[1]], rest)
-}
-
-func array(value any) []any {
-	elements, _ := value.([]any)
-	return elements
 }

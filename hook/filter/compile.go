@@ -14,11 +14,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// scmpActions, scmpOperators and scmpArchitectures translate the names of the OCI
+// runtime spec for libseccomp.
 var scmpActions = map[specs.LinuxSeccompAction]seccomp.ScmpAction{
 	specs.ActKill: seccomp.ActKillThread, specs.ActKillThread: seccomp.ActKillThread,
 	specs.ActKillProcess: seccomp.ActKillProcess, specs.ActTrap: seccomp.ActTrap,
 	specs.ActErrno: seccomp.ActErrno, specs.ActTrace: seccomp.ActTrace,
-	specs.ActLog: seccomp.ActLog, specs.ActAllow: seccomp.ActAllow, specs.ActNotify: seccomp.ActNotify,
+	specs.ActLog: seccomp.ActLog, specs.ActAllow: seccomp.ActAllow,
+	specs.ActNotify: seccomp.ActNotify,
 }
 
 var scmpOperators = map[specs.LinuxSeccompOperator]seccomp.ScmpCompareOp{
@@ -32,28 +35,32 @@ var scmpArchitectures = map[specs.Arch]string{
 	specs.ArchX86: "x86", specs.ArchX86_64: "amd64", specs.ArchX32: "x32",
 	specs.ArchARM: "arm", specs.ArchAARCH64: "arm64",
 	specs.ArchMIPS: "mips", specs.ArchMIPS64: "mips64", specs.ArchMIPS64N32: "mips64n32",
-	specs.ArchMIPSEL: "mipsel", specs.ArchMIPSEL64: "mipsel64", specs.ArchMIPSEL64N32: "mipsel64n32",
-	specs.ArchPPC: "ppc", specs.ArchPPC64: "ppc64", specs.ArchPPC64LE: "ppc64le",
+	specs.ArchMIPSEL: "mipsel", specs.ArchMIPSEL64: "mipsel64",
+	specs.ArchMIPSEL64N32: "mipsel64n32",
+	specs.ArchPPC:         "ppc", specs.ArchPPC64: "ppc64", specs.ArchPPC64LE: "ppc64le",
 	specs.ArchRISCV64: "riscv64", specs.ArchS390: "s390", specs.ArchS390X: "s390x",
 	specs.ArchLOONGARCH64: "loong64",
 }
 
-// Flags of seccomp(2) that a profile may name. libseccomp has WAIT_KILLABLE_RECV since 2.6, the kernel since 5.19: until
-// the distributions have caught up, libseccomp makes the program, and who loads it does so without libseccomp.
+// kernelFlags are the flags of seccomp(2) that a profile may name. The kernel has
+// WAIT_KILLABLE_RECV since 5.19, but libseccomp only since 2.6, which many distributions
+// do not have yet. So libseccomp only makes the program, and the caller of Compile loads
+// the program without libseccomp.
 var kernelFlags = map[specs.LinuxSeccompFlag]uint{
 	specs.LinuxSeccompFlagLog:              unix.SECCOMP_FILTER_FLAG_LOG,
 	specs.LinuxSeccompFlagSpecAllow:        unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW,
 	specs.LinuxSeccompFlagWaitKillableRecv: unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
 }
 
-// A Program is a compiled filter, as seccomp(2) takes it.
+// A Program is a compiled filter: the instructions and the flags for seccomp(2).
 type Program struct {
 	Instructions []unix.SockFilter
 	Flags        uint
 }
 
-// Compile makes a filter of p, with those of its flags that this kernel has. Without WAIT_KILLABLE_RECV, a signal can
-// interrupt a bind with an EINTR that the bare kernel doesn't give.
+// Compile returns the program of a profile, with those flags of the profile that this
+// kernel has. On a kernel without WAIT_KILLABLE_RECV a signal can interrupt a bind with
+// EINTR, which bind does not return without a filter.
 func Compile(p *specs.LinuxSeccomp) (compiled Program, err error) {
 	for _, name := range p.Flags {
 		flag, ok := kernelFlags[name]
@@ -73,15 +80,17 @@ func Compile(p *specs.LinuxSeccomp) (compiled Program, err error) {
 	return compiled, err
 }
 
-// kernelHas asks without a filter: the kernel looks at the flags (EINVAL for one it doesn't know) before it looks for the
-// filter (EFAULT for none).
+// kernelHas reports whether the kernel knows a flag of seccomp(2). It loads no filter:
+// the kernel checks the flags (EINVAL for an unknown one) before it reads the filter
+// (EFAULT for a null pointer).
 func kernelHas(flag uint) bool {
-	_, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, uintptr(flag|unix.SECCOMP_FILTER_FLAG_NEW_LISTENER), 0)
+	_, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER,
+		uintptr(flag|unix.SECCOMP_FILTER_FLAG_NEW_LISTENER), 0)
 	return errno == unix.EFAULT
 }
 
-// newFilter gives libseccomp the profile as runc does: calls that this
-// libseccomp doesn't know are left out, as are rules that do what the default does.
+// newScmpFilter gives a profile to libseccomp in the way that runc does. It leaves out
+// calls that this libseccomp does not know, and rules that do what the default does.
 func newScmpFilter(p *specs.LinuxSeccomp) (*seccomp.ScmpFilter, error) {
 	action, err := scmpAction(p.DefaultAction, p.DefaultErrnoRet)
 	if err != nil {
@@ -102,28 +111,34 @@ func newScmpFilter(p *specs.LinuxSeccomp) (*seccomp.ScmpFilter, error) {
 	}
 	for _, r := range p.Syscalls {
 		if err := addRule(filter, r, action); err != nil {
-			return nil, fmt.Errorf("add rule %s for %q to the seccomp filter: %w", r.Action, r.Names, err)
+			return nil, fmt.Errorf("add rule %s for %q to the seccomp filter: %w",
+				r.Action, r.Names, err)
 		}
 	}
 	return filter, nil
 }
 
-func addRule(filter *seccomp.ScmpFilter, r specs.LinuxSyscall, byDefault seccomp.ScmpAction) error {
+// addRule adds a rule for each call that r names. byDefault is the filter's default
+// action.
+func addRule(
+	filter *seccomp.ScmpFilter, r specs.LinuxSyscall, byDefault seccomp.ScmpAction,
+) error {
 	action, err := scmpAction(r.Action, r.ErrnoRet)
 	if err != nil || action == byDefault {
 		return err
 	}
 	conditions := make([]seccomp.ScmpCondition, len(r.Args))
 	for i, a := range r.Args {
-		// An unknown operator is 0, which MakeCondition refuses.
-		if conditions[i], err = seccomp.MakeCondition(a.Index, scmpOperators[a.Op], a.Value, a.ValueTwo); err != nil {
+		operator := scmpOperators[a.Op] // 0 if it is unknown, which MakeCondition refuses
+		conditions[i], err = seccomp.MakeCondition(a.Index, operator, a.Value, a.ValueTwo)
+		if err != nil {
 			return err
 		}
 	}
-	// As runc: where two conditions ask of one argument, which libseccomp
-	// refuses, any of the rule's conditions will do.
+	// libseccomp refuses two conditions on one argument. runc then makes a rule of each
+	// condition, so that any of them is enough, and so does this function.
 	alternatives := [][]seccomp.ScmpCondition{conditions}
-	if asksTwice(r.Args) {
+	if testsAnArgumentTwice(r.Args) {
 		alternatives = nil
 		for _, condition := range conditions {
 			alternatives = append(alternatives, []seccomp.ScmpCondition{condition})
@@ -132,7 +147,7 @@ func addRule(filter *seccomp.ScmpFilter, r specs.LinuxSyscall, byDefault seccomp
 	for _, name := range r.Names {
 		number, err := seccomp.GetSyscallFromName(name)
 		if err != nil {
-			continue
+			continue // libseccomp does not know the call
 		}
 		for _, conditions := range alternatives {
 			if err := filter.AddRuleConditional(number, action, conditions); err != nil {
@@ -143,13 +158,13 @@ func addRule(filter *seccomp.ScmpFilter, r specs.LinuxSyscall, byDefault seccomp
 	return nil
 }
 
-func asksTwice(args []specs.LinuxSeccompArg) bool {
-	asked := map[uint]bool{}
+func testsAnArgumentTwice(args []specs.LinuxSeccompArg) bool {
+	tested := map[uint]bool{}
 	for _, a := range args {
-		if asked[a.Index] {
+		if tested[a.Index] {
 			return true
 		}
-		asked[a.Index] = true
+		tested[a.Index] = true
 	}
 	return false
 }
@@ -159,14 +174,16 @@ func scmpAction(action specs.LinuxSeccompAction, errno *uint) (seccomp.ScmpActio
 	if !ok {
 		return 0, fmt.Errorf("unknown seccomp action %q", action)
 	}
-	return known.SetReturnCode(int16(errnoOf(specs.LinuxSyscall{Action: action, ErrnoRet: errno}))), nil
+	value := errnoOf(specs.LinuxSyscall{Action: action, ErrnoRet: errno})
+	return known.SetReturnCode(int16(value)), nil
 }
 
-// export returns the instructions that the kernel runs, seccomp_export_bpf(3).
+// export returns the program that libseccomp makes of a filter, by
+// seccomp_export_bpf(3).
 func export(filter *seccomp.ScmpFilter) ([]unix.SockFilter, error) {
 	fd, err := unix.MemfdCreate("seccomp", unix.MFD_CLOEXEC)
 	if err != nil {
-		return nil, fmt.Errorf("make a file for the seccomp program: %w", err)
+		return nil, fmt.Errorf("create a file for the seccomp program: %w", err)
 	}
 	file := os.NewFile(uintptr(fd), "seccomp program")
 	defer file.Close()

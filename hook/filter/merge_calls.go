@@ -8,29 +8,41 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func (m *merger) bind() error {
+// planBind makes bind notify. If base permits bind, a bind of an address that is too
+// short to have a port stays permitted.
+func (m *merger) planBind() error {
 	c := m.calls["bind"]
-	// What is too short for a port may be let through.
-	short := []specs.LinuxSeccompArg{arg(2, specs.OpLessThan, shortestAddress)}
-	c.keeps = func(r specs.LinuxSyscall) bool {
-		return c.refused == nil && permits(r.Action) && slices.Equal(r.Args, short)
+	long := arg(2, specs.OpGreaterEqual, shortestAddress)
+	short := arg(2, specs.OpLessThan, shortestAddress)
+	c.mayStayIn = func(r specs.LinuxSyscall) bool {
+		return c.refused == nil && permits(r.Action) &&
+			slices.Equal(r.Args, []specs.LinuxSeccompArg{short})
 	}
-	ours := []specs.LinuxSyscall{rule(specs.ActNotify, c.name, arg(2, specs.OpGreaterEqual, shortestAddress))}
+	var permission []specs.LinuxSyscall
 	if c.permitted != nil && !m.isDefault(*c.permitted) {
-		ours = append(ours, like(*c.permitted, c.name, short...))
+		permission = append(permission, ruleLike(*c.permitted, c.name, short))
 	}
-	return m.notify(c, ours)
+	return m.notify(c, rule(specs.ActNotify, c.name, long), permission...)
 }
 
-func (m *merger) listen() error {
+// planListen makes every listen notify.
+func (m *merger) planListen() error {
 	c := m.calls["listen"]
-	return m.notify(c, []specs.LinuxSyscall{rule(specs.ActNotify, c.name)})
+	return m.notify(c, rule(specs.ActNotify, c.name))
 }
 
-// notify wants ours, the first of which notifies, where base lets the call
-// through without conditions. Where it has conditions, what meets them is
-// notified; where it has both, everything.
-func (m *merger) notify(c *call, ours []specs.LinuxSyscall) error {
+// notify makes a call notify where base lets the call through.
+//
+//   - If base does so without conditions (by a rule or by default), notify adds
+//     notification, and the rules in permissions for what need not notify.
+//   - If base does so without conditions and also has rules with conditions of its own,
+//     both sets of conditions can't be combined, and every use of the call notifies.
+//   - If base does so only under conditions, the uses that meet them notify.
+//
+// notify fails if base refuses the call under conditions.
+func (m *merger) notify(
+	c *callRules, notification specs.LinuxSyscall, permissions ...specs.LinuxSyscall,
+) error {
 	if c.refused != nil {
 		return nil
 	}
@@ -38,49 +50,66 @@ func (m *merger) notify(c *call, ours []specs.LinuxSyscall) error {
 		return cannotCombine(c.refusedIf[0], c.name)
 	}
 	if c.permitted == nil && !permits(m.base.DefaultAction) {
-		c.notifies = true
+		c.permissionsNotify = true
 		return nil
 	}
-	other := func(r specs.LinuxSyscall) bool { return !c.keeps(r) && !sameEffect(r, ours[0]) }
-	if slices.ContainsFunc(c.notified, other) || c.permitted == nil && slices.ContainsFunc(c.permittedIf, other) {
-		ours = []specs.LinuxSyscall{rule(specs.ActNotify, c.name)}
+	conflicts := func(r specs.LinuxSyscall) bool {
+		return !c.mayStayIn(r) && !sameEffect(r, notification)
 	}
-	for _, r := range ours {
-		m.want(c, r)
+	// A rule without conditions swallows the permissions with conditions, so those
+	// matter only beside the default action.
+	if slices.ContainsFunc(c.notified, conflicts) ||
+		c.permitted == nil && slices.ContainsFunc(c.permittedIf, conflicts) {
+		m.add(c, rule(specs.ActNotify, c.name))
+		return nil
+	}
+	for _, r := range append([]specs.LinuxSyscall{notification}, permissions...) {
+		m.add(c, r)
 	}
 	return nil
 }
 
-func (m *merger) setsockopt() error {
-	var refused []specs.LinuxSyscall
+// planSetsockopt refuses the socket options that bind a port.
+func (m *merger) planSetsockopt() error {
+	var refusals []specs.LinuxSyscall
 	for _, option := range bindingOptions {
-		refused = append(refused, refusal(uint(unix.EPERM), "setsockopt", option.args()...))
+		refusals = append(refusals, refusal(uint(unix.EPERM), "setsockopt", option.args()...))
 	}
-	return m.except("setsockopt", refused, otherOptions())
+	return m.refuseSome("setsockopt", refusals, otherOptions())
 }
 
-// seccomp refuses the target a listener of its own, as the kernel does while
-// ours is there. Once the supervisor is killed the kernel would not any more,
-// and of two filters that both notify it asks the newer one's listener, which
-// could let every bind through.
-func (m *merger) seccomp() error {
-	listener := intArg(1, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER)
-	none := intArg(1, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, 0)
-	return m.except("seccomp", []specs.LinuxSyscall{refusal(uint(unix.EBUSY), "seccomp", listener)}, [][]specs.LinuxSeccompArg{{none}})
+// planSeccomp refuses a target that wants a seccomp listener of its own. The kernel
+// does so, too, but only while the supervisor holds its notify fd: once the supervisor
+// is killed, the target could load a filter with a listener. Of two filters that both
+// notify the kernel asks the listener of the newer one, which could let every bind
+// through.
+func (m *merger) planSeccomp() error {
+	const flag = unix.SECCOMP_FILTER_FLAG_NEW_LISTENER
+	withListener, without := intArg(1, flag, flag), intArg(1, flag, 0)
+	return m.refuseSome("seccomp",
+		[]specs.LinuxSyscall{refusal(uint(unix.EBUSY), "seccomp", withListener)},
+		[][]specs.LinuxSeccompArg{{without}})
 }
 
-// except wants the call refused where base lets it through; others are
-// conditions that hold for the rest of its uses.
-func (m *merger) except(name string, refused []specs.LinuxSyscall, others [][]specs.LinuxSeccompArg) error {
+// refuseSome adds rules that refuse some uses of a call, where base lets the call
+// through. At least one of the conditions in rest holds for every other use, and none
+// of them holds for a refused use: under these the call stays permitted.
+//
+// refuseSome fails if base has a rule with conditions that can't be combined with
+// refusals.
+func (m *merger) refuseSome(
+	name string, refusals []specs.LinuxSyscall, rest [][]specs.LinuxSeccompArg,
+) error {
 	c := m.calls[name]
-	c.keeps = func(r specs.LinuxSyscall) bool {
-		return c.refused == nil && slices.ContainsFunc(others, func(args []specs.LinuxSeccompArg) bool { return slices.Equal(args, r.Args) })
+	c.mayStayIn = func(r specs.LinuxSyscall) bool {
+		return c.refused == nil && slices.ContainsFunc(rest,
+			func(args []specs.LinuxSeccompArg) bool { return slices.Equal(args, r.Args) })
 	}
 	if c.refused != nil {
 		return nil
 	}
 	for _, r := range c.permittedIf {
-		if !c.keeps(r) {
+		if !c.mayStayIn(r) {
 			return cannotCombine(r, c.name)
 		}
 	}
@@ -90,21 +119,24 @@ func (m *merger) except(name string, refused []specs.LinuxSyscall, others [][]sp
 	if c.permitted != nil && len(c.refusedIf) > 0 {
 		return cannotCombine(c.refusedIf[0], c.name)
 	}
-	for _, r := range refused {
-		already := func(other specs.LinuxSyscall) bool { return slices.Equal(other.Args, r.Args) }
-		if !m.isDefault(r) && !slices.ContainsFunc(c.refusedIf, already) {
-			m.want(c, r)
+	for _, r := range refusals {
+		alreadyRefused := slices.ContainsFunc(c.refusedIf,
+			func(other specs.LinuxSyscall) bool { return slices.Equal(other.Args, r.Args) })
+		if !m.isDefault(r) && !alreadyRefused {
+			m.add(c, r)
 		}
 	}
 	if c.permitted != nil && !m.isDefault(*c.permitted) {
-		for _, args := range others {
-			m.want(c, like(*c.permitted, c.name, args...))
+		for _, args := range rest {
+			m.add(c, ruleLike(*c.permitted, c.name, args...))
 		}
 	}
 	return nil
 }
 
-func (m *merger) ioUring() error {
+// planIOUring makes the calls of io_uring fail as if the kernel did not have them,
+// where base lets them through. One rule names them all.
+func (m *merger) planIOUring() error {
 	refused := refusal(uint(unix.ENOSYS), "")
 	refused.Names = nil
 	for _, name := range ioUring {
@@ -112,8 +144,8 @@ func (m *merger) ioUring() error {
 		if c == nil || c.refused != nil || m.isDefault(refused) {
 			continue
 		}
-		// What the default refuses is not named: runc answers ENOSYS for every
-		// call above the highest that a profile names.
+		// The rule names no call that the default refuses already: runc answers ENOSYS
+		// for every call above the highest that a profile names.
 		if permits(m.base.DefaultAction) || c.permitted != nil || len(c.permittedIf) > 0 {
 			if len(c.refusedIf) > 0 {
 				return cannotCombine(c.refusedIf[0], name)
@@ -122,11 +154,12 @@ func (m *merger) ioUring() error {
 		}
 	}
 	if len(refused.Names) > 0 {
-		m.ours = append(m.ours, refused)
+		m.added = append(m.added, refused)
 	}
 	return nil
 }
 
 func cannotCombine(r specs.LinuxSyscall, name string) error {
-	return fmt.Errorf("its rule %s for %q has conditions %v, which can't be combined with ours; take them out", r.Action, name, r.Args)
+	return fmt.Errorf("its rule %s for %q with conditions %v can't be combined with the filter; "+
+		"remove the rule or its conditions", r.Action, name, r.Args)
 }

@@ -2,17 +2,21 @@ package filter
 
 import "github.com/opencontainers/runtime-spec/specs-go"
 
-// otherOptions are conditions of setsockopt(2) of which at least one holds for
-// every option but bindingOptions, and none for those. A profile that refuses by
-// default needs them: libseccomp drops a refusal with conditions beside a
-// permission without, so the permission has to leave the options out itself.
+// otherOptions returns conditions on the arguments of setsockopt(2). At least one of
+// them holds for every socket option that is not in bindingOptions, and none of them
+// for those. Each element is the conditions of one rule.
+//
+// The merge needs them for a profile that permits setsockopt by name. libseccomp drops
+// a refusal with conditions beside a permission without any, so the permission itself
+// has to leave the refused options out.
 func otherOptions() [][]specs.LinuxSeccompArg {
 	var conditions [][]specs.LinuxSeccompArg
 	var names []uint64
 	for _, option := range bindingOptions {
 		names = append(names, option.name)
 		for _, level := range blocksWithout(32, 0, option.level) {
-			conditions = append(conditions, []specs.LinuxSeccompArg{level.arg(1), intArg(2, cInt, option.name)})
+			conditions = append(conditions,
+				[]specs.LinuxSeccompArg{level.arg(1), intArg(2, cInt, option.name)})
 		}
 	}
 	for _, name := range blocksWithout(32, 0, names...) {
@@ -21,13 +25,14 @@ func otherOptions() [][]specs.LinuxSeccompArg {
 	return conditions
 }
 
-// A block is the C ints that equal value in the bits of mask.
+// A block is a range of C ints: those that equal value in the bits of mask.
 type block struct{ mask, value uint64 }
 
 func (b block) arg(index uint) specs.LinuxSeccompArg { return intArg(index, b.mask, b.value) }
 
-// blocksWithout covers the 2^bits numbers from start on but for the holes: by
-// halves until a half has no hole.
+// blocksWithout returns blocks that together contain the 2^bits numbers from start on,
+// except for the holes. It halves the range until a half has no hole. start must be a
+// multiple of 2^bits.
 func blocksWithout(bits int, start uint64, holes ...uint64) []block {
 	var inside []uint64
 	for _, hole := range holes {

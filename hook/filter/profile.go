@@ -10,35 +10,41 @@ import (
 
 // Options is what differs between two uses of the filter.
 type Options struct {
-	// ListenerPath and ListenerMetadata tell the OCI runtime where the
-	// supervisor listens; empty where no OCI runtime loads the filter.
+	// ListenerPath is the socket of the agent, and ListenerMetadata is a text that the
+	// agent receives with each notify fd: listenerPath and listenerMetadata of the OCI
+	// runtime spec. They are empty where no OCI runtime loads the filter.
 	ListenerPath, ListenerMetadata string
-	// Flags are added to the profile's own. With none the field stays as it
-	// was: runc takes a missing one for its default, and 1.1 refuses any flag.
+
+	// Flags are added to the flags of the profile. If there are none, the field of the
+	// profile stays as it was: runc has a default for a missing field, and runc 1.1
+	// refuses every flag.
 	Flags []specs.LinuxSeccompFlag
 }
 
-// shortestAddress is sizeof(struct sockaddr_in): no internet protocol binds
-// less, so netlink's (12) and short AF_UNIX names need no supervisor.
+// shortestAddress is sizeof(struct sockaddr_in), in bytes. No internet protocol binds
+// a shorter address, so those of netlink (12 bytes) and short AF_UNIX names need no
+// supervisor.
 const shortestAddress = 16
 
-// cInt is the part of an argument that the kernel sees of a C int. A plain
-// comparison looks at all 64 bits: garbage above would get past it.
+// cInt is a mask of the bits of an argument that the kernel reads as a C int. A plain
+// comparison would look at all 64 bits, so a value in the upper half would get past it.
 const cInt = 0xffffffff
 
-// A socketOption binds a port with setsockopt(2), by no bind.
+// A socketOption is an option of setsockopt(2).
 type socketOption struct{ level, name uint64 }
 
-// bindingOptions: SCTP_SOCKOPT_BINDX_ADD of IPPROTO_SCTP, and
-// IP_LOCAL_PORT_RANGE of IPPROTO_IP (Linux 6.3), which lets a socket say which
-// port the kernel shall "pick" in sendto(2) or listen(2).
+// bindingOptions are the options that choose a port without bind(2):
+// SCTP_SOCKOPT_BINDX_ADD of IPPROTO_SCTP, and IP_LOCAL_PORT_RANGE of IPPROTO_IP
+// (Linux 6.3), which determines the port that the kernel "picks" in sendto(2) or
+// listen(2).
 var bindingOptions = []socketOption{{unix.IPPROTO_SCTP, 100}, {unix.IPPROTO_IP, 51}}
 
 var ioUring = []string{"io_uring_setup", "io_uring_enter", "io_uring_register"}
 
-// architectures lists what a kernel of each GOARCH can run. What a profile
-// doesn't list is killed, so each entry but the first is for programs, not for
-// safety; a call by a door that is listed is filtered like any other.
+// architectures lists the system call conventions that a kernel of each GOARCH can
+// serve, its own first. A filter kills the thread that makes a call by a convention
+// that the profile does not list. So the others are listed for the programs that need
+// them, not for safety. The calls of all listed conventions are filtered alike.
 var architectures = map[string][]specs.Arch{
 	"386":      {specs.ArchX86, specs.ArchX86_64, specs.ArchX32},
 	"amd64":    {specs.ArchX86_64, specs.ArchX86, specs.ArchX32},
@@ -55,26 +61,29 @@ var architectures = map[string][]specs.Arch{
 	"s390x":    {specs.ArchS390X, specs.ArchS390},
 }
 
-// Profile is the filter by itself, for this machine: all is allowed but what
-// binds a port. Every way in uses it.
+// Profile returns the filter as a profile of its own, for the architecture of this
+// machine. It allows every call except those that bind a port. It panics for an
+// architecture that libseccomp does not have either.
 func Profile(o Options) *specs.LinuxSeccomp {
 	profile, err := ProfileFor(runtime.GOARCH, o)
 	if err != nil {
-		panic(err) // a GOARCH that libseccomp doesn't have either
+		panic(err)
 	}
 	return profile
 }
 
-// ProfileFor is Profile for the machines that Go calls goarch. It fails for one
-// whose system calls it doesn't know.
+// ProfileFor returns the Profile for another architecture, which is a value of GOARCH.
+// It fails if the architecture is unknown.
 func ProfileFor(goarch string, o Options) (*specs.LinuxSeccomp, error) {
 	known, ok := architectures[goarch]
 	if !ok {
-		return nil, fmt.Errorf("make a seccomp profile for architecture %q: not one that this program knows", goarch)
+		return nil, fmt.Errorf("make a seccomp profile for %q: unknown architecture", goarch)
 	}
-	return Merge(&specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Architectures: known}, o)
+	base := &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Architectures: known}
+	return Merge(base, o)
 }
 
+// args returns the conditions under which setsockopt sets the option.
 func (o socketOption) args() []specs.LinuxSeccompArg {
 	return []specs.LinuxSeccompArg{intArg(1, cInt, o.level), intArg(2, cInt, o.name)}
 }

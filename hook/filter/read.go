@@ -11,16 +11,17 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// A profileFile is a profile as the OCI runtime spec and the kubelet have it,
-// with those fields of Docker's and Podman's that an engine resolves for each
-// container, by its capabilities and the machine.
+// A profileFile is the content of a profile file: a profile in the form of the OCI
+// runtime spec, which the kubelet uses, too, and the additional fields of Docker and
+// Podman. From the fields of type unresolved an engine makes a profile for each
+// container, depending on its capabilities and on the machine.
 type profileFile struct {
 	specs.LinuxSeccomp
 	ArchMap      unresolved `json:"archMap"`
 	DefaultErrno unresolved `json:"defaultErrno"`
 	Syscalls     []struct {
 		specs.LinuxSyscall
-		Name     string     `json:"name"` // Docker's old form
+		Name     string     `json:"name"` // the old form of Docker
 		Comment  string     `json:"comment"`
 		Errno    unresolved `json:"errno"`
 		Includes unresolved `json:"includes"`
@@ -28,9 +29,10 @@ type profileFile struct {
 	} `json:"syscalls"`
 }
 
-// unresolved is true for a field that says something.
+// unresolved is true for a field that is there and not empty.
 type unresolved bool
 
+// UnmarshalJSON implements json.Unmarshaler.
 func (u *unresolved) UnmarshalJSON(raw []byte) error {
 	switch string(raw) {
 	case "{}", "[]", "null", `""`:
@@ -40,10 +42,14 @@ func (u *unresolved) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-var errUnresolved = errors.New("it is in Docker's or Podman's form (archMap, includes, excludes, errno), which depends on the container; " +
-	"take linux.seccomp of the config.json of a container that runs with it: podman inspect -f '{{.OCIConfigPath}}' CONTAINER")
+var errUnresolved = errors.New("it is in the form of Docker or Podman " +
+	"(archMap, includes, excludes, errno), which has another meaning for each container; " +
+	"start a container with it, and use linux.seccomp from the config.json of the container: " +
+	"podman inspect -f '{{.OCIConfigPath}}' CONTAINER prints the path")
 
-// ReadProfile reads a seccomp profile in the OCI runtime spec's form from a file.
+// ReadProfile reads a file with a seccomp profile in the form of the OCI runtime spec
+// (linux.seccomp in config-linux.md). It refuses a profile in the form of Docker or
+// Podman that depends on the container, and any field that it does not know.
 func ReadProfile(path string) (*specs.LinuxSeccomp, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -64,13 +70,13 @@ func parseProfile(raw []byte) (*specs.LinuxSeccomp, error) {
 		return nil, err
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return nil, errors.New("something follows the profile")
+		return nil, errors.New("more text follows the profile")
 	}
 	if file.ArchMap || file.DefaultErrno {
 		return nil, errUnresolved
 	}
 	if file.DefaultAction == "" {
-		return nil, errors.New("it has no defaultAction")
+		return nil, errors.New("defaultAction is missing")
 	}
 	profile := file.LinuxSeccomp
 	for i, entry := range file.Syscalls {
@@ -78,7 +84,8 @@ func parseProfile(raw []byte) (*specs.LinuxSeccomp, error) {
 			return nil, errUnresolved
 		}
 		if (entry.Name == "") == (len(entry.Names) == 0) {
-			return nil, fmt.Errorf("rule %d needs names (or the old name, not both)", i)
+			return nil, fmt.Errorf("rule %d must have names or, in an old profile, name, "+
+				"but not both", i)
 		}
 		if entry.Name != "" {
 			entry.Names = []string{entry.Name}
@@ -88,7 +95,7 @@ func parseProfile(raw []byte) (*specs.LinuxSeccomp, error) {
 	return &profile, nil
 }
 
-// Write writes p as a profile file.
+// WriteProfile writes a profile as indented JSON, in the form of the OCI runtime spec.
 func WriteProfile(w io.Writer, p *specs.LinuxSeccomp) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")

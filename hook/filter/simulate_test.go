@@ -10,12 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A machine is a system call convention as the filter sees it.
+// A machine is a system call convention, as a filter program distinguishes them.
 type machine struct {
 	name  string
 	scmp  seccomp.ScmpArch
 	audit uint32
-	wide  bool // registers of 64 bits
+	wide  bool // has registers of 64 bits
 }
 
 var machines = []machine{
@@ -24,20 +24,25 @@ var machines = []machine{
 	{"x32", seccomp.ArchX32, unix.AUDIT_ARCH_X86_64, true},
 	{"aarch64", seccomp.ArchARM64, unix.AUDIT_ARCH_AARCH64, true},
 	{"arm", seccomp.ArchARM, unix.AUDIT_ARCH_ARM, false},
-	{"ppc64le", seccomp.ArchPPC64LE, unix.AUDIT_ARCH_PPC64LE, true}, // socketcall in 64 bits
+	// socketcall with 64-bit registers
+	{"ppc64le", seccomp.ArchPPC64LE, unix.AUDIT_ARCH_PPC64LE, true},
 }
 
-// everywhere makes the profile for all machines that one program can hold.
-var everywhere = []specs.Arch{specs.ArchX86_64, specs.ArchX86, specs.ArchX32, specs.ArchAARCH64, specs.ArchARM, specs.ArchPPC64LE}
+// everywhere lists the architectures of all machines. One program can hold them: they
+// have the same byte order.
+var everywhere = []specs.Arch{
+	specs.ArchX86_64, specs.ArchX86, specs.ArchX32, specs.ArchAARCH64, specs.ArchARM,
+	specs.ArchPPC64LE,
+}
 
-// direct are the numbers of calls for which libseccomp answers a number of its
-// own, since the machine also has socketcall.
+// direct are the numbers of calls on machines that have socketcall, too. There libseccomp
+// returns negative numbers, which it made up itself, for these calls.
 var direct = map[string]map[string]uint32{
 	"i386":    {"bind": 361, "listen": 363, "setsockopt": 366},
 	"ppc64le": {"bind": 327, "listen": 329, "setsockopt": 339},
 }
 
-// number gives a call's number, false where the machine hasn't got it.
+// number returns the number of a call, and whether the machine has that call.
 func (m machine) number(t *testing.T, name string) (uint32, bool) {
 	if number, ok := direct[m.name][name]; ok {
 		return number, true
@@ -47,14 +52,16 @@ func (m machine) number(t *testing.T, name string) (uint32, bool) {
 	return uint32(number), number >= 0
 }
 
-// A simulation is a filter program as libseccomp makes it from a profile.
+// A simulation is the program that libseccomp makes of a profile. It runs on calls that
+// were never made.
 type simulation []unix.SockFilter
 
 func simulate(t *testing.T, p *specs.LinuxSeccomp) simulation {
 	return simulateOptimized(t, p, 1)
 }
 
-// simulateOptimized: runc has libseccomp make a binary tree (2) of larger profiles.
+// simulateOptimized returns the program at one of libseccomp's levels of optimization. runc
+// uses a binary tree (level 2) for larger profiles.
 func simulateOptimized(t *testing.T, p *specs.LinuxSeccomp, level int) simulation {
 	filter, err := newScmpFilter(p)
 	require.NoError(t, err)
@@ -65,8 +72,11 @@ func simulateOptimized(t *testing.T, p *specs.LinuxSeccomp, level int) simulatio
 	return instructions
 }
 
-// action runs the program on one call, as the kernel's seccomp_run_filters does.
-func (s simulation) action(t *testing.T, m machine, number uint32, args ...uint64) uint32 {
+// action runs the program on one call, as seccomp_run_filters() of the kernel does, and
+// returns the program's SECCOMP_RET_* value.
+func (s simulation) action(
+	t *testing.T, m machine, number uint32, args ...uint64,
+) uint32 {
 	data := make([]byte, 64) // struct seccomp_data
 	binary.NativeEndian.PutUint32(data, number)
 	binary.NativeEndian.PutUint32(data[4:], m.audit)
@@ -99,7 +109,7 @@ func (s simulation) action(t *testing.T, m machine, number uint32, args ...uint6
 		case unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K:
 			taken = a >= in.K
 		default:
-			require.FailNow(t, "unknown instruction", "%d: %+v", pc, in)
+			require.FailNow(t, "unknown instruction", "number %d: %+v", pc, in)
 		}
 		if taken {
 			pc += int(in.Jt)
@@ -109,6 +119,7 @@ func (s simulation) action(t *testing.T, m machine, number uint32, args ...uint6
 	}
 }
 
+// The actions that the tests expect.
 const (
 	allowed  = uint32(unix.SECCOMP_RET_ALLOW)
 	logged   = uint32(unix.SECCOMP_RET_LOG)

@@ -9,28 +9,34 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// eperm is what a runtime takes for a missing defaultErrnoRet, and so what
-// becomes of any that NRI's generator drops.
+// eperm is the errno that an OCI runtime takes for a profile without a
+// defaultErrnoRet. NRI's generator drops that field, so any value of it becomes eperm.
 const eperm = 1
 
-// base is the profile to merge into; nil for an unconfined container.
+// base returns the profile to merge the filter into, or nil for an unconfined
+// container.
 func (p *Plugin) base(c *api.Container) (*specs.LinuxSeccomp, error) {
 	if shown := c.GetLinux().GetSeccompPolicy(); shown != nil {
 		return toOCI(shown), nil
 	}
 	wanted := c.GetLinux().GetSeccompProfile()
 	switch {
-	case p.showsPolicies, wanted != nil && wanted.GetProfileType() == api.SecurityProfile_UNCONFINED:
+	case p.showsPolicies,
+		wanted != nil && wanted.GetProfileType() == api.SecurityProfile_UNCONFINED:
 		return nil, nil
 	case wanted.GetProfileType() == api.SecurityProfile_LOCALHOST:
-		return nil, fmt.Errorf("this engine doesn't show plugins the profile %s, which would be replaced; put the filter into it: port-restricter profile --base FILE", wanted.GetLocalhostRef())
+		return nil, fmt.Errorf("the engine does not show plugins the seccomp profile %s,"+
+			" so the filter would replace the profile: put the filter into the profile instead,"+
+			" with port-restricter profile --base FILE", wanted.GetLocalhostRef())
 	}
-	// Not shown: what we set replaces RuntimeDefault. For a privileged
-	// container, which can't be told from others, it is too strict.
+	// RuntimeDefault, which the engine does not show and which the filter replaces. A
+	// privileged container can't be told from others here. The default profile is too
+	// strict for it.
 	return defaultProfile()
 }
 
-// showsPolicies: containerd does from 2.3 on.
+// showsPolicies reports whether an engine shows plugins a container's own seccomp
+// policy. containerd does since version 2.3.
 func showsPolicies(engine, version string) bool {
 	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
 	minor, _, _ := strings.Cut(rest, ".")
@@ -42,6 +48,8 @@ func showsPolicies(engine, version string) bool {
 	return err == nil && (first > 2 || first == 2 && second >= 3)
 }
 
+// toOCI converts a policy of NRI to an OCI profile. Package api has that only for the
+// system calls in it.
 func toOCI(shown *api.LinuxSeccomp) *specs.LinuxSeccomp {
 	p := &specs.LinuxSeccomp{
 		DefaultAction:    specs.LinuxSeccompAction(shown.GetDefaultAction()),

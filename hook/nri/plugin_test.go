@@ -16,7 +16,8 @@ import (
 	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
-// registered is a plugin of an engine, with an agent that answers.
+// registered returns a plugin that an engine has configured, with an agent that accepts
+// connections.
 func registered(t *testing.T, engine, version string) *Plugin {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "agent.sock")
@@ -25,20 +26,27 @@ func registered(t *testing.T, engine, version string) *Plugin {
 	t.Cleanup(func() { listener.Close() })
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	p := &Plugin{Options: filter.Options{ListenerPath: socket}, Guard: "/usr/bin/port-restricter", Log: log}
+	p := &Plugin{
+		Options: filter.Options{ListenerPath: socket},
+		Guard:   "/usr/bin/port-restricter",
+		Log:     log,
+	}
 	_, err = p.Configure(context.Background(), "", engine, version)
 	require.NoError(t, err)
 	return p
 }
 
+// create asks the plugin about a container whose pod is annotated.
 func create(p *Plugin, c *api.Container) (*api.ContainerAdjustment, error) {
 	c.Name = "web"
-	pod := &api.PodSandbox{Annotations: map[string]string{"port-restricter.port": "5000", "other": "kept from the runtime"}}
+	pod := &api.PodSandbox{Annotations: map[string]string{
+		"port-restricter.port": "5000", "other": "not for the OCI runtime",
+	}}
 	adjustment, _, err := p.CreateContainer(context.Background(), pod, c)
 	return adjustment, err
 }
 
-// actions of a call in a policy.
+// actions returns the actions of the rules that name a system call.
 func actions(policy *api.LinuxSeccomp, call string) (found []string) {
 	for _, rule := range policy.GetSyscalls() {
 		for _, name := range rule.GetNames() {
@@ -50,7 +58,10 @@ func actions(policy *api.LinuxSeccomp, call string) (found []string) {
 	return found
 }
 
-func TestAnEngineThatHidesPoliciesGetsADefaultProfile(t *testing.T) {
+// TestAHiddenPolicyIsReplacedByTheDefaultProfile shows that with an engine that does
+// not show RuntimeDefault, a container still has a profile of that kind after the
+// filter has replaced it.
+func TestAHiddenPolicyIsReplacedByTheDefaultProfile(t *testing.T) {
 	for _, version := range []string{"1.34.0", "1.37.0-dev"} {
 		p := registered(t, "cri-o", version)
 		adjustment, err := create(p, &api.Container{})
@@ -60,28 +71,47 @@ func TestAnEngineThatHidesPoliciesGetsADefaultProfile(t *testing.T) {
 		require.Equal(t, string(specs.ActErrno), policy.GetDefaultAction())
 		require.Equal(t, []string{string(specs.ActNotify)}, actions(policy, "listen"))
 		require.Contains(t, actions(policy, "getpid"), string(specs.ActAllow))
-		require.NotContains(t, actions(policy, "unshare"), string(specs.ActAllow), "it goes with a capability that a usual container has not")
-		require.Equal(t, map[string]string{"port-restricter.port": "5000"}, adjustment.GetAnnotations())
-		require.Equal(t, []string{"port-restricter", "hook", "createRuntime", "--listener", p.Options.ListenerPath, "--metadata", ""}, adjustment.GetHooks().GetCreateRuntime()[0].GetArgs())
+		require.NotContains(t, actions(policy, "unshare"), string(specs.ActAllow),
+			"unshare is allowed only with a capability that a usual container lacks")
+		require.Equal(t, map[string]string{"port-restricter.port": "5000"},
+			adjustment.GetAnnotations())
+		require.Equal(t, []string{
+			"port-restricter", "hook", "createRuntime",
+			"--listener", p.Options.ListenerPath, "--metadata", "",
+		}, adjustment.GetHooks().GetCreateRuntime()[0].GetArgs())
 	}
 }
 
-func TestAnUnconfinedContainerStaysSoElse(t *testing.T) {
+// TestAnUnconfinedContainerGetsTheFilterAlone shows that the filter is not merged into
+// the default profile for a container that has none: it would refuse calls that the
+// container may make.
+func TestAnUnconfinedContainerGetsTheFilterAlone(t *testing.T) {
 	unconfined := &api.SecurityProfile{ProfileType: api.SecurityProfile_UNCONFINED}
-	for engine, linux := range map[string]*api.LinuxContainer{"cri-o": {SeccompProfile: unconfined}, "containerd": {}} {
+	for engine, linux := range map[string]*api.LinuxContainer{
+		"cri-o": {SeccompProfile: unconfined}, "containerd": {},
+	} {
 		adjustment, err := create(registered(t, engine, "2.3.0"), &api.Container{Linux: linux})
 		require.NoError(t, err)
-		require.Equal(t, string(specs.ActAllow), adjustment.GetLinux().GetSeccompPolicy().GetDefaultAction(), engine)
+		policy := adjustment.GetLinux().GetSeccompPolicy()
+		require.Equal(t, string(specs.ActAllow), policy.GetDefaultAction(), engine)
 	}
 }
 
+// TestAHiddenLocalhostProfileIsNotReplaced shows that a container with a Localhost
+// profile is refused if the engine does not show the profile, and that the error
+// says how to mend it.
 func TestAHiddenLocalhostProfileIsNotReplaced(t *testing.T) {
-	profile := &api.SecurityProfile{ProfileType: api.SecurityProfile_LOCALHOST, LocalhostRef: "/profiles/mine.json"}
-	_, err := create(registered(t, "containerd", "2.2.9"), &api.Container{Linux: &api.LinuxContainer{SeccompProfile: profile}})
+	profile := &api.SecurityProfile{
+		ProfileType: api.SecurityProfile_LOCALHOST, LocalhostRef: "/profiles/mine.json",
+	}
+	container := &api.Container{Linux: &api.LinuxContainer{SeccompProfile: profile}}
+	_, err := create(registered(t, "containerd", "2.2.9"), container)
 	require.ErrorContains(t, err, "/profiles/mine.json")
 	require.ErrorContains(t, err, "port-restricter profile --base FILE")
 }
 
+// TestEnginesThatShowPolicies shows which versions of containerd show a container's own
+// policy. With any other engine, a missing policy must not count as unconfined.
 func TestEnginesThatShowPolicies(t *testing.T) {
 	for version, want := range map[string]bool{
 		"v2.3.0": true, "2.3.6+unknown": true, "2.10.0": true, "3.0.0-rc.0": true,
@@ -92,7 +122,9 @@ func TestEnginesThatShowPolicies(t *testing.T) {
 	require.False(t, showsPolicies("cri-o", "2.3.0"))
 }
 
-func TestAPolicySurvivesTheWayToOCI(t *testing.T) {
+// TestToOCIKeepsTheWholePolicy shows that toOCI loses no field: each could be one that
+// refuses a call.
+func TestToOCIKeepsTheWholePolicy(t *testing.T) {
 	p, err := defaultProfile()
 	require.NoError(t, err)
 	want, err := json.Marshal(p)
@@ -102,6 +134,8 @@ func TestAPolicySurvivesTheWayToOCI(t *testing.T) {
 	require.JSONEq(t, string(want), string(got))
 }
 
+// TestABadIndexIsRefused shows that Serve fails for an index that engines refuse,
+// instead of trying for ever.
 func TestABadIndexIsRefused(t *testing.T) {
 	p := registered(t, "containerd", "2.3.0")
 	require.ErrorContains(t, p.Serve(context.Background(), "/nowhere.sock", "x"), `"x"`)

@@ -7,9 +7,9 @@ import (
 
 const defaultConfig = "config.json"
 
-// configsFrom are the files that create, run or restore with these arguments
-// may read.
-func configsFrom(args []string) []string {
+// configPaths returns the files that create, run or restore may read as config.json
+// if args follow the command.
+func configPaths(args []string) []string {
 	found := parseOptions(args)
 	var paths []string
 	for dir := range found.bundle.or(".") {
@@ -20,7 +20,8 @@ func configsFrom(args []string) []string {
 			case file == defaultConfig:
 				paths = append(paths, filepath.Join(dir, file))
 			default:
-				// crun looks from its working directory; by its manual, in the bundle.
+				// crun looks for the file in its working directory, though according to
+				// its manual it looks in the bundle.
 				paths = append(paths, filepath.Clean(file), filepath.Join(dir, file))
 			}
 		}
@@ -28,63 +29,80 @@ func configsFrom(args []string) []string {
 	return paths
 }
 
-// A choice is what an option may have been set to, by one reading or another.
-type choice struct {
+// A valueSet holds the values that an option can have in the different readings of
+// the arguments.
+type valueSet struct {
 	values map[string]bool
-	unset  bool // by one reading it wasn't
+	unset  bool // in some reading the option is not given
 }
 
-func (c choice) or(unset string) map[string]bool {
+var (
+	notGiven  = valueSet{unset: true} // the only reading is without the option
+	noReading = valueSet{}            // what union starts from
+)
+
+// or returns the values, with def for the readings in which the option is not given.
+func (s valueSet) or(def string) map[string]bool {
 	all := map[string]bool{}
-	maps.Copy(all, c.values)
-	if c.unset {
-		all[unset] = true
+	maps.Copy(all, s.values)
+	if s.unset {
+		all[def] = true
 	}
 	return all
 }
 
-// given is c behind an option that set the value.
-func (c choice) given(value string) choice {
-	if !c.unset {
-		return c // the last one counts
+// precededBy returns the values if the option is also given, with this value, in
+// front of the arguments that s was made from. The last value of an option counts,
+// so this one counts only where no later argument gives the option.
+func (s valueSet) precededBy(value string) valueSet {
+	if !s.unset {
+		return s
 	}
-	return choice{c.or(value), false}
+	return valueSet{values: s.or(value)}
 }
 
-func (c choice) either(other choice) choice {
-	all := maps.Clone(c.values)
+// union returns the values of both sets.
+func (s valueSet) union(other valueSet) valueSet {
+	all := map[string]bool{}
+	maps.Copy(all, s.values)
 	maps.Copy(all, other.values)
-	return choice{all, c.unset || other.unset}
+	return valueSet{all, s.unset || other.unset}
 }
 
-type chosen struct{ bundle, config choice }
+// A bundleOptions value holds the values that --bundle and crun's --config can have.
+type bundleOptions struct{ bundle, config valueSet }
 
-// parseOptions reads from the end to the beginning, each argument once.
-func parseOptions(args []string) chosen {
-	none := choice{map[string]bool{}, true}
-	behind := make([]chosen, len(args)+1) // what the arguments from there on say
-	behind[len(args)] = chosen{none, none}
+func (o bundleOptions) union(other bundleOptions) bundleOptions {
+	return bundleOptions{o.bundle.union(other.bundle), o.config.union(other.config)}
+}
+
+// parseOptions returns the values that the options in args can have. It goes from the
+// last argument to the first, so it reads each argument once, however many readings
+// lead to that argument.
+func parseOptions(args []string) bundleOptions {
+	ended := bundleOptions{notGiven, notGiven}
+	from := make([]bundleOptions, len(args)+1) // from[i] is the result for args[i:]
+	from[len(args)] = ended
 	for i := len(args) - 1; i >= 0; i-- {
 		switch {
 		case args[i] == "--":
-			behind[i] = chosen{none, none}
+			from[i] = ended
 		case !isOption(args[i]):
-			// crun stops at the container's name, runc goes on.
-			behind[i] = chosen{none.either(behind[i+1].bundle), none.either(behind[i+1].config)}
+			// The container's ID, where crun stops and runc goes on.
+			from[i] = ended.union(from[i+1])
 		default:
-			behind[i] = chosen{choice{map[string]bool{}, false}, choice{map[string]bool{}, false}}
+			from[i] = bundleOptions{noReading, noReading}
 			for _, r := range readings(commandOptions, args, i) {
-				next := behind[min(r.next, len(args))]
+				rest := from[min(r.next, len(args))]
 				switch r.effect {
-				case inBundle:
-					next.bundle = next.bundle.given(r.value)
-				case byConfig:
-					next.config = next.config.given(r.value)
+				case setsBundle:
+					rest.bundle = rest.bundle.precededBy(r.value)
+				case setsConfig:
+					rest.config = rest.config.precededBy(r.value)
 				}
-				behind[i].bundle = behind[i].bundle.either(next.bundle)
-				behind[i].config = behind[i].config.either(next.config)
+				from[i] = from[i].union(rest)
 			}
 		}
 	}
-	return behind[0]
+	return from[0]
 }

@@ -16,21 +16,24 @@ import (
 	"github.com/port-restricter/port-restricter/hook"
 )
 
-// A runtimeID changes when a runtime's file does.
+// A runtimeID identifies the file of an OCI runtime. It changes if the file is
+// replaced or written to.
 type runtimeID struct {
 	Path                       string
 	Device, Inode              uint64
-	Size, Modified, ChangedAll int64
+	Size, Modified, ChangedAll int64 // bytes, mtime and ctime in nanoseconds
 }
 
+// A cachedFlags value is the content of a file in the cache, as JSON.
 type cachedFlags struct {
 	Runtime runtimeID
 	Flags   []specs.LinuxSeccompFlag
 }
 
-// flags are hook.RuntimeFlags, asked once for each runtime: that costs as much
-// as all else we do. What can't be kept is asked again.
-func flags(runtime string) ([]specs.LinuxSeccompFlag, error) {
+// runtimeFlags returns hook.RuntimeFlags, from a cache if it can. To ask a runtime
+// takes as long as everything else that the shim does. A cache that can't be used is
+// not an error: the runtime is then asked each time.
+func runtimeFlags(runtime string) ([]specs.LinuxSeccompFlag, error) {
 	id, err := identify(runtime)
 	if err != nil {
 		return nil, err
@@ -54,16 +57,17 @@ func flags(runtime string) ([]specs.LinuxSeccompFlag, error) {
 func identify(path string) (runtimeID, error) {
 	var stat unix.Stat_t
 	if err := unix.Stat(path, &stat); err != nil {
-		return runtimeID{}, fmt.Errorf("look at the OCI runtime %s: %w", path, err)
+		return runtimeID{}, fmt.Errorf("identify the OCI runtime %s: %w", path, err)
 	}
 	return runtimeID{path, stat.Dev, stat.Ino, stat.Size, stat.Mtim.Nano(), stat.Ctim.Nano()}, nil
 }
 
-// openCache opens a directory that is ours alone, below the first place for
-// such things that is ours: with sudo XDG_RUNTIME_DIR can be another user's, and
-// root in a user namespace, as with rootless podman, may not write to /run.
+// openCache opens the directory of the cache, to which no other user has access. It
+// is in $XDG_RUNTIME_DIR or else in /run, in the first of them that belongs to this
+// user. Under sudo, XDG_RUNTIME_DIR can belong to another user. In the user
+// namespace of rootless podman, root may not write to /run.
 func openCache() (*os.File, error) {
-	err := errors.New("no directory to keep answers in")
+	err := errors.New("no directory for the cache")
 	for _, base := range []string{os.Getenv("XDG_RUNTIME_DIR"), "/run"} {
 		if !filepath.IsAbs(base) {
 			continue
@@ -76,15 +80,18 @@ func openCache() (*os.File, error) {
 	return nil, err
 }
 
-// The agent's socket is in the first of them, too.
+// cacheSteps lead from $XDG_RUNTIME_DIR or /run to the directory of the cache. The
+// directory of the first step is also that of the agent's socket.
 var cacheSteps = []step{{"port-restricter", 0o755}, {"runtimes", 0o700}}
 
+// A step is one directory on the way to the cache.
 type step struct {
 	name string
-	mode uint32 // the most that others may do with it
+	mode uint32 // the permissions that the directory may have at most
 }
 
-// descend makes what is missing below base.
+// descend opens the directory to which steps lead from base. It makes the
+// directories that are missing, except base.
 func descend(base string, steps ...step) (*os.File, error) {
 	const how = unix.O_RDONLY | unix.O_DIRECTORY
 	dir, err := openOwn(unix.AT_FDCWD, base, how, 0o755)
@@ -100,17 +107,20 @@ func descend(base string, steps ...step) (*os.File, error) {
 	return dir, err
 }
 
-// openOwn opens what is ours, and lets others do no more than mode says.
+// openOwn opens a file with the flags how of open(2). It fails if the file is a
+// symbolic link, belongs to another user, or has permissions that are not in mode.
 func openOwn(dir int, name string, how int, mode uint32) (*os.File, error) {
-	// Not to wait for the other end of a FIFO.
+	// O_NONBLOCK, because open(2) of a FIFO would wait for its other end.
 	fd, err := unix.Openat(dir, name, how|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	file := os.NewFile(uintptr(fd), name)
 	var stat unix.Stat_t
-	if err = unix.Fstat(fd, &stat); err == nil && (int(stat.Uid) != os.Geteuid() || stat.Mode&0o777&^mode != 0) {
-		err = fmt.Errorf("%s belongs to user %d with mode %#o", name, stat.Uid, stat.Mode)
+	if err = unix.Fstat(fd, &stat); err == nil &&
+		(int(stat.Uid) != os.Geteuid() || stat.Mode&0o777&^mode != 0) {
+		err = fmt.Errorf("%s belongs to user %d and has mode %#o: other users have access to it",
+			name, stat.Uid, stat.Mode)
 	}
 	if err != nil {
 		file.Close()
@@ -135,14 +145,16 @@ func readCache(dir *os.File, name string) (known cachedFlags, err error) {
 	return known, decoder.Decode(&known)
 }
 
-// writeCache replaces the file at once, whatever it was.
+// writeCache replaces the file in one step, so no other process reads half of it.
+// Whatever has the name, it is replaced.
 func writeCache(dir *os.File, name string, known cachedFlags) error {
 	text, err := json.Marshal(known)
 	if err != nil {
 		return err
 	}
 	fresh := fmt.Sprintf("%s.%d", name, os.Getpid())
-	fd, err := unix.Openat(int(dir.Fd()), fresh, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	const how = unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	fd, err := unix.Openat(int(dir.Fd()), fresh, how, 0o600)
 	if err != nil {
 		return err
 	}

@@ -5,8 +5,9 @@ import (
 	"testing"
 )
 
-// Whatever stands around it, create is not missed.
-func FuzzUnderstand(f *testing.F) {
+// FuzzParseArguments shows that the command create is found whatever arguments are
+// around it. A create that is not found would start a container without the filter.
+func FuzzParseArguments(f *testing.F) {
 	f.Add("--root\n/r", "--bundle\n/b\nid")
 	f.Add("--new\nvalue", "-b=/b\n--\nid")
 	f.Add("--cgroup-m=x\n-v", "id\n-bundle")
@@ -20,24 +21,25 @@ func FuzzUnderstand(f *testing.F) {
 		}
 		for _, arg := range lines(before) {
 			if !isOption(arg) {
-				return // could be another command
+				return // this argument could be another command
 			}
 		}
 		args := append(append(lines(before), "create"), lines(behind)...)
 		for _, arg := range lines(before) {
 			if arg != "--" && strings.HasPrefix(arg, "-") && takesNext(arg) {
-				return // create is its value
+				return // create is the value of this option
 			}
 		}
 		if len(ParseArguments(args).Configs) == 0 {
-			t.Fatalf("%q creates nothing", args)
+			t.Fatalf("the container that %q creates was not found", args)
 		}
 	})
 }
 
+// takesNext reports whether an option takes the next argument for its value in every
+// reading.
 func takesNext(option string) bool {
-	all := readings(globalOptions, []string{option, "create"}, 0)
-	for _, r := range all {
+	for _, r := range readings(globalOptions, []string{option, "create"}, 0) {
 		if r.next == 1 {
 			return false
 		}

@@ -8,12 +8,14 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// Report writes an error where the engine looks for a runtime's: into the file
-// of --log, in the format of --log-format, as runc does. containerd shows the
-// last error of that file, and podman and CRI-O what stands on stderr. A log
-// that can't be written is not told: the error itself matters more.
+// Report writes an error to the place where the engine looks for an error of the
+// runtime: to the file of --log, in the format of --log-format, as runc does.
+// containerd shows the last error in that file. Podman and CRI-O show stderr, to
+// which the caller writes. If the file can't be written, Report returns all the same:
+// err matters more than that.
 func (i Invocation) Report(err error) {
-	path := strings.TrimPrefix(i.Log, "file:") // crun's form
+	// The prefixes are crun's.
+	path := strings.TrimPrefix(i.Log, "file:")
 	for _, elsewhere := range []string{"journald:", "syslog:"} {
 		if strings.HasPrefix(path, elsewhere) {
 			return

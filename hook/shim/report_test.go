@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// TestReportFormats shows that an error is written in the two formats of --log-format,
+// and as text without that option, so the engine can parse it as it parses runc's.
 func TestReportFormats(t *testing.T) {
 	for format, wanted := range map[string]string{
 		"json": `^{"level":"error","msg":"what \\"happened\\"","time":"[^"]+"}\n$`,

@@ -14,22 +14,25 @@ import (
 	"github.com/port-restricter/port-restricter/config/settings"
 )
 
-// usualRuntimes are tried in this order where none is named.
+// usualRuntimes are tried in this order if the settings name no runtime.
 var usualRuntimes = []string{"runc", "crun"}
 
-// usualPath is searched behind PATH, which engines and ordinary users may have
-// without sbin.
+// usualPath is searched after PATH, which often lacks sbin for engines and ordinary
+// users.
 const usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// itself is our own program.
+// itself is the program that this process runs.
 const itself = "/proc/self/exe"
 
-// realRuntime is the path of the OCI runtime to become: that of the settings,
-// or the first usual one. Never ourselves: that would go on for ever.
+// realRuntime returns the path of the OCI runtime to become. named is the runtime of
+// the settings: an absolute path, a name to search for, or "" for the first usual
+// one. The path is never that of this program, which would run itself for ever.
 func realRuntime(named string) (string, error) {
 	if strings.ContainsRune(named, filepath.Separator) {
 		if !filepath.IsAbs(named) {
-			return "", fmt.Errorf("the OCI runtime %q is a relative path, and engines start us anywhere: write an absolute one, or a name in PATH, into runtime of %s or PORT_RESTRICTER_RUNTIME", named, settings.DefaultPath)
+			return "", fmt.Errorf("the OCI runtime %q is a relative path, and engines start"+
+				" runtimes in any directory: name the runtime by an absolute path,"+
+				" or by a name in PATH, %s", named, setRuntime)
 		}
 		return named, runnable(named)
 	}
@@ -37,34 +40,41 @@ func realRuntime(named string) (string, error) {
 	if named != "" {
 		names = []string{named}
 	}
-	var ourselves error
+	var foundItself error
 	for _, name := range names {
 		for _, dir := range filepath.SplitList(os.Getenv("PATH") + ":" + usualPath) {
 			path := filepath.Join(dir, name)
 			if !filepath.IsAbs(path) {
-				continue // the working directory is the bundle, or anything
+				continue // the working directory is the bundle, or any other directory
 			}
 			switch err := runnable(path); {
 			case err == nil:
 				return path, nil
-			case errors.Is(err, errOurselves):
-				ourselves = err
+			case errors.Is(err, errItself):
+				foundItself = err
 			}
 		}
 	}
-	return "", cmp.Or(ourselves, fmt.Errorf("no OCI runtime %s in PATH=%s or %s: install it, or name another by runtime in %s or PORT_RESTRICTER_RUNTIME",
-		strings.Join(names, " or "), os.Getenv("PATH"), usualPath, settings.DefaultPath))
+	return "", cmp.Or(foundItself, fmt.Errorf("no OCI runtime %s in PATH=%s or %s:"+
+		" install one, or name another one %s",
+		strings.Join(names, " or "), os.Getenv("PATH"), usualPath, setRuntime))
 }
 
-var errOurselves = errors.New("that is port-restricter itself")
+// setRuntime ends the errors that another setting mends.
+const setRuntime = "with runtime in " + settings.DefaultPath + " or with PORT_RESTRICTER_RUNTIME"
 
+var errItself = errors.New("that is port-restricter itself")
+
+// runnable fails unless path is a file that this process may execute, and is not
+// port-restricter.
 func runnable(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return fmt.Errorf("find the OCI runtime: %w", err)
 	}
-	if ours, err := os.Stat(itself); err == nil && os.SameFile(info, ours) {
-		return fmt.Errorf("the OCI runtime %s: %w: name the runtime behind it, as runc or crun, by runtime in %s or PORT_RESTRICTER_RUNTIME", path, errOurselves, settings.DefaultPath)
+	if this, err := os.Stat(itself); err == nil && os.SameFile(info, this) {
+		return fmt.Errorf("the OCI runtime %s: %w: name the runtime behind it,"+
+			" runc or crun for example, %s", path, errItself, setRuntime)
 	}
 	if !info.Mode().IsRegular() {
 		err = fs.ErrPermission

@@ -1,6 +1,3 @@
-// Package shim stands in front of an OCI runtime: it puts the filter into the
-// config.json of a container that the runtime is to create, and becomes the
-// runtime.
 package shim
 
 import (
@@ -15,10 +12,13 @@ import (
 	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
-// Exec becomes the OCI runtime with the arguments args. It returns only if it
-// can't, or must not. injection returns the options of the filter for the settings
-// of this node.
-func (i Invocation) Exec(args []string, injection func(settings.Settings) (filter.Options, error)) error {
+// Exec puts the filter into each of i.Configs that is annotated, and then becomes
+// the OCI runtime with the arguments args. It returns only if that fails, or if the
+// container must not be created. options returns the options of the filter for the
+// settings of this node.
+func (i Invocation) Exec(
+	args []string, options func(settings.Settings) (filter.Options, error),
+) error {
 	// The engine must be able to stop a container even if the settings can't be read.
 	node := settings.Settings{Runtime: os.Getenv("PORT_RESTRICTER_RUNTIME")}
 	if len(i.Configs) > 0 || node.Runtime == "" {
@@ -32,19 +32,23 @@ func (i Invocation) Exec(args []string, injection func(settings.Settings) (filte
 		return err
 	}
 	for _, path := range i.Configs {
-		if err := i.prepare(path, runtime, func() (filter.Options, error) { return injection(node) }); err != nil {
+		err := i.prepare(path, runtime, func() (filter.Options, error) { return options(node) })
+		if err != nil {
 			return err
 		}
 	}
-	return fmt.Errorf("execute the OCI runtime %s: %w", runtime, syscall.Exec(runtime, append([]string{runtime}, args...), os.Environ()))
+	err = syscall.Exec(runtime, append([]string{runtime}, args...), os.Environ())
+	return fmt.Errorf("execute the OCI runtime %s: %w", runtime, err)
 }
 
-// prepare edits one config.json, if an annotation asks for it.
+// prepare puts the filter into one config.json, if the container is annotated. It
+// fails if the container must not be created.
 func (i Invocation) prepare(path, runtime string, options func() (filter.Options, error)) error {
 	text, err := os.ReadFile(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ENAMETOOLONG):
-		return nil // the runtime won't read it either, and says so in its own words
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR),
+		errors.Is(err, syscall.ENAMETOOLONG):
+		return nil // the runtime can't read the file either, and has an error text of its own
 	case err != nil:
 		return fmt.Errorf("read the bundle: %w", err)
 	}
@@ -56,20 +60,22 @@ func (i Invocation) prepare(path, runtime string, options func() (filter.Options
 		return nil
 	}
 	if i.Restores {
-		return fmt.Errorf("%s: the container is annotated for port-restricter, and a checkpoint brings its own seccomp filter, which has no agent: create the container anew", path)
+		return fmt.Errorf("%s: the container is annotated for port-restricter, but its"+
+			" checkpoint brings a seccomp filter of its own, which has no agent:"+
+			" create the container anew", path)
 	}
 	o, err := options()
 	if err != nil {
 		return err
 	}
-	if o.Flags, err = flags(runtime); err != nil {
+	if o.Flags, err = runtimeFlags(runtime); err != nil {
 		return err
 	}
 	edit, err := hook.InjectFile(path, o)
 	if err != nil {
 		return err
 	}
-	// First, so that a container that won't start keeps its config.json.
+	// Before the file is written: it stays unchanged for a container that is refused.
 	if err := hook.Guard(edit.After, o); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}

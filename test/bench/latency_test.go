@@ -16,11 +16,12 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
-// rounds is how often each way is measured, one after the other each time, so
-// that what else the machine does meets them alike.
+// rounds is how often each way is measured. A round measures every way once, so that
+// whatever else the machine does disturbs all of them alike.
 const rounds = 5
 
-// A scenario is what testdata/caller.c is asked to do.
+// A scenario says what testdata/caller.c does, in how many processes and how often in
+// each.
 type scenario struct {
 	title     string
 	kind      string
@@ -31,14 +32,15 @@ type scenario struct {
 var scenarios = []scenario{
 	{"an allowed bind", "allowed", 1, 20000},
 	{"an allowed bind after 40 ms of silence", "seldom", 1, 25},
-	{"an allowed bind, 2 processes at once", "allowed", 2, 10000},
-	{"an allowed bind, 8 processes at once", "allowed", 8, 3000},
+	{"an allowed bind, 2 processes at the same time", "allowed", 2, 10000},
+	{"an allowed bind, 8 processes at the same time", "allowed", 8, 3000},
 	{"a bind to another port", "denied", 1, 20000},
 	{"a bind to a path (AF_UNIX)", "unix", 1, 1000},
 	{"getppid, which no filter asks about", "getppid", 1, 500},
 }
 
-// BenchmarkLatency prints a table for each scenario.
+// BenchmarkLatency measures a call of each scenario in every way, and prints a table
+// for each scenario.
 func BenchmarkLatency(b *testing.B) {
 	s := newStand(b)
 	ways := s.ways()
@@ -50,19 +52,22 @@ func BenchmarkLatency(b *testing.B) {
 	}
 }
 
-// BenchmarkMerged is what our rules cost the other calls of a container that
-// has podman's default profile anyway.
+// BenchmarkMerged measures what port-restricter's rules cost the other system calls
+// of a container that has podman's default profile anyway.
 func BenchmarkMerged(b *testing.B) {
 	const base = "../../hook/testdata/podman-default.json"
 	s := newStand(b)
 	alone, err := filter.ReadProfile(base)
 	require.NoError(b, err)
 	agent := runc.StartQuietAgent(b)
-	ways := []way{s.container("podman's profile", alone), s.container("the same with ours", agent.Profile(b, "--base", base))}
+	ways := []way{
+		s.container("podman's profile", alone),
+		s.container("podman's profile and port-restricter's", agent.Profile(b, "--base", base)),
+	}
 	compare(b, ways, scenario{"getppid in a container", "getppid", 1, 2000})
 }
 
-// compare prints the table of a scenario.
+// compare measures a scenario in each way, and prints and returns its table.
 func compare(b *testing.B, ways []way, c scenario) *table {
 	b.Helper()
 	table := newTable(c.title)
@@ -77,7 +82,7 @@ func compare(b *testing.B, ways []way, c scenario) *table {
 	return table
 }
 
-// BenchmarkStart is what a program's start takes longer.
+// BenchmarkStart measures how much longer a program takes to start.
 func BenchmarkStart(b *testing.B) {
 	s := newStand(b)
 	for _, program := range [][]string{{"true"}, {"nginx", "-t", "-q", "-c", s.nginx()}} {
@@ -94,9 +99,10 @@ func BenchmarkStart(b *testing.B) {
 	}
 }
 
-// A measurement is of one round.
+// A measurement is the mean, the median and the 99th percentile of one round.
 type measurement struct{ mean, p50, p99 time.Duration }
 
+// timed calls do count times, and returns how long a call took.
 func timed(count int, do func()) measurement {
 	var took []time.Duration
 	var sum time.Duration
@@ -110,17 +116,18 @@ func timed(count int, do func()) measurement {
 	return measurement{sum / time.Duration(count), took[count/2], took[count*99/100]}
 }
 
-// A way is one to hold a program to its port, or not to.
+// A way is a way to run a program, restricted to a port or unrestricted.
 type way struct {
 	name string
-	// command is a program as it is called to run that way.
+	// command returns the command that runs a program this way.
 	command func(program ...string) *exec.Cmd
-	// lacks are the kinds of calls that it can't decide on.
+	// lacks lists the kinds of calls that cannot be measured this way.
 	lacks []string
-	// alone says that it serves the first process only.
+	// alone means that only the first process of the program is served.
 	alone bool
 }
 
+// measure runs a scenario once. ok is false if the way does not support it.
 func (w way) measure(b *testing.B, c scenario) (m measurement, ok bool) {
 	b.Helper()
 	if slices.Contains(w.lacks, c.kind) || w.alone && c.processes > 1 {
@@ -128,16 +135,19 @@ func (w way) measure(b *testing.B, c scenario) (m measurement, ok bool) {
 	}
 	command := w.command("caller", c.kind, fmt.Sprint(c.processes), fmt.Sprint(c.count))
 	command.Stderr = os.Stderr
-	out, ended := command.Output() // the C original ends with 1 in any case
+	out, ended := command.Output() // the C original's exit status is 1 in any case
 	_, err := fmt.Sscan(string(out), &m.mean, &m.p50, &m.p99)
-	require.NoError(b, err, "%s: %s: %v: %q", w.name, c.title, ended, out)
+	require.NoError(b, err, "%s, %s: the caller ended with %v and printed %q",
+		w.name, c.title, ended, out)
 	return m, true
 }
 
-// nginx is a configuration that ends the start of nginx -t without a bind.
+// nginx writes a configuration that nginx -t can test without a bind, and returns its
+// path.
 func (s *stand) nginx() string {
 	path := filepath.Join(s.dir, "nginx.conf")
-	text := fmt.Sprintf("pid %[1]s/pid; error_log %[1]s/log; events {} http { access_log off; server { listen 5000; } }", s.dir)
+	text := fmt.Sprintf("pid %[1]s/pid; error_log %[1]s/log; events {} "+
+		"http { access_log off; server { listen 5000; } }", s.dir)
 	require.NoError(s.b, os.WriteFile(path, []byte(text), 0o600))
 	return path
 }

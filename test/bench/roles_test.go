@@ -17,12 +17,16 @@ import (
 	"github.com/port-restricter/port-restricter/agent"
 )
 
-// roleVariable makes the test binary one of the programs below, which runs the
-// command in its arguments.
+// roleVariable is the environment variable that turns the test binary into one of the
+// programs below. The program runs the command in its arguments.
 const roleVariable = "PORT_RESTRICTER_BENCH_ROLE"
 
 func TestMain(m *testing.M) {
-	roles := map[string]func([]string) error{"landlock": underLandlock, "libseccomp": underLoop, "libseccomp-child": loadAndExec}
+	roles := map[string]func([]string) error{
+		"landlock":         underLandlock,
+		"libseccomp":       underLoop,
+		"libseccomp-child": loadAndExec,
+	}
 	role := roles[os.Getenv(roleVariable)]
 	if role == nil {
 		os.Exit(m.Run())
@@ -36,6 +40,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
+// underLandlock executes a command under a Landlock rule that allows only port 5000.
 func underLandlock(args []string) error {
 	if err := landlock.V4.RestrictNet(landlock.BindTCP(5000)); err != nil {
 		return err
@@ -43,8 +48,9 @@ func underLandlock(args []string) error {
 	return syscall.Exec(args[0], args, os.Environ())
 }
 
-// underLoop is a plain supervisor, as agents in Go have it: the library's
-// calls, the address from /proc/PID/mem, and the kernel runs what is allowed.
+// underLoop runs a command under a plain supervisor, as other agents in Go have it: it
+// uses libseccomp's calls, reads the address from /proc/PID/mem, and lets the kernel
+// run the calls that are allowed.
 func underLoop(args []string) error {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -75,6 +81,7 @@ func underLoop(args []string) error {
 	return command.Wait()
 }
 
+// answerOne receives one notification and answers it.
 func answerOne(fd seccomp.ScmpFd) error {
 	request, err := seccomp.NotifReceive(fd)
 	if err != nil {
@@ -93,12 +100,15 @@ func answerOne(fd seccomp.ScmpFd) error {
 		return err
 	}
 	answer := &seccomp.ScmpNotifResp{ID: request.ID, Flags: seccomp.NotifRespFlagContinue}
-	if port := binary.BigEndian.Uint16(address[2:]); binary.NativeEndian.Uint16(address[:]) == unix.AF_INET && port != 5000 {
+	family, port := binary.NativeEndian.Uint16(address[:]), binary.BigEndian.Uint16(address[2:])
+	if family == unix.AF_INET && port != 5000 {
 		answer.Flags, answer.Error = 0, -int32(unix.EPERM)
 	}
 	return seccomp.NotifRespond(fd, answer)
 }
 
+// loadAndExec loads a filter that notifies of bind, sends the notify fd over fd 3, and
+// executes a command.
 func loadAndExec(args []string) error {
 	runtime.LockOSThread()
 	filter, err := seccomp.NewFilter(seccomp.ActAllow)
@@ -119,7 +129,8 @@ func loadAndExec(args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := unix.Sendmsg(3, []byte(`{"fds":["seccompFd"],"state":{"id":"bench"}}`), unix.UnixRights(int(fd)), nil, 0); err != nil {
+	state := []byte(`{"fds":["seccompFd"],"state":{"id":"bench"}}`)
+	if err := unix.Sendmsg(3, state, unix.UnixRights(int(fd)), nil, 0); err != nil {
 		return err
 	}
 	unix.CloseOnExec(int(fd))

@@ -18,12 +18,15 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
-// BenchmarkScale prints what an agent takes for N containers, each a process
-// under a filter of its own.
+// BenchmarkScale prints the memory, threads, fds and time that an agent needs for N
+// containers. Each container is a process under a filter of its own.
 func BenchmarkScale(b *testing.B) {
 	s := newStand(b)
 	crowd := s.compile("crowd", filepath.Join(s.dir, "crowd"))
-	fmt.Print("\n### N containers on one agent\n\n| N | attached a second | RSS | a session | threads | fds | CPU idle for 2 s | a bind, mean | 99 % | mean to N = 1 |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
+	fmt.Print("\n### N containers on one agent\n\n" +
+		"| N | attached per second | RSS | RSS per session | threads | fds | CPU time in 2 idle s" +
+		" | bind, mean | 99 % | mean, ratio to N = 1 |\n" +
+		"|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
 	var first time.Duration
 	for _, n := range []int{1, 100, 1000, 10000} {
 		agent := runc.StartQuietAgent(b)
@@ -48,22 +51,26 @@ func BenchmarkScale(b *testing.B) {
 		full := usageOf(b, agent.Pid())
 		time.Sleep(2 * time.Second)
 		idle := usageOf(b, agent.Pid())
-		fmt.Printf("| %d | %.0f | %d KiB | %.1f KiB | %d | %d | %d ms | %s | %s | %.2f |\n", n, float64(n)/attach.Seconds(), full.rss,
-			float64(full.rss-before.rss)/float64(n), idle.threads, idle.fds, (idle.cpu - full.cpu).Milliseconds(), short(int64(m.mean)), short(int64(m.p99)), float64(m.mean)/float64(first))
+		fmt.Printf("| %d | %.0f | %d KiB | %.1f KiB | %d | %d | %d ms | %s | %s | %.2f |\n",
+			n, float64(n)/attach.Seconds(), full.rss, float64(full.rss-before.rss)/float64(n),
+			idle.threads, idle.fds, (idle.cpu - full.cpu).Milliseconds(),
+			short(int64(m.mean)), short(int64(m.p99)), float64(m.mean)/float64(first))
 		require.NoError(b, stdin.Close())
-		_ = command.Wait() // it kills its process group
+		_ = command.Wait() // crowd kills its own process group, so it fails
 		agent.Stop(b)
 	}
 }
 
-// BenchmarkChurn prints what is left of 100,000 containers that came and went.
+// BenchmarkChurn prints the memory, threads and fds that an agent still holds after
+// 100,000 containers that attached, bound a port and ended.
 func BenchmarkChurn(b *testing.B) {
 	s := newStand(b)
 	crowd, agent := s.compile("crowd", filepath.Join(s.dir, "crowd")), runc.StartQuietAgent(b)
-	fmt.Print("\n### Containers that come, bind and go\n\n| so far | a second | RSS | threads | fds |\n|---:|---:|---:|---:|---:|\n")
+	fmt.Print("\n### Containers that attach, bind and end\n\n" +
+		"| so far | per second | RSS | threads | fds |\n|---:|---:|---:|---:|---:|\n")
 	const each = 20000
 	for sum := 0; ; sum += each {
-		time.Sleep(time.Second) // the last ones detach
+		time.Sleep(time.Second) // until the last containers are detached
 		u := usageOf(b, agent.Pid())
 		if sum == 0 {
 			fmt.Printf("| 0 | | %d KiB | %d | %d |\n", u.rss, u.threads, u.fds)
@@ -78,16 +85,18 @@ func BenchmarkChurn(b *testing.B) {
 		took := time.Since(start)
 		time.Sleep(time.Second)
 		u = usageOf(b, agent.Pid())
-		fmt.Printf("| %d | %.0f | %d KiB | %d | %d |\n", sum+each, each/took.Seconds(), u.rss, u.threads, u.fds)
+		fmt.Printf("| %d | %.0f | %d KiB | %d | %d |\n",
+			sum+each, each/took.Seconds(), u.rss, u.threads, u.fds)
 	}
 }
 
-// usage is what a process takes.
+// A usage says what resources a process uses.
 type usage struct {
 	rss, threads, fds int // RSS in KiB
 	cpu               time.Duration
 }
 
+// usageOf reads the usage of a process from proc(5).
 func usageOf(b *testing.B, pid int) (u usage) {
 	b.Helper()
 	proc := fmt.Sprintf("/proc/%d", pid)
@@ -111,7 +120,7 @@ func usageOf(b *testing.B, pid int) (u usage) {
 	stat, err := os.ReadFile(proc + "/stat")
 	require.NoError(b, err)
 	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	for _, field := range fields[11:13] { // utime and stime, in hundredths of a second
+	for _, field := range fields[11:13] { // utime and stime, in units of 10 ms
 		ticks, err := strconv.Atoi(field)
 		require.NoError(b, err)
 		u.cpu += time.Duration(ticks) * 10 * time.Millisecond

@@ -1,4 +1,10 @@
-// Package bench measures what we cost. Nothing in it fails for being slow.
+// Package bench measures what port-restricter costs. No benchmark fails for being
+// slow.
+//
+// latency_test.go measures a bind, ways_test.go has the other ways to restrict a
+// program that a bind is compared with, stall_test.go puts hostile containers beside
+// the measured one, scale_test.go has many containers on one agent, and shim_test.go
+// measures the runtime shim. Most of them print Markdown tables.
 package bench
 
 import (
@@ -15,8 +21,8 @@ import (
 
 const realRuntime = "/usr/sbin/runc"
 
-// report adds what a mean hides: on a machine with others the lowest and the
-// middle say more.
+// report adds the minimum and the median, in milliseconds. On a machine that also does
+// other work, they say more than the mean.
 func report(b *testing.B, took []time.Duration) {
 	slices.Sort(took)
 	milliseconds := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
@@ -24,7 +30,7 @@ func report(b *testing.B, took []time.Duration) {
 	b.ReportMetric(milliseconds(took[len(took)/2]), "ms-p50")
 }
 
-// BenchmarkPassThrough is a command that is none of the shim's business.
+// BenchmarkPassThrough measures a command that the shim only passes on to the runtime.
 func BenchmarkPassThrough(b *testing.B) {
 	for name, runtime := range map[string]string{"direct": realRuntime, "shim": runc.Shim(b)} {
 		b.Run(name, func(b *testing.B) {
@@ -41,8 +47,9 @@ func BenchmarkPassThrough(b *testing.B) {
 	}
 }
 
-// BenchmarkCreate makes containers: by runc alone, with the filter in their
-// config.json or without, and by the shim, which puts it there or has nothing to do.
+// BenchmarkCreate measures how long it takes to create a container: by runc alone, with
+// and without the filter in config.json, and by the shim, which adds the filter to an
+// annotated container and does nothing for another.
 func BenchmarkCreate(b *testing.B) {
 	agent := runc.StartAgent(b)
 	direct := runc.Runtime{Path: realRuntime}
@@ -53,18 +60,22 @@ func BenchmarkCreate(b *testing.B) {
 		config runc.Config
 	}{
 		{"direct", runc.Config{Runtime: direct}},
-		{"direct with filter", runc.Config{Runtime: direct, Annotations: annotations, Seccomp: agent.Profile(b)}},
+		{"direct with filter", runc.Config{
+			Runtime: direct, Annotations: annotations, Seccomp: agent.Profile(b),
+		}},
 		{"shim without annotation", runc.Config{Runtime: shim}},
 		{"shim with annotation", runc.Config{Runtime: shim, Annotations: annotations}},
 	} {
 		b.Run(run.name, func(b *testing.B) {
-			run.config.Rootfs, run.config.Args = runc.Rootfs(b), []string{"/bin/busybox", "true"}
+			run.config.Rootfs = runc.Rootfs(b)
+			run.config.Args = []string{"/bin/busybox", "true"}
 			container := runc.New(b, run.config)
 			text, err := os.ReadFile(container.ConfigFile())
 			require.NoError(b, err)
 			var took []time.Duration
 			for b.Loop() {
-				require.NoError(b, os.WriteFile(container.ConfigFile(), text, 0o600)) // the shim edited it
+				// The shim edited config.json the last time.
+				require.NoError(b, os.WriteFile(container.ConfigFile(), text, 0o600))
 				start := time.Now()
 				require.NoError(b, container.Create(b))
 				took = append(took, time.Since(start))

@@ -12,35 +12,43 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
-// BenchmarkStall is what one container notices of another that means it harm.
-// Where the other takes CPU time, its like without a filter is what to compare with.
+// BenchmarkStall measures how much a hostile container slows down another container.
+// A hostile container that uses CPU time is also measured without a filter, for
+// comparison.
 func BenchmarkStall(b *testing.B) {
 	s := newStand(b)
 	s.compile("attacker", filepath.Join(s.rootfs, "attacker"))
 	agent := runc.StartQuietAgent(b)
 	w := s.container("", agent.Profile(b))
-	table := newTable("an allowed bind, beside another container")
+	table := newTable("an allowed bind, beside a hostile container")
+	const (
+		slowPages = "32 threads in 4 containers that bind without end " +
+			"from pages that come after 3 ms"
+		hammering = "1,000 processes that bind without end"
+		unixNames = "8 threads that bind to AF_UNIX names without end"
+		noFilter  = ", without a filter"
+	)
 	for range rounds {
 		for _, other := range []struct {
 			name       string
 			containers int
-			held       bool
-			args       []string
+			filtered   bool
+			args       []string // of testdata/attacker.c
 		}{
-			{name: "nobody"},
+			{name: "no other container"},
 			{"8 binds from pages that never come", 1, true, []string{"stuck", "8"}},
 			{"200 binds from pages that never come", 1, true, []string{"stuck", "200"}},
-			{"32 threads that bind without end from pages that come after 3 ms, not under us", 4, false, []string{"slow", "8"}},
-			{"32 threads that bind without end from pages that come after 3 ms", 4, true, []string{"slow", "8"}},
-			{"1,000 processes that bind without end, not under us", 1, false, []string{"hammer", "1000"}},
-			{"1,000 processes that bind without end", 1, true, []string{"hammer", "1000"}},
-			{"8 threads that bind to AF_UNIX names without end, not under us", 1, false, []string{"names", "8"}},
-			{"8 threads that bind to AF_UNIX names without end", 1, true, []string{"names", "8"}},
-			{"32 threads in 4 containers that do", 4, true, []string{"names", "8"}},
+			{slowPages + noFilter, 4, false, []string{"slow", "8"}},
+			{slowPages, 4, true, []string{"slow", "8"}},
+			{hammering + noFilter, 1, false, []string{"hammer", "1000"}},
+			{hammering, 1, true, []string{"hammer", "1000"}},
+			{unixNames + noFilter, 1, false, []string{"names", "8"}},
+			{unixNames, 1, true, []string{"names", "8"}},
+			{unixNames + ", in each of 4 containers", 4, true, []string{"names", "8"}},
 		} {
 			var stops []func()
 			for range other.containers {
-				stops = append(stops, s.attack(agent, other.held, other.args))
+				stops = append(stops, s.attack(agent, other.filtered, other.args))
 			}
 			m, _ := w.measure(b, scenario{other.name, "allowed", 1, 5000})
 			table.add(other.name, m)
@@ -52,17 +60,25 @@ func BenchmarkStall(b *testing.B) {
 	table.print()
 }
 
-// attack returns once the attacker's calls are under way.
-func (s *stand) attack(agent *runc.Agent, held bool, args []string) (stop func()) {
+// attack starts a hostile container, with or without the filter. It returns once the
+// container's calls are under way.
+func (s *stand) attack(agent *runc.Agent, filtered bool, args []string) (stop func()) {
 	s.b.Helper()
-	config := runc.Config{Rootfs: s.rootfs, Args: append([]string{"/attacker"}, args...), Runtime: runc.Runtime{Mend: func(spec *specs.Spec) {
-		// For userfaultfd(2) to hold up the kernel's own reads.
-		for _, set := range []*[]string{&spec.Process.Capabilities.Bounding, &spec.Process.Capabilities.Effective, &spec.Process.Capabilities.Permitted} {
+	addPtrace := func(spec *specs.Spec) {
+		// With CAP_SYS_PTRACE, userfaultfd(2) holds up the kernel's own reads, too.
+		has := spec.Process.Capabilities
+		for _, set := range []*[]string{&has.Bounding, &has.Effective, &has.Permitted} {
 			*set = append(*set, "CAP_SYS_PTRACE")
 		}
-	}}}
-	if held {
-		config.Seccomp, config.Annotations = agent.Profile(s.b), map[string]string{"port-restricter.port": "5000"}
+	}
+	config := runc.Config{
+		Rootfs:  s.rootfs,
+		Args:    append([]string{"/attacker"}, args...),
+		Runtime: runc.Runtime{Mend: addPtrace},
+	}
+	if filtered {
+		config.Seccomp = agent.Profile(s.b)
+		config.Annotations = map[string]string{"port-restricter.port": "5000"}
 	}
 	container := runc.New(s.b, config)
 	command := container.RunCommand()

@@ -19,15 +19,16 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
-// original names the command that runs another under the C program that this
-// project began as, if somebody has it: "PATH -p 5000 --".
+// original is an environment variable for users who have the C program that this
+// project started as. Its value is the beginning of a command that runs another
+// command under that program: "PATH -p 5000 --".
 const original = "PORT_RESTRICTER_ORIGINAL"
 
-// A stand has the programs.
+// A stand has the compiled programs of testdata.
 type stand struct {
 	b      *testing.B
-	dir    string
-	rootfs string
+	dir    string // with the programs that run on the host
+	rootfs string // with the programs that run in containers
 }
 
 func newStand(b *testing.B) *stand {
@@ -39,19 +40,21 @@ func newStand(b *testing.B) *stand {
 	return s
 }
 
-// compile makes a program of testdata/source.c.
+// compile compiles testdata/source.c into program, and returns program.
 func (s *stand) compile(source, program string) string {
 	s.b.Helper()
-	out, err := exec.Command("gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-o", program, "testdata/"+source+".c").CombinedOutput()
+	out, err := exec.Command("gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-static",
+		"-o", program, "testdata/"+source+".c").CombinedOutput()
 	require.NoError(s.b, err, "%s", out)
 	return program
 }
 
+// ways returns every way in which a bind is measured.
 func (s *stand) ways() []way {
-	us, err := os.Executable()
+	self, err := os.Executable()
 	require.NoError(s.b, err)
 	role := func(name, role string) way {
-		w := s.under(name, us)
+		w := s.under(name, self)
 		inner := w.command
 		w.command = func(program ...string) *exec.Cmd {
 			command := inner(program...)
@@ -65,7 +68,8 @@ func (s *stand) ways() []way {
 	floor := filepath.Join(s.dir, "floor")
 	all := []way{
 		s.bare(), landlock, s.cgroupBPF(),
-		s.under(reference, floor, "0"), s.under("the same, pidfds cached by thread id", floor, "1"),
+		s.under(reference, floor, "0"),
+		s.under(reference+", cached pidfds", floor, "1"),
 		role("libseccomp-golang loop", "libseccomp"),
 		s.run(),
 	}
@@ -78,7 +82,7 @@ func (s *stand) ways() []way {
 	return all
 }
 
-// under is a command that runs the program, on the host.
+// under returns the way that runs a program on the host, by the command in prefix.
 func (s *stand) under(name string, prefix ...string) way {
 	return way{name: name, command: func(program ...string) *exec.Cmd {
 		if program[0] == "caller" {
@@ -91,14 +95,17 @@ func (s *stand) under(name string, prefix ...string) way {
 	}}
 }
 
+// bare returns the way that runs a program unrestricted.
 func (s *stand) bare() way { return s.under("bare kernel") }
 
+// run returns the way that runs a program under port-restricter's command line.
 func (s *stand) run() way {
-	return s.under("port-restricter run", runc.Binary(s.b), "-p", "5000", "--")
+	return s.under("port-restricter command line", runc.Binary(s.b), "-p", "5000", "--")
 }
 
-// inContainers are the agent and the minimal supervisor as another one: a
-// container's cgroups, which are not the agent's, slow both down.
+// inContainers returns the ways that run a program in a runc container: one under the
+// agent, and one under the minimal supervisor in the agent's place. Both are slower
+// than on the host, because a container's cgroups are not those of the supervisor.
 func (s *stand) inContainers() []way {
 	agent := runc.StartQuietAgent(s.b)
 	profile := agent.Profile(s.b)
@@ -109,26 +116,36 @@ func (s *stand) inContainers() []way {
 		_ = floor.Process.Kill()
 		_ = floor.Wait()
 	})
-	require.Eventually(s.b, func() bool { _, err := os.Stat(socket); return err == nil }, time.Minute, time.Millisecond)
-	theirs := *profile
-	theirs.ListenerPath = socket
-	reference := s.container(reference+inRunc, &theirs)
-	reference.lacks = []string{"unix"} // it makes them in its own directory, where the container doesn't remove them
+	require.Eventually(s.b, func() bool {
+		_, err := os.Stat(socket)
+		return err == nil
+	}, time.Minute, time.Millisecond)
+	floorProfile := *profile
+	floorProfile.ListenerPath = socket
+	reference := s.container(reference+inRunc, &floorProfile)
+	// The minimal supervisor would bind a path in its own directory, from which the
+	// container can't remove it.
+	reference.lacks = []string{"unix"}
 	return []way{reference, s.container("port-restricter agent"+inRunc, profile)}
 }
 
+// container returns the way that runs a program in a runc container with a seccomp
+// profile.
 func (s *stand) container(name string, seccomp *specs.LinuxSeccomp) way {
 	return way{name: name, command: func(program ...string) *exec.Cmd {
 		program[0] = "/" + program[0]
 		return runc.New(s.b, runc.Config{
-			Rootfs: s.rootfs, Args: program, Seccomp: seccomp, Annotations: map[string]string{"port-restricter.port": "5000"},
+			Rootfs: s.rootfs, Args: program, Seccomp: seccomp,
+			Annotations: map[string]string{"port-restricter.port": "5000"},
 		}).RunCommand()
 	}}
 }
 
-// cgroupBPF allows binds to port 5000 by a program attached to a cgroup.
+// cgroupBPF returns the way that runs a program in a cgroup with a BPF program that
+// allows binds to port 5000 only.
 func (s *stand) cgroupBPF() way {
-	// struct bpf_sock_addr, linux/bpf.h: user_port, in network byte order.
+	// userPort is the offset of user_port in struct bpf_sock_addr, linux/bpf.h. The
+	// port there is in network byte order.
 	const userPort, port = 24, 5000&0xff<<8 | 5000>>8
 	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{
 		Type: ebpf.CGroupSockAddr, AttachType: ebpf.AttachCGroupInet4Bind, License: "MIT",
@@ -143,7 +160,9 @@ func (s *stand) cgroupBPF() way {
 	require.NoError(s.b, err)
 	cgroup := filepath.Join(cgroup2(s.b), fmt.Sprintf("port-restricter-bench-%d", os.Getpid()))
 	require.NoError(s.b, os.Mkdir(cgroup, 0o755))
-	attached, err := link.AttachCgroup(link.CgroupOptions{Path: cgroup, Attach: ebpf.AttachCGroupInet4Bind, Program: program})
+	attached, err := link.AttachCgroup(link.CgroupOptions{
+		Path: cgroup, Attach: ebpf.AttachCGroupInet4Bind, Program: program,
+	})
 	require.NoError(s.b, err)
 	dir, err := os.Open(cgroup)
 	require.NoError(s.b, err)
@@ -164,7 +183,7 @@ func (s *stand) cgroupBPF() way {
 	return w
 }
 
-// cgroup2 is where the unified hierarchy is mounted.
+// cgroup2 returns the directory at which the unified cgroup hierarchy is mounted.
 func cgroup2(b *testing.B) string {
 	b.Helper()
 	for _, path := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
@@ -173,6 +192,6 @@ func cgroup2(b *testing.B) string {
 			return path
 		}
 	}
-	require.FailNow(b, "no cgroup2 is mounted")
+	require.FailNow(b, "no cgroup2 file system is mounted at or below /sys/fs/cgroup")
 	return ""
 }

@@ -12,22 +12,26 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
-// Containerd is what differs between two of containerd.
+// Containerd says how to configure containerd.
 type Containerd struct {
-	Old bool // Debian's 1.6; else a current one
-	// Annotations are the patterns of those that reach the OCI runtime, of pods
-	// and of containers.
+	// Old selects Debian's containerd 1.6, instead of the current one of `make tools`.
+	Old bool
+	// Annotations are patterns. containerd passes the annotations of pods and of
+	// containers that match one of them to the OCI runtime.
 	Annotations []string
-	// Shim is an OCI runtime for the handler "shim".
+	// Shim is the path of an OCI runtime for the runtime handler "shim". The handler
+	// does not exist if it is empty.
 	Shim string
-	Env  []string
+	// Env is added to containerd's environment.
+	Env []string
 	// NRI turns the Node Resource Interface on.
 	NRI bool
-	// Edit returns another text for the configuration; nil: none.
+	// Edit, if it is not nil, returns the configuration to use in place of config.
 	Edit func(config string) string
 }
 
-// StartContainerd starts one that ends with the test.
+// StartContainerd starts containerd, and loads the image into it. containerd ends with the
+// test.
 func StartContainerd(t testing.TB, c Containerd) *Engine {
 	t.Helper()
 	e := newEngine(t, "containerd")
@@ -39,16 +43,20 @@ func StartContainerd(t testing.TB, c Containerd) *Engine {
 		text = c.Edit(text)
 	}
 	config := e.write(t, "config.toml", text)
-	// The engine takes its shim from PATH.
-	e.start(t, e.path("s"), append(append([]string{"env", "PATH=" + filepath.Dir(binary) + ":/usr/sbin:/usr/bin:/sbin:/bin"}, c.Env...), binary, "--config", config)...)
+	// containerd takes its own shim, containerd-shim-runc-v2, from PATH.
+	path := "PATH=" + filepath.Dir(binary) + ":/usr/sbin:/usr/bin:/sbin:/bin"
+	command := append([]string{"env", path}, c.Env...)
+	e.start(t, e.path("s"), append(command, binary, "--config", config)...)
 
 	tar := e.path("image.tar")
 	writeImage(t, tar)
-	out, err := exec.Command("ctr", "--address", e.path("s"), "--namespace", "k8s.io", "images", "import", "--snapshotter", "native", tar).CombinedOutput()
+	out, err := exec.Command("ctr", "--address", e.path("s"), "--namespace", "k8s.io",
+		"images", "import", "--snapshotter", "native", tar).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return e
 }
 
+// common returns the part of the configuration that all versions have in common.
 func (c Containerd) common(e *Engine) string {
 	return fmt.Sprintf(`
 root = %q
@@ -60,6 +68,7 @@ path = %q
 `, e.path("root"), e.path("state"), e.path("s"), e.path("opt"))
 }
 
+// old returns a configuration for containerd 1.6.
 func (c Containerd) old(e *Engine) string {
 	cri := `plugins."io.containerd.grpc.v1.cri"`
 	return "version = 2\n" + c.common(e) + fmt.Sprintf(`
@@ -71,8 +80,10 @@ snapshotter = "native"
 `, cri, image, cri) + c.runtimes(cri+".containerd")
 }
 
+// current returns a configuration for containerd 2.
 func (c Containerd) current(e *Engine) string {
-	cri, images := `plugins."io.containerd.cri.v1.runtime"`, `plugins."io.containerd.cri.v1.images"`
+	cri := `plugins."io.containerd.cri.v1.runtime"`
+	images := `plugins."io.containerd.cri.v1.images"`
 	return "version = 3\n" + c.common(e) + fmt.Sprintf(`
 [%s]
 snapshotter = "native"
@@ -85,10 +96,12 @@ disable = %t
 socket_path = %q
 plugin_path = %q
 plugin_config_path = %q
-`, images, images, image, cri, !c.NRI, e.NRISocket(), e.path("nri"), e.path("nri.d")) + c.runtimes(cri+".containerd")
+`, images, images, image, cri, !c.NRI, e.NRISocket(), e.path("nri"), e.path("nri.d")) +
+		c.runtimes(cri+".containerd")
 }
 
-// runtimes are the handlers: runc, which is the default, and shim.
+// runtimes returns the configuration of the runtime handlers: runc, which is the default,
+// and shim.
 func (c Containerd) runtimes(section string) string {
 	handler := func(name, binary string) string {
 		annotations := `["` + strings.Join(c.Annotations, `","`) + `"]`

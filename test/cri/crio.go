@@ -11,20 +11,23 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
-// CRIO is what differs between two of CRI-O.
+// CRIO says how to configure CRI-O.
 type CRIO struct {
-	// Shim is an OCI runtime for the handler "shim", and Env its environment.
+	// Shim is the path of an OCI runtime for the runtime handler "shim". The handler
+	// does not exist if it is empty.
 	Shim string
-	Env  []string
-	// Hooks is a hooks.d directory.
+	// Env is added to the environment of CRI-O, and so to that of the OCI runtimes.
+	Env []string
+	// Hooks is a hooks.d directory, or "" for none.
 	Hooks string
 	// NRI turns the Node Resource Interface on.
 	NRI bool
 }
 
-// mendSpec is runc for machines whose root has not got CAP_SYS_RESOURCE: what a
-// kubelet's node would take it can't.
-const mendSpec = `#!/bin/sh
+// editingRunc is a script that CRI-O runs in place of runc, for machines whose root lacks
+// CAP_SYS_RESOURCE. It removes from config.json the settings that work on the node of a
+// kubelet but not on such a machine: a negative oom_score_adj, and limits of huge pages.
+const editingRunc = `#!/bin/sh
 bundle=$PWD
 previous=
 for argument; do
@@ -35,35 +38,40 @@ for argument; do
 	esac
 done
 if [ -n "$creates" ]; then
-	jq -c '.process.oomScoreAdj = ([.process.oomScoreAdj, 0] | max) | del(.linux.resources.hugepageLimits)' \
-		"$bundle/config.json" >"$bundle/mended" && mv "$bundle/mended" "$bundle/config.json" || exit
+	jq -c '.process.oomScoreAdj = ([.process.oomScoreAdj, 0] | max)
+		| del(.linux.resources.hugepageLimits)' \
+		"$bundle/config.json" >"$bundle/edited" && mv "$bundle/edited" "$bundle/config.json" || exit
 fi
 exec runc "$@"
 `
 
-// StartCRIO starts one that ends with the test.
+// StartCRIO starts CRI-O, with the image in its store. CRI-O ends with the test.
 func StartCRIO(t testing.TB, c CRIO) *Engine {
 	t.Helper()
 	e := newEngine(t, "crio")
 	require.NoError(t, os.Mkdir(e.path("empty"), 0o755))
 	policy := e.write(t, "policy.json", `{"default":[{"type":"insecureAcceptAnything"}]}`)
 	e.copyImage(t, policy)
-	config := e.write(t, "crio.conf", c.config(t, e, e.write(t, "runc", mendSpec)))
+	config := e.write(t, "crio.conf", c.config(t, e, e.write(t, "runc", editingRunc)))
 	environment := append([]string{"env", "PORT_RESTRICTER_RUNTIME=" + e.path("runc")}, c.Env...)
-	e.start(t, e.path("s"), append(environment, runc.Built(t, "crio"), "--config", config, "--config-dir", e.path("empty"))...)
+	e.start(t, e.path("s"), append(environment,
+		runc.Built(t, "crio"), "--config", config, "--config-dir", e.path("empty"))...)
 	return e
 }
 
-// copyImage puts the image into the engine's store. The store mounts itself,
-// which must not outlive us.
+// copyImage puts the image into the engine's store. It runs in a mount namespace of its
+// own: the overlay store makes a mount of its directory, which must not outlive the test.
 func (e *Engine) copyImage(t testing.TB, policy string) {
 	t.Helper()
 	writeImage(t, e.path("image.tar"))
-	out, err := exec.Command("unshare", "--mount", "skopeo", "--policy", policy, "copy", "docker-archive:"+e.path("image.tar"),
-		fmt.Sprintf("containers-storage:[overlay@%s+%s]%s", e.path("root"), e.path("runroot"), image)).CombinedOutput()
+	store := fmt.Sprintf("containers-storage:[overlay@%s+%s]%s",
+		e.path("root"), e.path("runroot"), image)
+	out, err := exec.Command("unshare", "--mount", "skopeo", "--policy", policy,
+		"copy", "docker-archive:"+e.path("image.tar"), store).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }
 
+// config returns the text of crio.conf.
 func (c CRIO) config(t testing.TB, e *Engine, runtime string) string {
 	handler := func(name, path string) string {
 		return fmt.Sprintf(`
@@ -112,9 +120,15 @@ container_attach_socket_dir = %q
 namespaces_dir = %q
 pinns_path = %q
 hooks_dir = [%q]
-`, e.path("root"), e.path("runroot"), e.path("pods"), e.path("version"), e.path("persist"), e.path("clean"), e.path("s"), image,
-		e.path("policy.json"), e.path("net.d"),
-		c.NRI, e.NRISocket(), e.path("nri"), e.path("nri.d"), e.path("exits"), e.path("attach"), e.path("ns"), runc.Built(t, "pinns"), hooks) + handler("runc", runtime)
+`,
+		e.path("root"), e.path("runroot"), e.path("pods"),
+		e.path("version"), e.path("persist"), e.path("clean"),
+		e.path("s"),
+		image, e.path("policy.json"),
+		e.path("net.d"),
+		c.NRI, e.NRISocket(), e.path("nri"), e.path("nri.d"),
+		e.path("exits"), e.path("attach"), e.path("ns"), runc.Built(t, "pinns"), hooks,
+	) + handler("runc", runtime)
 	if c.Shim != "" {
 		text += handler("shim", c.Shim)
 	}

@@ -1,5 +1,10 @@
-// Package cri runs pods for the tests, by real engines through the Kubernetes
-// Container Runtime Interface, and leaves nothing of them behind.
+// Package cri is test support. It runs pods by real engines, through the Kubernetes
+// Container Runtime Interface (CRI), and removes everything after the test.
+//
+// StartContainerd and StartCRIO start an Engine in namespaces of its own. Engine.Run
+// starts a Pod, Pod.Start starts a Container in it, and Container has the means to run
+// commands in the container and to read its log. All containers have the same image,
+// whose only program is Busybox.
 package cri
 
 import (
@@ -18,23 +23,24 @@ import (
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
-// patience bounds every call: what takes longer hangs.
+// patience bounds every call to an engine. A call that takes longer is taken to hang.
 const patience = time.Minute
 
-// An Engine is a running CRI server. Its pods share its network namespace,
-// which is not the machine's, and so are its processes and mounts: they end
-// with it.
+// An Engine is a running CRI server. It has network, mount and pid namespaces of its
+// own, so its mounts and its processes end with it. Its pods share its network
+// namespace.
 type Engine struct {
 	runtimeapi.RuntimeServiceClient
 
-	// Dir holds all its files, and is gone with the test.
+	// Dir is the directory of all the engine's files. It is removed after the test.
 	Dir string
 
 	name, cgroup string
 	process      *exec.Cmd
 }
 
-// newEngine makes the directory; the paths in it are short, as sockets' must be.
+// newEngine makes the engine's directory. Its path is short, because the path of a
+// socket may have 107 bytes only.
 func newEngine(t testing.TB, name string) *Engine {
 	t.Helper()
 	dir, err := os.MkdirTemp("", name)
@@ -43,16 +49,18 @@ func newEngine(t testing.TB, name string) *Engine {
 	t.Cleanup(func() {
 		require.NoError(t, os.RemoveAll(dir))
 		require.NoError(t, removeCgroups(e.cgroup))
-		require.Empty(t, processesNaming(dir), "left behind")
+		require.Empty(t, processesNaming(dir), "processes that the engine left behind")
 	})
 	return e
 }
 
 func (e *Engine) path(name string) string { return filepath.Join(e.Dir, name) }
 
-// NRISocket is where it listens for plugins, if it has been told to.
+// NRISocket returns the path of the socket at which the engine listens for NRI plugins,
+// if NRI is on.
 func (e *Engine) NRISocket() string { return e.path("nri.sock") }
 
+// write makes a file with the mode 0755 in the engine's directory.
 func (e *Engine) write(t testing.TB, name, text string) (path string) {
 	t.Helper()
 	path = e.path(name)
@@ -61,17 +69,21 @@ func (e *Engine) write(t testing.TB, name, text string) (path string) {
 	return path
 }
 
-// inNamespaces starts a command in namespaces that end with it.
+// inNamespaces is a script that executes the command in its arguments, in a new network
+// namespace in which it has brought up lo.
 const inNamespaces = `busybox ip link set lo up && exec "$@"`
 
-// start returns once the engine serves the socket.
+// start runs the command of the engine in new namespaces, and returns once the engine
+// answers at the socket.
 func (e *Engine) start(t testing.TB, socket string, command ...string) {
 	t.Helper()
 	log, err := os.Create(e.path("log"))
 	require.NoError(t, err)
 	defer log.Close()
-	e.process = exec.Command("unshare", append([]string{"--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
-		"sh", "-c", inNamespaces, "sh"}, command...)...)
+	e.process = exec.Command("unshare", append([]string{
+		"--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+		"sh", "-c", inNamespaces, "sh",
+	}, command...)...)
 	e.process.Stdout, e.process.Stderr = log, log
 	require.NoError(t, e.process.Start())
 	t.Cleanup(func() {
@@ -81,41 +93,47 @@ func (e *Engine) start(t testing.TB, socket string, command ...string) {
 			t.Logf("the end of %s's log:\n%s", e.name, tail(e.path("log")))
 		}
 	})
-	conn, err := grpc.NewClient("unix://"+socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient("unix://"+socket,
+		grpc.WithTransportCredentials(insecure.NewCredentials()))
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
 	e.RuntimeServiceClient = runtimeapi.NewRuntimeServiceClient(conn)
 	require.Eventually(t, func() bool {
 		_, err := e.Version(context.Background(), &runtimeapi.VersionRequest{})
 		return err == nil
-	}, patience, 100*time.Millisecond, "%s doesn't answer", e.name)
+	}, patience, 100*time.Millisecond, "%s doesn't answer CRI calls", e.name)
 }
 
-// InNetwork is a command as it is called to run in the pods' network.
+// InNetwork returns the command that runs another command in the pods' network namespace.
 func (e *Engine) InNetwork(t testing.TB, command ...string) []string {
 	t.Helper()
 	pid := strconv.Itoa(e.process.Process.Pid)
 	children, err := os.ReadFile("/proc/" + pid + "/task/" + pid + "/children")
 	require.NoError(t, err)
-	return append([]string{"nsenter", "--net=/proc/" + strings.TrimSpace(string(children)) + "/ns/net", "--"}, command...)
+	engine := strings.TrimSpace(string(children)) // unshare's only child
+	return append([]string{"nsenter", "--net=/proc/" + engine + "/ns/net", "--"}, command...)
 }
 
+// tail returns the last 8 KiB of a file.
 func tail(path string) string {
 	text, _ := os.ReadFile(path)
 	return string(text[max(0, len(text)-8192):])
 }
 
+// processesNaming returns the command lines of all processes that contain a text.
 func processesNaming(text string) (found []string) {
 	commands, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, path := range commands {
-		if command, err := os.ReadFile(path); err == nil && strings.Contains(string(command), text) {
+		command, err := os.ReadFile(path)
+		if err == nil && strings.Contains(string(command), text) {
 			found = append(found, string(command))
 		}
 	}
 	return found
 }
 
-// removeCgroups removes what engines leave of a pod's cgroup, in every hierarchy.
+// removeCgroups removes a cgroup that the engine left behind, with the cgroups below it,
+// in every hierarchy.
 func removeCgroups(name string) error {
 	var all []string
 	for _, pattern := range []string{"/sys/fs/cgroup/", "/sys/fs/cgroup/*/"} {

@@ -14,13 +14,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// image has a static busybox in /bin. It is that of pods' sandboxes, too.
+// image is the image of all containers, and of the pods' sandboxes. It has a static busybox
+// in /bin.
 const image = "localhost/busybox:latest"
 
-// Busybox is the program in the image.
+// Busybox is the path of the program in the image.
 const Busybox = "/bin/busybox"
 
-// writeImage makes the image as `docker save` would.
+// writeImage writes the image into a tar archive, in the format of docker save.
 func writeImage(t testing.TB, path string) {
 	t.Helper()
 	busybox, err := exec.LookPath("busybox")
@@ -31,28 +32,41 @@ func writeImage(t testing.TB, path string) {
 	layer := archive(t, []file{{"bin/", nil}, {"tmp/", nil}, {"bin/busybox", program}})
 	config, err := json.Marshal(map[string]any{
 		"architecture": runtime.GOARCH, "os": "linux",
-		"config": map[string]any{"Entrypoint": []string{Busybox, "sleep", "1000000"}, "Env": []string{"PATH=/bin"}, "StopSignal": "SIGKILL"},
-		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{fmt.Sprintf("sha256:%x", sha256.Sum256(layer))}},
+		"config": map[string]any{
+			"Entrypoint": []string{Busybox, "sleep", "1000000"},
+			"Env":        []string{"PATH=/bin"},
+			"StopSignal": "SIGKILL",
+		},
+		"rootfs": map[string]any{
+			"type":     "layers",
+			"diff_ids": []string{fmt.Sprintf("sha256:%x", sha256.Sum256(layer))},
+		},
 	})
 	require.NoError(t, err)
 	name := fmt.Sprintf("%x.json", sha256.Sum256(config))
-	manifest, err := json.Marshal([]map[string]any{{"Config": name, "RepoTags": []string{image}, "Layers": []string{"layer.tar"}}})
+	manifest, err := json.Marshal([]map[string]any{{
+		"Config": name, "RepoTags": []string{image}, "Layers": []string{"layer.tar"},
+	}})
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(path, archive(t, []file{{"manifest.json", manifest}, {name, config}, {"layer.tar", layer}}), 0o644))
+	all := archive(t, []file{{"manifest.json", manifest}, {name, config}, {"layer.tar", layer}})
+	require.NoError(t, os.WriteFile(path, all, 0o644))
 }
 
-// A file of an archive; without content it is a directory.
+// A file is a member of an archive.
 type file struct {
 	name    string
-	content []byte
+	content []byte // nil for a directory
 }
 
+// archive returns a tar archive of the files, each with the mode 0755.
 func archive(t testing.TB, files []file) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
 	for _, f := range files {
-		header := &tar.Header{Name: f.name, Mode: 0o755, Size: int64(len(f.content)), Typeflag: tar.TypeReg}
+		header := &tar.Header{
+			Name: f.name, Mode: 0o755, Size: int64(len(f.content)), Typeflag: tar.TypeReg,
+		}
 		if f.content == nil {
 			header.Typeflag = tar.TypeDir
 		}

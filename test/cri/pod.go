@@ -13,41 +13,51 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
-// Pod is what differs between two pods of the tests.
+// A Pod says in what a pod differs from the default, and is the running pod once
+// Engine.Run has returned it.
 type Pod struct {
 	Annotations, Labels map[string]string
-	Handler             string // runtime handler; empty: the engine's default
-	Privileged          bool   // containers of it may be
+	Handler             string // the runtime handler; "" for the engine's default
+	Privileged          bool   // whether its containers may be privileged
 
 	engine *Engine
 	id     string
 	config *runtimeapi.PodSandboxConfig
 }
 
-// Container is what differs between two containers of a pod.
+// A Container says in what a container differs from the default, and is the running
+// container once Pod.Start has returned it.
 type Container struct {
 	Name        string
 	Args        []string
 	Annotations map[string]string
-	Seccomp     *runtimeapi.SecurityProfile // nil: RuntimeDefault, as the kubelet's
+	Seccomp     *runtimeapi.SecurityProfile // nil for RuntimeDefault
 	Privileged  bool
 
 	engine  *Engine
 	id, log string
 }
 
-// Localhost is a profile from a file, as the kubelet resolves it.
+// Localhost returns a reference to a seccomp profile in a file. The kubelet would resolve
+// a Localhost profile to the same reference.
 func Localhost(path string) *runtimeapi.SecurityProfile {
-	return &runtimeapi.SecurityProfile{ProfileType: runtimeapi.SecurityProfile_Localhost, LocalhostRef: path}
+	return &runtimeapi.SecurityProfile{
+		ProfileType:  runtimeapi.SecurityProfile_Localhost,
+		LocalhostRef: path,
+	}
 }
 
-var runtimeDefault = &runtimeapi.SecurityProfile{ProfileType: runtimeapi.SecurityProfile_RuntimeDefault}
+var runtimeDefault = &runtimeapi.SecurityProfile{
+	ProfileType: runtimeapi.SecurityProfile_RuntimeDefault,
+}
 
+// within returns a context that ends after patience.
 func within() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), patience)
 }
 
-// Run starts the pod on the engine's own network. The pod ends with the test.
+// Run starts the pod, in the network namespace of the engine. The pod is removed after the
+// test. The error is the engine's.
 func (e *Engine) Run(t testing.TB, p Pod) (*Pod, error) {
 	t.Helper()
 	ctx, cancel := within()
@@ -55,22 +65,31 @@ func (e *Engine) Run(t testing.TB, p Pod) (*Pod, error) {
 	logs, err := os.MkdirTemp(e.Dir, "logs")
 	require.NoError(t, err)
 	uid := filepath.Base(logs)
-	host := &runtimeapi.NamespaceOption{Network: runtimeapi.NamespaceMode_NODE, Pid: runtimeapi.NamespaceMode_CONTAINER}
+	namespaces := &runtimeapi.NamespaceOption{
+		Network: runtimeapi.NamespaceMode_NODE,
+		Pid:     runtimeapi.NamespaceMode_CONTAINER,
+	}
 	p.engine, p.config = e, &runtimeapi.PodSandboxConfig{
 		Metadata:     &runtimeapi.PodSandboxMetadata{Name: "pod", Namespace: "test", Uid: uid},
 		LogDirectory: logs,
 		Annotations:  p.Annotations,
 		Labels:       p.Labels,
 		Linux: &runtimeapi.LinuxPodSandboxConfig{
-			CgroupParent:    "/" + e.cgroup,
-			SecurityContext: &runtimeapi.LinuxSandboxSecurityContext{NamespaceOptions: host, Seccomp: runtimeDefault, Privileged: p.Privileged},
+			CgroupParent: "/" + e.cgroup,
+			SecurityContext: &runtimeapi.LinuxSandboxSecurityContext{
+				NamespaceOptions: namespaces,
+				Seccomp:          runtimeDefault,
+				Privileged:       p.Privileged,
+			},
 		},
 	}
-	made, err := e.RunPodSandbox(ctx, &runtimeapi.RunPodSandboxRequest{Config: p.config, RuntimeHandler: p.Handler})
+	response, err := e.RunPodSandbox(ctx, &runtimeapi.RunPodSandboxRequest{
+		Config: p.config, RuntimeHandler: p.Handler,
+	})
 	if err != nil {
 		return nil, err
 	}
-	p.id = made.PodSandboxId
+	p.id = response.PodSandboxId
 	t.Cleanup(func() {
 		ctx, cancel := within()
 		defer cancel()
@@ -82,7 +101,8 @@ func (e *Engine) Run(t testing.TB, p Pod) (*Pod, error) {
 	return &p, nil
 }
 
-// Start creates the container and starts it.
+// Start creates the container and starts it. The error is the engine's, with the step that
+// failed.
 func (p *Pod) Start(t testing.TB, c Container) (*Container, error) {
 	t.Helper()
 	ctx, cancel := within()
@@ -92,7 +112,7 @@ func (p *Pod) Start(t testing.TB, c Container) (*Container, error) {
 	}
 	c.engine, c.log = p.engine, filepath.Join(p.config.LogDirectory, c.Name+".log")
 	image := &runtimeapi.ImageSpec{Image: image, UserSpecifiedImage: image}
-	made, err := p.engine.CreateContainer(ctx, &runtimeapi.CreateContainerRequest{
+	response, err := p.engine.CreateContainer(ctx, &runtimeapi.CreateContainerRequest{
 		PodSandboxId: p.id, SandboxConfig: p.config,
 		Config: &runtimeapi.ContainerConfig{
 			Metadata:    &runtimeapi.ContainerMetadata{Name: c.Name},
@@ -100,35 +120,49 @@ func (p *Pod) Start(t testing.TB, c Container) (*Container, error) {
 			Command:     c.Args,
 			Annotations: c.Annotations,
 			LogPath:     c.Name + ".log",
-			// As the kubelet: engines of Kubernetes read these, and only these.
-			Labels: map[string]string{"io.kubernetes.container.name": c.Name, "io.kubernetes.pod.name": "pod", "io.kubernetes.pod.namespace": "test", "io.kubernetes.pod.uid": p.config.Metadata.Uid},
-			Linux: &runtimeapi.LinuxContainerConfig{SecurityContext: &runtimeapi.LinuxContainerSecurityContext{
-				NamespaceOptions: p.config.Linux.SecurityContext.NamespaceOptions, Seccomp: c.Seccomp, Privileged: c.Privileged,
-			}},
+			// The labels that the kubelet sets. Engines read these labels only.
+			Labels: map[string]string{
+				"io.kubernetes.container.name": c.Name,
+				"io.kubernetes.pod.name":       "pod",
+				"io.kubernetes.pod.namespace":  "test",
+				"io.kubernetes.pod.uid":        p.config.Metadata.Uid,
+			},
+			Linux: &runtimeapi.LinuxContainerConfig{
+				SecurityContext: &runtimeapi.LinuxContainerSecurityContext{
+					NamespaceOptions: p.config.Linux.SecurityContext.NamespaceOptions,
+					Seccomp:          c.Seccomp,
+					Privileged:       c.Privileged,
+				},
+			},
 		},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("create: %w", err)
+		return nil, fmt.Errorf("create container %s: %w", c.Name, err)
 	}
-	c.id = made.ContainerId
-	if _, err := p.engine.StartContainer(ctx, &runtimeapi.StartContainerRequest{ContainerId: c.id}); err != nil {
-		return nil, fmt.Errorf("start: %w", err)
+	c.id = response.ContainerId
+	start := &runtimeapi.StartContainerRequest{ContainerId: c.id}
+	if _, err := p.engine.StartContainer(ctx, start); err != nil {
+		return nil, fmt.Errorf("start container %s: %w", c.Name, err)
 	}
 	return &c, nil
 }
 
-// Exec runs a further process in the container to its end, as kubectl exec does.
+// Exec runs another process in the container to its end, as kubectl exec does.
 func (c *Container) Exec(args ...string) (runc.Result, error) {
 	ctx, cancel := within()
 	defer cancel()
-	r, err := c.engine.ExecSync(ctx, &runtimeapi.ExecSyncRequest{ContainerId: c.id, Cmd: args, Timeout: int64(patience.Seconds())})
+	r, err := c.engine.ExecSync(ctx, &runtimeapi.ExecSyncRequest{
+		ContainerId: c.id, Cmd: args, Timeout: int64(patience.Seconds()),
+	})
 	if err != nil {
 		return runc.Result{}, err
 	}
-	return runc.Result{Code: int(r.ExitCode), Stdout: string(r.Stdout), Stderr: string(r.Stderr)}, nil
+	return runc.Result{
+		Code: int(r.ExitCode), Stdout: string(r.Stdout), Stderr: string(r.Stderr),
+	}, nil
 }
 
-// Log is what the container's first process wrote.
+// Log returns what the container's first process has written.
 func (c *Container) Log(t testing.TB) string {
 	t.Helper()
 	text, err := os.ReadFile(c.log)
@@ -136,12 +170,14 @@ func (c *Container) Log(t testing.TB) string {
 	return string(text)
 }
 
-// Ended tells whether the container's first process has ended.
+// Ended reports whether the container's first process has ended.
 func (c *Container) Ended(t testing.TB) bool {
 	t.Helper()
 	ctx, cancel := within()
 	defer cancel()
-	r, err := c.engine.ContainerStatus(ctx, &runtimeapi.ContainerStatusRequest{ContainerId: c.id})
+	r, err := c.engine.ContainerStatus(ctx, &runtimeapi.ContainerStatusRequest{
+		ContainerId: c.id,
+	})
 	require.NoError(t, err)
 	return r.Status.State == runtimeapi.ContainerState_CONTAINER_EXITED
 }

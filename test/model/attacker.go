@@ -1,6 +1,6 @@
 package model
 
-// What A's other threads do, at any time.
+// attackerSteps are what A's other threads can do at any time.
 var attackerSteps = table(1, map[string]func(*state, int) bool{
 	"rewrites the sockaddr: allowed":      rewrite(allowed),
 	"rewrites the sockaddr: also allowed": rewrite(alsoAllowed),
@@ -10,7 +10,8 @@ var attackerSteps = table(1, map[string]func(*state, int) bool{
 	"takes the page away":                 takePage,
 })
 
-// rewrite needs no thread: a process that shares the page can do it.
+// rewrite returns a step that changes the sockaddr in A's memory. The step needs
+// no second thread of A: another process that shares the page can take it.
 func rewrite(to address) func(*state, int) bool {
 	return func(s *state, _ int) bool {
 		if s.rewrites == 0 || !s.caller[A].alive || s.caller[A].memory == to {
@@ -22,7 +23,8 @@ func rewrite(to address) func(*state, int) bool {
 	}
 }
 
-// swap: only who shares the file table can while A waits; A itself can between its calls.
+// swap makes A's fd number refer to A's other socket. While A waits, only a thread
+// that shares A's file table can swap. Between its calls, A itself can.
 func swap(s *state, _ int) bool {
 	a := &s.caller[A]
 	if s.swaps == 0 || !a.alive || a.wait != running && !s.shared {
@@ -37,7 +39,8 @@ func swap(s *state, _ int) bool {
 	return true
 }
 
-// takePage, and never bring it back: the worst for whoever reads it.
+// takePage removes the page of A's sockaddr and never brings it back: the worst
+// case for a supervisor that reads it.
 func takePage(s *state, _ int) bool {
 	a := &s.caller[A]
 	if !a.alive || a.stuck || s.rewrites == 0 {

@@ -6,11 +6,12 @@ import (
 	"strings"
 )
 
-// An invariant is a number, since a state that holds no string is compared faster.
+// An invariant is a property that every state must have. It is a number, not a
+// string: states that contain no string are compared faster.
 type invariant uint8
 
 const (
-	all invariant = iota // hold
+	allHold invariant = iota // no invariant is broken
 	allowedOnly
 	rightProcess
 	answeredOnce
@@ -23,52 +24,57 @@ const (
 )
 
 var invariants = [...]string{
+	allHold:         "all invariants hold",
 	allowedOnly:     "an internet socket is bound to an allowed port only",
-	rightProcess:    "no act for a process other than the one that asked",
+	rightProcess:    "nothing is done for a process other than the one that asked",
 	answeredOnce:    "a call is answered once",
 	everAnswered:    "a live caller that waits is answered in the end",
-	interruptedOnce: "a bind repeated after a signal is not told EINVAL",
-	truthful:        "success means bound to what was asked",
-	boundedWork:     "calls in hand of one container are bounded",
-	nothingHeld:     "no duplicate is held once the caller has its answer",
-	notGone:         "a live caller is not told that it is gone",
+	interruptedOnce: "a bind that is repeated after a signal does not fail with EINVAL",
+	truthful:        "success means that the socket is bound to the address that was asked for",
+	boundedWork:     "the attempts of one container are bounded in number",
+	nothingHeld:     "no duplicate is open once the caller has its answer",
+	notGone:         "a live caller does not get ESRCH",
 }
 
 func (v invariant) String() string { return invariants[v] }
 
-// An action is a named step that may or may not be possible; possible ones change the state.
+// An action is a named step. take changes the state and returns true if the step
+// is possible, and returns false otherwise.
 type action struct {
 	name string
 	take func(*state) bool
 }
 
-// table makes an action of each function for each of n actors.
+// table returns one action for each step and each of n actors.
 func table(n int, steps map[string]func(*state, int) bool) (actions []action) {
 	for name, take := range steps {
 		for i := range n {
-			actions = append(actions, action{fmt.Sprintf("%s [%d]", name, i), func(s *state) bool { return take(s, i) }})
+			actions = append(actions, action{
+				name: fmt.Sprintf("%s [%d]", name, i),
+				take: func(s *state) bool { return take(s, i) },
+			})
 		}
 	}
 	slices.SortFunc(actions, func(a, b action) int { return strings.Compare(a.name, b.name) })
 	return actions
 }
 
-// violated names the invariant that s breaks.
-func violated(s *state, engineCanMove bool) invariant {
+// violated returns the invariant that s breaks, or allHold.
+func violated(s *state, supervisorCanMove bool) invariant {
 	inHand := 0
-	for i := range s.job {
-		j := &s.job[i]
-		if j.at != idle && j.caller != C {
+	for i := range s.attempt {
+		a := &s.attempt[i]
+		if a.at != idle && a.caller != C {
 			inHand++
 		}
 		switch {
-		case j.replies > 1:
+		case a.replies > 1:
 			return answeredOnce
-		case j.replies > 0 && j.held:
+		case a.replies > 0 && a.held:
 			return nothingHeld
 		}
 	}
-	if s.broken != all {
+	if s.broken != allHold {
 		return s.broken
 	}
 	for number, sock := range s.socket {
@@ -79,32 +85,36 @@ func violated(s *state, engineCanMove bool) invariant {
 	if inHand > limit {
 		return boundedWork
 	}
-	// A's page holds up its own container at most.
+	// A's missing page may hold up A's own container, but never C's.
 	for c, caller := range s.caller {
-		if caller.wait != running && !engineCanMove && !s.dead && (c == C || !s.caller[A].stuck) {
+		mayWait := c != C && s.caller[A].stuck
+		if caller.wait != running && !supervisorCanMove && !s.dead && !mayWait {
 			return everAnswered
 		}
 	}
-	return all
+	return allHold
 }
 
-// A result is what explore found; violation is all if all hold.
+// A result is what explore found. violation is allHold if no invariant is broken;
+// trace is empty then.
 type result struct {
 	states    int
 	violation invariant
 	trace     []string
 }
 
+// An origin tells how a state was first reached: by which action, and from which
+// state. Both are indexes, and -1 for a start.
 type origin struct {
 	before int32
 	action int16
 }
 
-// explore visits every state that can be reached, nearest first, so that the
-// first violation found has the shortest trace.
+// explore visits every state that can be reached from starts, nearest first, so
+// that the first violation found has the shortest trace.
 func explore(starts []state, m mutation) result {
-	engine := engineSteps(m)
-	actions := slices.Concat(engine, kernelSteps, attackerSteps)
+	supervisor := supervisorSteps(m)
+	actions := slices.Concat(supervisor, kernelSteps, attackerSteps)
 	seen := make(map[state]struct{})
 	var queue []state
 	var origins []origin
@@ -118,21 +128,22 @@ func explore(starts []state, m mutation) result {
 		add(s, origin{-1, -1})
 	}
 	for i := 0; i < len(queue); i++ {
-		engineCanMove := false
+		supervisorCanMove := false
 		for k := range actions {
 			next := queue[i]
 			if !actions[k].take(&next) {
 				continue
 			}
-			if k < len(engine) && !next.dead {
-				engineCanMove = true
+			if k < len(supervisor) && !next.dead {
+				supervisorCanMove = true
 			}
 			add(next, origin{int32(i), int16(k)})
 		}
-		if v := violated(&queue[i], engineCanMove); v != all {
+		if v := violated(&queue[i], supervisorCanMove); v != allHold {
 			r := result{states: len(queue), violation: v}
 			for at := int32(i); origins[at].before >= 0; at = origins[at].before {
-				r.trace = append(r.trace, fmt.Sprintf("%s → %+v", actions[origins[at].action].name, queue[at]))
+				r.trace = append(r.trace,
+					fmt.Sprintf("%s → %+v", actions[origins[at].action].name, queue[at]))
 			}
 			slices.Reverse(r.trace)
 			return r
@@ -141,10 +152,12 @@ func explore(starts []state, m mutation) result {
 	return result{states: len(queue)}
 }
 
-// powers are how often the attacker may do what.
+// powers says how many calls each caller may make, and how often the attacker may
+// do each other thing.
 type powers struct{ callsOfA, callsOfB, callsOfC, signals, rewrites, swaps uint8 }
 
-// All at once are too many states.
+// Each world has only some of the powers: with all of them at the same time there
+// are too many states to visit.
 var (
 	changing       = powers{callsOfA: 2, rewrites: 2, swaps: 2}
 	signalled      = powers{callsOfA: 2, signals: 2, rewrites: 1, swaps: 1}
@@ -153,12 +166,16 @@ var (
 	twoContained   = powers{callsOfA: 1, callsOfC: 1, signals: 1, rewrites: 1}
 )
 
-// worlds are the states in which everything begins.
+// worlds returns the states from which the exploration starts: for each of the
+// given powers, with and without WAIT_KILLABLE_RECV and a shared file table.
 func worlds(given ...powers) (starts []state) {
 	for _, p := range given {
 		for _, waitKillable := range []bool{false, true} {
 			for _, shared := range []bool{false, true} {
-				s := state{waitKillable: waitKillable, shared: shared, signals: p.signals, rewrites: p.rewrites, swaps: p.swaps}
+				s := state{
+					waitKillable: waitKillable, shared: shared,
+					signals: p.signals, rewrites: p.rewrites, swaps: p.swaps,
+				}
 				s.caller[A] = caller{alive: true, callsLeft: p.callsOfA, memory: allowed, fd: A}
 				s.caller[B] = caller{callsLeft: p.callsOfB, memory: allowed, fd: B}
 				s.caller[C] = caller{alive: true, callsLeft: p.callsOfC, memory: allowed, fd: C}

@@ -1,10 +1,15 @@
 // Package model explores every interleaving of a small world in which the
-// engine of package agent, the kernel and a hostile target take steps, and
-// reports the shortest way to a state that breaks an invariant (check.go).
+// supervisor of package agent, the kernel and a hostile target take steps. It
+// reports the shortest way to a state that breaks an invariant.
+//
+// kernel.go has the state of the world and the kernel's steps, supervisor.go the
+// supervisor's and attacker.go the attacker's. check.go has the invariants and the
+// search. The steps follow package agent by hand: what is proved is proved of the
+// model, not of the Go code.
 package model
 
-// The callers: A is hostile. B gets A's thread id once A is dead and is in the
-// same container. C is in another one.
+// The callers. A is hostile. B is in the same container and gets A's thread id
+// once A is dead. C is in another container.
 const (
 	A = iota
 	B
@@ -12,7 +17,8 @@ const (
 	callers
 )
 
-type address uint8 // what a sockaddr says
+// An address is what a sockaddr contains, as far as the policy distinguishes it.
+type address uint8
 
 const (
 	unset address = iota
@@ -24,7 +30,8 @@ const (
 
 func (a address) permitted() bool { return a == allowed || a == alsoAllowed }
 
-// The sockets: one internet socket each, and an AF_UNIX socket of A's.
+// The sockets: each caller has one internet socket, whose number is the caller's,
+// and A has an AF_UNIX socket as well.
 const (
 	unixOfA = callers
 	sockets = callers + 1
@@ -44,16 +51,17 @@ func ownerOf(s uint8) uint8 {
 	return s
 }
 
-// How the notification of a caller stands. One that was withdrawn has no state:
-// its generation is over.
+// A waitState is the state of a caller's notification. A withdrawn notification
+// has no state of its own: its generation is over.
 type waitState uint8
 
 const (
 	running  waitState = iota
-	sent               // seccomp_do_user_notification waits, nobody has read it
+	sent               // the caller waits in seccomp_do_user_notification; nobody has read it
 	received           // SECCOMP_IOCTL_NOTIF_RECV has read it
 )
 
+// An errno is the result of a call, or of an attempt to answer it.
 type errno uint8
 
 const (
@@ -61,48 +69,50 @@ const (
 	eperm
 	einval
 	esrch
-	withdrawn // errWithdrawn
+	withdrawn // target.ErrWithdrawn
 	native    // errNative: SECCOMP_USER_NOTIF_FLAG_CONTINUE
 )
 
 type caller struct {
 	alive      bool
 	wait       waitState
-	generation uint8 // which of its calls; with the caller, the notification's id
+	generation uint8 // counts its calls; caller and generation are the notification's id
 	callsLeft  uint8
-	memory     address
-	stuck      bool // the page of its sockaddr does not come (userfaultfd)
-	fd         uint8
+	memory     address // what its sockaddr contains
+	stuck      bool    // the page of its sockaddr never comes (userfaultfd)
+	fd         uint8   // the socket to which the fd that it binds refers
 }
 
-// A state is all there is at one moment; comparable, so that it can be a map's key.
+// A state is everything that there is at one moment. It is comparable, so that it
+// can be the key of a map.
 type state struct {
-	caller [callers]caller
-	socket [sockets]socket
-	job    [jobs]job
-	orphan [sockets]address // agent's orphans.binds: cookie → sockaddr asked for
-	kept   [jobs]uint8      // agent's threads: 1 + whose pidfd the worker kept
-	dead   bool             // the agent
+	caller  [callers]caller
+	socket  [sockets]socket
+	attempt [attempts]attempt
+	orphan  [sockets]address // orphans.binds: cookie → sockaddr that was asked for
+	kept    [attempts]uint8  // workspace.threads: 1 + the process whose pidfd the worker keeps
+	dead    bool             // the agent has crashed
 
 	// What the world is like, and how often each thing may still happen.
 	waitKillable bool // SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 	shared       bool // another thread of A shares its file table
-	lateSignals  bool // the kernel may take an answer while its thread turns to a signal
+	lateSignals  bool // the kernel may accept an answer while its thread turns to a signal
 	signals      uint8
 	rewrites     uint8
 	swaps        uint8
 
-	broken invariant // the invariant that the last step broke, where only the step shows it
+	broken invariant // set by the step that broke it, if the state alone does not show that
 }
 
 func (s *state) breaks(v invariant) {
-	if s.broken == all {
+	if s.broken == allHold {
 		s.broken = v
 	}
 }
 
-// holder says who has the thread id of c now.
-func (s *state) holder(c uint8) (uint8, bool) {
+// holder returns the process that has the thread id of c now, and whether that
+// process is alive.
+func (s *state) holder(c uint8) (process uint8, alive bool) {
 	if c == C {
 		return C, s.caller[C].alive
 	}
@@ -120,8 +130,8 @@ var kernelSteps = table(callers, map[string]func(*state, int) bool{
 	"starts with A's thread id": reusesID,
 })
 
-// calls: a thread calls bind, the filter says NOTIFY. Without an agent the
-// kernel answers ENOSYS at once and nothing changes.
+// calls makes a thread call bind, of which the filter notifies. Without an agent
+// the kernel answers ENOSYS immediately, and nothing changes.
 func calls(s *state, i int) bool {
 	c := &s.caller[i]
 	if !c.alive || c.wait != running || c.callsLeft == 0 || s.dead {
@@ -133,7 +143,8 @@ func calls(s *state, i int) bool {
 	return true
 }
 
-// restarted: the handler has SA_RESTART, the same call is made again under a new id.
+// restarted is a signal whose handler has SA_RESTART: the kernel makes the same
+// call again, with a new notification id.
 func restarted(s *state, i int) bool {
 	if !interrupted(s, i) {
 		return false
@@ -143,7 +154,7 @@ func restarted(s *state, i int) bool {
 	return true
 }
 
-// interrupted: the notification is withdrawn, the caller gets EINTR.
+// interrupted is a signal that withdraws the notification: the caller gets EINTR.
 func interrupted(s *state, i int) bool {
 	c := &s.caller[i]
 	if i != A || s.signals == 0 || c.wait == running || c.wait == received && s.waitKillable {
@@ -154,7 +165,8 @@ func interrupted(s *state, i int) bool {
 	return true
 }
 
-// killed: SIGKILL withdraws in every case. Only A is: B needs its id.
+// killed is SIGKILL, which withdraws the notification in every case. Only A can be
+// killed, since B needs A's thread id.
 func killed(s *state, i int) bool {
 	c := &s.caller[i]
 	if i != A || !c.alive {
@@ -164,6 +176,7 @@ func killed(s *state, i int) bool {
 	return true
 }
 
+// reusesID starts B with the thread id of A.
 func reusesID(s *state, i int) bool {
 	if i != B || s.caller[A].alive || s.caller[B].alive || s.caller[B].callsLeft == 0 {
 		return false
@@ -173,13 +186,13 @@ func reusesID(s *state, i int) bool {
 }
 
 // valid is SECCOMP_IOCTL_NOTIF_ID_VALID.
-func (s *state) valid(j *job) bool {
-	c := &s.caller[j.caller]
-	return c.alive && c.wait == received && c.generation == j.generation
+func (s *state) valid(a *attempt) bool {
+	c := &s.caller[a.caller]
+	return c.alive && c.wait == received && c.generation == a.generation
 }
 
-// bindSocket is what bind(2) does: an internet socket takes AF_UNSPEC as IPv4,
-// a bound socket is not bound again.
+// bindSocket is bind(2). A bound socket is not bound again. An internet socket
+// accepts AF_UNSPEC as IPv4.
 func (s *state) bindSocket(number uint8, to address) errno {
 	sock := &s.socket[number]
 	if sock.at != unset {
@@ -189,14 +202,14 @@ func (s *state) bindSocket(number uint8, to address) errno {
 	return ok
 }
 
-// respond is SECCOMP_IOCTL_NOTIF_SEND; false is ENOENT.
-func (s *state) respond(j *job) bool {
-	if !s.valid(j) {
+// respond is SECCOMP_IOCTL_NOTIF_SEND. It returns false for ENOENT.
+func (s *state) respond(a *attempt) bool {
+	if !s.valid(a) {
 		return false
 	}
-	c := &s.caller[j.caller]
+	c := &s.caller[a.caller]
 	c.wait = running
-	result := j.err
+	result := a.err
 	if result == native { // with the memory and the fd as they are by now
 		s.bindSocket(c.fd, c.memory)
 		return true
@@ -204,14 +217,14 @@ func (s *state) respond(j *job) bool {
 	if result == esrch {
 		s.breaks(notGone)
 	}
-	if j.socket == none {
+	if a.socket == none {
 		return true
 	}
-	sock := &s.socket[j.socket]
+	sock := &s.socket[a.socket]
 	switch {
-	case result == einval && sock.at == j.asked && !sock.credited:
+	case result == einval && sock.at == a.asked && !sock.credited:
 		s.breaks(interruptedOnce)
-	case result == ok && sock.at != j.asked:
+	case result == ok && sock.at != a.asked:
 		s.breaks(truthful)
 	case result == ok:
 		sock.credited = true

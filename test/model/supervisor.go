@@ -1,285 +1,304 @@
 package model
 
-// limit is inFlightLimit, session.go: how many calls of one container are in
-// hand at once. A container has that many jobs here, and one more that only a
-// mutated engine uses.
 const (
+	// limit is inFlightLimit of package agent, made smaller: how many calls of one
+	// container are served at the same time.
 	limit = 2
-	jobs  = limit + 2 // A's and B's container: 0, 1, (2); C's: the last
-	none  = 255
+
+	// attempts is how many attempts a state has room for. A's and B's container has
+	// the first two, and one more that only a mutated supervisor uses. C's container
+	// has the last.
+	attempts = limit + 2
+
+	// none is the number of no caller, no socket and no attempt.
+	none = 255
 )
 
-// At which step a job is; the names are those of the functions in agent.
+// A step is the next thing that an attempt does. Beside each step are the functions
+// of package agent that it models.
 type step uint8
 
 const (
 	idle      step = iota
-	begin          // orphans.begin, handle's <-earlier
+	begin          // orphans.begin; session.handle waits for an earlier call
 	open           // openThread
-	read           // decodeCall, target.read
-	duplicate      // target.socket
-	check          // attempt.valid, in look
-	decide         // kindOf, attempt.bind, inTargetsContext
+	read           // decodeCall, Thread.Read
+	duplicate      // Thread.Socket
+	check          // attempt.valid, in inspect
+	decide         // kindOf, attempt.bind, actInTargetContext
 	act            // rawBind
-	context        // thread.context
-	recheck        // stillValid, in actAsTarget
+	context        // Thread.identity
+	recheck        // valid, in Thread.MakeCall
 	asTarget       // the helper's call
 	release        // attempt.release
-	respond        // kernel.respond
+	respond        // notifier.respond
 	remember       // orphans.remember
 	end            // orphans.end, session.leave
 )
 
-// A job is one attempt, attempt.go.
-type job struct {
+// An attempt is one notification on its way to an answer, as in package agent.
+type attempt struct {
 	at                 step
 	caller, generation uint8 // the notification's id
-	behind             uint8 // the job of the same thread that must end first
-	process            uint8 // whom the pidfd names
-	source             uint8 // whose memory was read
+	behind             uint8 // the attempt of the same thread that must end first
+	process            uint8 // the process to which the pidfd refers
+	source             uint8 // the process whose memory was read
 	asked              address
-	socket             uint8 // the duplicate
+	socket             uint8 // the socket that the duplicate refers to
 	held               bool  // the duplicate is open
-	identity           uint8 // whose credentials the helper takes
+	identity           uint8 // the process whose credentials the helper takes
 	err                errno
-	bound, lost        bool // lost: respond said ENOENT
+	bound              bool
+	lost               bool // respond returned ENOENT
 	replies            uint8
 }
 
-// A mutation takes one protection out of the engine.
+// A mutation takes one protection out of the supervisor.
 type mutation struct {
 	noCheck, checkFirst, noRecheck, checkOfFamily, readAgain, duplicateAgain, alwaysContinue,
 	continueShared, noOrphans, orphanOfAnyAddress, noWaitForEarlier, replyTwice, noReply,
 	unbounded, oneLoop, releaseLate, noPolicy, noReopen bool
 }
 
-func engineSteps(m mutation) []action {
-	return table(jobs, map[string]func(*state, int) bool{
+func supervisorSteps(m mutation) []action {
+	return table(attempts, map[string]func(*state, int) bool{
 		"receives": func(s *state, i int) bool { return receive(s, i, m) },
 		"goes on":  func(s *state, i int) bool { return goOn(s, i, m) },
 		"crashes":  crash,
 	})
 }
 
-// crash: the kernel closes the notify fd, and every caller gets ENOSYS, now and
-// later. There is no successor in the model.
+// crash ends the agent. The kernel closes the notify fd, and every caller gets
+// ENOSYS, now and later. The model has no successor of a crashed agent.
 func crash(s *state, i int) bool {
 	if i != 0 || s.dead {
 		return false
 	}
 	s.dead = true
-	s.job, s.orphan, s.kept = [jobs]job{}, [sockets]address{}, [jobs]uint8{}
+	s.attempt, s.orphan, s.kept = [attempts]attempt{}, [sockets]address{}, [attempts]uint8{}
 	for c := range s.caller {
 		s.caller[c].wait = running
 	}
 	return true
 }
 
-// receive is receiveAll, worker.go, as bounded by passOn, session.go.
+// receive starts an attempt with a notification that was sent. It models
+// worker.receiveAll, within the bound that session.enter sets.
 func receive(s *state, i int, m mutation) bool {
-	if s.dead || s.job[i].at != idle || i == limit && !m.unbounded {
+	if s.dead || s.attempt[i].at != idle || i == limit && !m.unbounded {
 		return false
 	}
 	if m.oneLoop {
-		for k := range s.job {
-			if s.job[k].at != idle {
+		for k := range s.attempt {
+			if s.attempt[k].at != idle {
 				return false
 			}
 		}
 	}
 	for c := range uint8(callers) {
-		if s.caller[c].wait != sent || (c == C) != (i == jobs-1) {
+		if s.caller[c].wait != sent || (c == C) != (i == attempts-1) {
 			continue
 		}
 		s.caller[c].wait = received
-		j := job{at: begin, caller: c, generation: s.caller[c].generation, behind: none, process: none, source: none, socket: none, identity: none}
-		for k := range s.job { // the newest: none is behind it
-			if other := &s.job[k]; c != C && other.at != idle && other.caller != C && !m.noWaitForEarlier && !hasFollower(s, k) {
-				j.behind = uint8(k)
+		a := attempt{
+			at: begin, caller: c, generation: s.caller[c].generation,
+			behind: none, process: none, source: none, socket: none, identity: none,
+		}
+		// Wait for the newest earlier attempt: the one that no other waits for.
+		for k := range s.attempt {
+			other := &s.attempt[k]
+			sameThread := c != C && other.at != idle && other.caller != C
+			if sameThread && !m.noWaitForEarlier && !hasFollower(s, k) {
+				a.behind = uint8(k)
 			}
 		}
-		s.job[i] = j
+		s.attempt[i] = a
 		return true
 	}
 	return false
 }
 
+// hasFollower reports whether another attempt waits for the end of attempt k.
 func hasFollower(s *state, k int) bool {
-	for i := range s.job {
-		if s.job[i].at == begin && int(s.job[i].behind) == k {
+	for i := range s.attempt {
+		if s.attempt[i].at == begin && int(s.attempt[i].behind) == k {
 			return true
 		}
 	}
 	return false
 }
 
-// goOn takes the next step of handle (session.go), run and look (attempt.go),
-// bind (bind.go), actAsTarget (astarget.go), in their order.
+// goOn takes the next step of an attempt. It models, in this order, session.handle,
+// attempt.run, attempt.inspect, attempt.bind and Thread.MakeCall.
 func goOn(s *state, i int, m mutation) bool {
-	j := &s.job[i]
-	switch j.at {
+	a := &s.attempt[i]
+	switch a.at {
 	case idle:
 		return false
 	case begin:
-		if j.behind != none {
+		if a.behind != none {
 			return false
 		}
-		j.at = open
-		if m.checkFirst && !s.valid(j) {
-			j.fail(withdrawn)
+		a.at = open
+		if m.checkFirst && !s.valid(a) {
+			a.finish(withdrawn)
 		}
 	case open:
-		holder, alive := s.holder(j.caller)
+		holder, alive := s.holder(a.caller)
 		switch kept := s.kept[i]; {
 		case kept != 0:
-			j.process, j.at = kept-1, read
+			a.process, a.at = kept-1, read
 		case !alive:
-			j.fail(esrch)
+			a.finish(esrch)
 		default:
-			j.process, j.at, s.kept[i] = holder, read, holder+1
+			a.process, a.at, s.kept[i] = holder, read, holder+1
 		}
 	case read: // by thread id, not by pidfd: process_vm_readv(2)
-		holder, alive := s.holder(j.caller)
+		holder, alive := s.holder(a.caller)
 		if alive && s.caller[holder].stuck {
 			return false
 		}
 		if alive {
-			j.source, j.asked = holder, s.caller[holder].memory
+			a.source, a.asked = holder, s.caller[holder].memory
 		} else {
-			j.err = esrch
+			a.err = esrch
 		}
-		j.at = duplicate
+		a.at = duplicate
 	case duplicate:
-		j.at = check
-		if holder, alive := s.holder(j.caller); alive && !m.noReopen && !s.caller[j.process].alive {
-			j.process, s.kept[i] = holder, holder+1
+		a.at = check
+		if holder, alive := s.holder(a.caller); alive && !m.noReopen && !s.caller[a.process].alive {
+			a.process, s.kept[i] = holder, holder+1
 		}
-		if !s.caller[j.process].alive {
-			j.err = esrch
+		if !s.caller[a.process].alive {
+			a.err = esrch
 			break
 		}
-		j.socket, j.held = s.caller[j.process].fd, true
+		a.socket, a.held = s.caller[a.process].fd, true
 	case check:
 		switch {
-		case !m.noCheck && !m.checkFirst && !s.valid(j):
-			j.fail(withdrawn)
-		case j.err != ok:
-			j.fail(j.err)
+		case !m.noCheck && !m.checkFirst && !s.valid(a):
+			a.finish(withdrawn)
+		case a.err != ok:
+			a.finish(a.err)
 		default:
-			j.at = decide
+			a.at = decide
 		}
 	case decide:
-		s.decide(j, m)
+		s.decide(a, m)
 	case act:
 		if m.readAgain {
-			j.asked = s.caller[j.source].memory
+			a.asked = s.caller[a.source].memory
 		}
 		if m.duplicateAgain {
-			j.socket = s.caller[j.process].fd
+			a.socket = s.caller[a.process].fd
 		}
-		s.act(j, m)
+		s.act(a, m)
 	case context:
-		j.identity, j.at = none, recheck
-		if holder, alive := s.holder(j.caller); alive {
-			j.identity = holder
+		a.identity, a.at = none, recheck
+		if holder, alive := s.holder(a.caller); alive {
+			a.identity = holder
 		}
 	case recheck:
 		switch {
-		case !m.noRecheck && !s.valid(j):
-			j.fail(withdrawn)
-		case j.identity == none:
-			j.fail(eperm) // errNotActed
+		case !m.noRecheck && !s.valid(a):
+			a.finish(withdrawn)
+		case a.identity == none:
+			a.finish(eperm) // target.ErrNotMade
 		default:
-			j.at = asTarget
+			a.at = asTarget
 		}
 	case asTarget:
-		if j.identity != j.caller {
+		if a.identity != a.caller {
 			s.breaks(rightProcess)
 		}
 		if m.duplicateAgain {
-			j.socket = s.caller[j.process].fd
+			a.socket = s.caller[a.process].fd
 		}
-		s.act(j, m)
+		s.act(a, m)
 	case release:
-		j.held, j.at = j.held && m.releaseLate, respond
+		a.held, a.at = a.held && m.releaseLate, respond
 	case respond:
-		if m.noReply && j.err == eperm {
-			j.at = end
+		if m.noReply && a.err == eperm {
+			a.at = end
 			break
 		}
-		j.lost = !s.respondFrom(j)
-		j.replies++
-		if m.replyTwice && j.replies == 1 {
+		a.lost = !s.respondFrom(a)
+		a.replies++
+		if m.replyTwice && a.replies == 1 {
 			break
 		}
-		j.at = end
-		if j.lost && j.bound && !m.noOrphans {
-			j.at = remember
+		a.at = end
+		if a.lost && a.bound && !m.noOrphans {
+			a.at = remember
 		}
 	case remember:
-		s.orphan[j.socket], j.at = j.asked, end
+		s.orphan[a.socket], a.at = a.asked, end
 	case end:
-		for k := range s.job {
-			if s.job[k].at == begin && int(s.job[k].behind) == i {
-				s.job[k].behind = none
+		for k := range s.attempt {
+			if s.attempt[k].at == begin && int(s.attempt[k].behind) == i {
+				s.attempt[k].behind = none
 			}
 		}
-		*j = job{}
+		*a = attempt{}
 	}
 	return true
 }
 
-// respondFrom: what the kernel says; with late signals it takes the answer and drops it.
-func (s *state) respondFrom(j *job) bool {
-	if s.lateSignals && !s.waitKillable && s.signals > 0 && j.caller == A && s.valid(j) {
+// respondFrom answers an attempt and returns what the kernel reports. With late
+// signals the kernel accepts the answer and then drops it.
+func (s *state) respondFrom(a *attempt) bool {
+	if s.lateSignals && !s.waitKillable && s.signals > 0 && a.caller == A && s.valid(a) {
 		s.signals--
 		s.caller[A].wait = running
 		return true
 	}
-	return s.respond(j)
+	return s.respond(a)
 }
 
-func (j *job) fail(err errno) { j.err, j.at = err, release }
+// finish sets the result of an attempt. Only its release and its answer are left.
+func (a *attempt) finish(err errno) { a.err, a.at = err, release }
 
-func (s *state) decide(j *job, m mutation) {
-	internet := !isUnix(j.socket)
+// decide chooses how to serve the call: by the policy, and by the kind of socket.
+func (s *state) decide(a *attempt, m mutation) {
+	internet := !isUnix(a.socket)
 	if m.checkOfFamily {
-		internet = j.asked != unspec
+		internet = a.asked != unspec
 	}
 	switch {
-	case m.alwaysContinue && (!internet || j.asked.permitted()):
-		j.fail(native)
-	case internet && !j.asked.permitted() && !m.noPolicy:
-		j.fail(eperm)
+	case m.alwaysContinue && (!internet || a.asked.permitted()):
+		a.finish(native)
+	case internet && !a.asked.permitted() && !m.noPolicy:
+		a.finish(eperm)
 	case internet:
-		j.at = act
-	case s.claim(j, m):
-		j.fail(ok)
-	case !s.shared || j.process != A || m.continueShared: // target.exclusive
-		j.fail(native)
+		a.at = act
+	case s.claim(a, m):
+		a.finish(ok)
+	case !s.shared || a.process != A || m.continueShared: // Thread.OwnsFileTable
+		a.finish(native)
 	default:
-		j.at = context
+		a.at = context
 	}
 }
 
-func (s *state) act(j *job, m mutation) {
-	if j.caller != j.process || j.caller != j.source || j.caller != ownerOf(j.socket) {
+// act binds the duplicate, with the address that was copied.
+func (s *state) act(a *attempt, m mutation) {
+	if a.caller != a.process || a.caller != a.source || a.caller != ownerOf(a.socket) {
 		s.breaks(rightProcess)
 	}
-	err := s.bindSocket(j.socket, j.asked)
-	j.bound = err == ok
-	if err == einval && s.claim(j, m) { // settle
+	err := s.bindSocket(a.socket, a.asked)
+	a.bound = err == ok
+	if err == einval && s.claim(a, m) { // attempt.settle
 		err = ok
 	}
-	j.fail(err)
+	a.finish(err)
 }
 
-// claim is repeats (bind.go) and orphans.claim.
-func (s *state) claim(j *job, m mutation) bool {
-	before := s.orphan[j.socket]
-	if before == unset || before != j.asked && !m.orphanOfAnyAddress {
+// claim models attempt.claimOrphan and orphans.claim.
+func (s *state) claim(a *attempt, m mutation) bool {
+	before := s.orphan[a.socket]
+	if before == unset || before != a.asked && !m.orphanOfAnyAddress {
 		return false
 	}
-	s.orphan[j.socket], j.bound = unset, true
+	s.orphan[a.socket], a.bound = unset, true
 	return true
 }

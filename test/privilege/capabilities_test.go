@@ -1,5 +1,5 @@
-// Package privilege runs agents with the privileges that our unit gives them,
-// with less and with more, and looks at what they can and can't do.
+// Package privilege tests agents that run with the privileges of port-restricter's
+// systemd unit, with fewer and with more, and checks what they can and cannot do.
 package privilege
 
 import (
@@ -14,16 +14,18 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
-// A place is a container, as far as user namespaces matter to the agent.
+// A place is a kind of container: in the initial user namespace, or in one of its own.
+// The agent needs other privileges for each.
 type place struct {
 	name string
-	mend func(*specs.Spec)
+	edit func(*specs.Spec)
 }
 
 var places = []place{
 	{container, func(*specs.Spec) {}},
 	{userContainer, func(s *specs.Spec) {
-		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
+		userNamespace := specs.LinuxNamespace{Type: specs.UserNamespace}
+		s.Linux.Namespaces = append(s.Linux.Namespaces, userNamespace)
 		ids := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
 		s.Linux.UIDMappings, s.Linux.GIDMappings = ids, ids
 	}},
@@ -34,35 +36,53 @@ const (
 	userContainer = "container in a user namespace"
 )
 
-// What a helper does: it takes the target's ids, or nothing is done.
+// Groups of behaviours that fail together, with their errnos.
 const (
-	byHelper = " path=EPERM path_as_another_user=EPERM path_of_another_user=EPERM path_of_another_user_without_capability=EPERM netlink_group=EPERM"
-	owned    = " low_port_in_own_user_namespace=EPERM low_port_in_namespace_of_agents_user=EPERM low_port_there_without_capability=EPERM"
-	nothing  = "port=EPERM undumpable=EPERM low_port=EPERM low_port_without_capability=EPERM" + owned + byHelper
+	// byHelper are the calls that a helper makes. If the helper can't take the target's
+	// ids, it makes no call.
+	byHelper = " path=EPERM path_as_another_user=EPERM path_of_another_user=EPERM" +
+		" path_of_another_user_without_capability=EPERM netlink_group=EPERM"
+
+	// owned are the binds in a user namespace that the process made itself.
+	owned = " low_port_in_own_user_namespace=EPERM" +
+		" low_port_in_namespace_of_agents_user=EPERM" +
+		" low_port_there_without_capability=EPERM"
+
+	ownedEACCES = " low_port_in_own_user_namespace=EACCES" +
+		" low_port_in_namespace_of_agents_user=EACCES"
+
+	everything = "port=EPERM undumpable=EPERM low_port=EPERM" +
+		" low_port_without_capability=EPERM" + owned + byHelper
 )
 
-// without says which behaviours end in another way when the agent has all
-// capabilities of the unit but one. Whatever is not said ends as without us.
+// without says, for each capability of the unit and each place, which behaviours end
+// differently if the agent has all capabilities of the unit but that one. All other
+// behaviours end as on the bare kernel.
 var without = map[string]map[string]string{
 	"none":       {},
-	"sys_ptrace": {container: nothing, userContainer: nothing},
-	// Its threads would own namespaces of its user: in a namespace not its own
-	// no low port is even tried without a helper, who can be its own user only.
+	"sys_ptrace": {container: everything, userContainer: everything},
+	// The agent's threads would own the namespaces that its user made. So in another
+	// user namespace, only a helper may bind a low port, and without CAP_SETUID a helper
+	// can only be the agent's own user.
 	"setuid": {
 		container:     "low_port=EACCES low_port_in_own_user_namespace=EPERM" + byHelper,
 		userContainer: "low_port=EPERM low_port_without_capability=EPERM" + owned + byHelper,
 	},
 	"setgid": {
-		container:     "low_port=EACCES low_port_in_own_user_namespace=EACCES low_port_in_namespace_of_agents_user=EACCES" + byHelper,
-		userContainer: "low_port=EACCES low_port_in_own_user_namespace=EACCES low_port_in_namespace_of_agents_user=EACCES" + byHelper,
+		container:     "low_port=EACCES" + ownedEACCES + byHelper,
+		userContainer: "low_port=EACCES" + ownedEACCES + byHelper,
 	},
-	// Inside a user namespace a helper has these by itself, if the target has.
+	// In a user namespace, a helper gets the following capabilities by itself, if the
+	// target has them.
 	"sys_chroot":       {container: "low_port=EACCES" + byHelper},
 	"net_bind_service": {container: "low_port=EACCES"},
 	"net_admin":        {container: "netlink_group=EPERM"},
 	"dac_override":     {container: "path_of_another_user=EACCES"},
 }
 
+// TestEveryCapabilityOfTheUnitIsNeeded shows what fails without each capability of the
+// unit, and that nothing fails with all of them. The unit must grant no capability that
+// nothing needs.
 func TestEveryCapabilityOfTheUnitIsNeeded(t *testing.T) {
 	capabilities, rootfs := runc.Capabilities(t), rootfs(t)
 	bare := map[string]map[string]string{}
@@ -71,45 +91,63 @@ func TestEveryCapabilityOfTheUnitIsNeeded(t *testing.T) {
 	}
 	for _, capability := range append([]string{"none"}, capabilities...) {
 		t.Run("without "+capability, func(t *testing.T) {
-			require.Contains(t, without, capability, "nothing needs it")
-			kept := slices.DeleteFunc(slices.Clone(capabilities), func(c string) bool { return c == capability })
+			require.Contains(t, without, capability, "nothing needs the capability")
+			kept := slices.DeleteFunc(slices.Clone(capabilities), func(c string) bool {
+				return c == capability
+			})
 			agent := runc.StartAgentWith(t, kept)
 			for _, p := range places {
-				requireAsBareBut(t, bare[p.name], behaviours(t, agent, p, rootfs), without[capability][p.name])
+				got := behaviours(t, agent, p, rootfs)
+				requireAsBareExcept(t, bare[p.name], got, without[capability][p.name])
 			}
 		})
 	}
 }
 
+// TestAnAgentOfRootDoesTheSameWithNoMoreCapabilities shows that an agent that root
+// starts serves all behaviours: it drops the capabilities that the unit would not give
+// it, and keeps the others.
 func TestAnAgentOfRootDoesTheSameWithNoMoreCapabilities(t *testing.T) {
 	rootfs, agent := rootfs(t), runc.StartAgentAsRoot(t)
 	for _, p := range places {
-		requireAsBareBut(t, behaviours(t, nil, p, rootfs), behaviours(t, agent, p, rootfs), "")
+		bare := behaviours(t, nil, p, rootfs)
+		requireAsBareExcept(t, bare, behaviours(t, agent, p, rootfs), "")
 	}
 }
 
-// requireAsBareBut: the port that is not allowed is refused, and all else ends
-// as without us, but for what is said.
-func requireAsBareBut(t *testing.T, bare, held map[string]string, but string) {
+// requireAsBareExcept requires that the bind to a port that is not allowed was refused,
+// that the behaviours in except ended as they say there, and that all others ended as on
+// the bare kernel. except is a list of NAME=ERRNO.
+func requireAsBareExcept(t *testing.T, bare, got map[string]string, except string) {
 	t.Helper()
 	want := maps.Clone(bare)
-	for _, word := range strings.Fields("another_port=EPERM " + but) {
+	for _, word := range strings.Fields("another_port=EPERM " + except) {
 		name, end, _ := strings.Cut(word, "=")
 		want[name] = end
 	}
-	require.Equal(t, want, held)
+	require.Equal(t, want, got)
 }
 
-// behaviours runs the program in a container, held by the agent if there is one.
+// behaviours runs testdata/behaviours.c in a container, restricted by the agent unless
+// agent is nil. It returns how each behaviour ended: "works" or an errno.
 func behaviours(t *testing.T, agent *runc.Agent, p place, rootfs string) map[string]string {
 	t.Helper()
-	c := runc.Config{Rootfs: rootfs, Args: []string{"/behaviours"}, Runtime: runc.Runtime{Mend: func(s *specs.Spec) {
-		has := []string{"CAP_NET_BIND_SERVICE", "CAP_NET_ADMIN", "CAP_DAC_OVERRIDE", "CAP_SETUID", "CAP_SETGID", "CAP_CHOWN"}
-		s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: has, Effective: has, Permitted: has}
-		p.mend(s)
-	}}}
+	edit := func(s *specs.Spec) {
+		has := []string{
+			"CAP_NET_BIND_SERVICE", "CAP_NET_ADMIN", "CAP_DAC_OVERRIDE",
+			"CAP_SETUID", "CAP_SETGID", "CAP_CHOWN",
+		}
+		s.Process.Capabilities = &specs.LinuxCapabilities{
+			Bounding: has, Effective: has, Permitted: has,
+		}
+		p.edit(s)
+	}
+	c := runc.Config{
+		Rootfs: rootfs, Args: []string{"/behaviours"}, Runtime: runc.Runtime{Mend: edit},
+	}
 	if agent != nil {
-		c.Seccomp, c.Annotations = agent.Profile(t), map[string]string{"port-restricter.port": "80,5000"}
+		c.Seccomp = agent.Profile(t)
+		c.Annotations = map[string]string{"port-restricter.port": "80,5000"}
 	}
 	result := runc.New(t, c).Run(t)
 	require.Zero(t, result.Code, result.Stderr)
@@ -122,7 +160,8 @@ func behaviours(t *testing.T, agent *runc.Agent, p place, rootfs string) map[str
 	return ends
 }
 
-// rootfs has the program, and can be entered by every user.
+// rootfs returns a root directory that contains the program behaviours, and that every
+// user can enter.
 func rootfs(t *testing.T) string {
 	t.Helper()
 	dir := directory(t)

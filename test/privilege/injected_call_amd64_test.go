@@ -13,20 +13,26 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
-// Somebody has taken over a thread of the agent, and has it make calls.
+// TestACallOffTheListFailsInTheAgent shows that the agent's own filter refuses calls that
+// the agent does not need. An attacker who has taken over a thread of the agent could
+// otherwise make them.
 func TestACallOffTheListFailsInTheAgent(t *testing.T) {
 	agent := runc.StartAgent(t)
 	agent.Await(t, `"listening"`)
-	require.EqualValues(t, agent.Pid(), callIn(t, agent.Pid(), unix.SYS_GETPID), "it is on the list")
-	require.Equal(t, -int64(unix.ENOSYS), callIn(t, agent.Pid(), unix.SYS_GETPGRP), "it is on no list, and never fails")
+	require.EqualValues(t, agent.Pid(), callIn(t, agent.Pid(), unix.SYS_GETPID),
+		"getpid is on the list")
+	require.Equal(t, -int64(unix.ENOSYS), callIn(t, agent.Pid(), unix.SYS_GETPGRP),
+		"getpgrp is not on the list; without a filter it never fails")
 	require.Equal(t, -int64(unix.ENOSYS), callIn(t, agent.Pid(), unix.SYS_EXECVE))
-	agent.Stop(t) // it goes on as if nothing had been
+	agent.Stop(t) // the agent is unharmed and ends as asked
 }
 
+// tracer is an environment variable that turns the test binary into a tracer. Its value
+// is a thread id and the number of a system call.
 const tracer = "PRIVILEGE_TEST_TRACES"
 
-// TestMain makes the test binary a tracer: one that is not the agent's parent,
-// who also waits for it.
+// TestMain turns the test binary into a tracer if asked to. The tracer must not be the
+// agent's parent, which also waits for the agent and would take its stops.
 func TestMain(m *testing.M) {
 	var tid int
 	var number uint64
@@ -40,7 +46,8 @@ func TestMain(m *testing.M) {
 	fmt.Print(result)
 }
 
-// callIn has a thread that waits in the kernel make another call first.
+// callIn makes a thread that waits in the kernel make another system call first, and
+// returns the result of that call.
 func callIn(t *testing.T, tid int, number uint64) (result int64) {
 	t.Helper()
 	command := exec.Command("/proc/self/exe")
@@ -52,6 +59,8 @@ func callIn(t *testing.T, tid int, number uint64) (result int64) {
 	return result
 }
 
+// inject traces a thread and makes it call the system call number with zeros as
+// arguments. Then it restores the thread's registers.
 func inject(tid int, number uint64) (result int64, err error) {
 	runtime.LockOSThread() // a tracer is a thread
 	var before, after unix.PtraceRegs
@@ -73,7 +82,7 @@ func inject(tid int, number uint64) (result int64, err error) {
 	step(wait())
 	step(unix.PtraceGetRegs(tid, &before))
 	call := before
-	call.Rip -= 2 // the instruction that brought it there
+	call.Rip -= 2 // back to the syscall instruction in which the thread waits
 	call.Rax, call.Orig_rax, call.Rdi, call.Rsi, call.Rdx = number, ^uint64(0), 0, 0, 0
 	step(unix.PtraceSetRegs(tid, &call))
 	step(unix.PtraceSingleStep(tid))

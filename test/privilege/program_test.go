@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// directory is one that every user can reach: t.TempDir is closed to others.
+// directory returns a temporary directory that every user can enter. Other users cannot
+// enter t.TempDir.
 func directory(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "privilege-")
@@ -19,11 +20,13 @@ func directory(t *testing.T) string {
 	return dir
 }
 
-// compile makes the program in dir from testdata, with what the probes share.
+// compile compiles testdata/NAME.c into dir, with the header that the probes share, and
+// returns the program's path.
 func compile(t *testing.T, dir, name string) string {
 	t.Helper()
 	program := filepath.Join(dir, name)
-	out, err := exec.Command("gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-static", "-pthread", "-I../probes/testdata",
+	out, err := exec.Command("gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function",
+		"-static", "-pthread", "-I../probes/testdata",
 		"-o", program, "testdata/"+name+".c").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return program

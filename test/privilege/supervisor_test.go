@@ -14,29 +14,35 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
-// The command can end its supervisor, which has the same user, and is then
-// left without a port.
+// TestNothingIsBoundWithoutASupervisor shows that a command gains nothing by ending its
+// supervisor, which has the same user: from then on every bind fails with ENOSYS.
 func TestNothingIsBoundWithoutASupervisor(t *testing.T) {
 	for name, uid := range map[string]uint32{"root": 0, "user": 54321} {
 		t.Run(name, func(t *testing.T) {
 			dir := directory(t)
-			said, err := os.Create(filepath.Join(dir, "said"))
+			output, err := os.Create(filepath.Join(dir, "output"))
 			require.NoError(t, err)
-			defer said.Close()
+			defer output.Close()
 			binary, err := os.ReadFile(runc.Binary(t))
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "port-restricter"), binary, 0o755))
-			command := exec.Command(filepath.Join(dir, "port-restricter"), "-p", "5000", "--", compile(t, dir, "supervisor"))
-			command.Stdout, command.Stderr = said, said
-			command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Setpgid: true, Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+			command := exec.Command(filepath.Join(dir, "port-restricter"), "-p", "5000", "--",
+				compile(t, dir, "supervisor"))
+			command.Stdout, command.Stderr = output, output
+			command.SysProcAttr = &syscall.SysProcAttr{
+				Cloneflags: syscall.CLONE_NEWNET,
+				Setpgid:    true,
+				Credential: &syscall.Credential{Uid: uid, Gid: uid},
+			}
 			require.NoError(t, command.Start())
 			t.Cleanup(func() { _ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL) })
-			require.Error(t, command.Wait(), "it was not killed")
+			require.Error(t, command.Wait(), "the command did not kill its supervisor")
 			require.Eventually(t, func() bool {
-				text, err := os.ReadFile(said.Name())
-				return err == nil && strings.Contains(string(text), "killed: 5000 ENOSYS, 5001 ENOSYS\n")
+				text, err := os.ReadFile(output.Name())
+				const last = "killed: 5000 ENOSYS, 5001 ENOSYS\n"
+				return err == nil && strings.Contains(string(text), last)
 			}, time.Minute, 100*time.Millisecond)
-			text, err := os.ReadFile(said.Name())
+			text, err := os.ReadFile(output.Name())
 			require.NoError(t, err)
 			require.Equal(t, []string{
 				"served: 5000 works, 5001 EPERM",

@@ -14,7 +14,9 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
-// Every thread, whoever started the agent, ends up with the same.
+// TestEveryThreadOfTheAgentIsConfined shows that every thread of the agent has the same
+// restricted privileges, whether the unit or root started the agent. One thread with more
+// would be enough for an attacker.
 func TestEveryThreadOfTheAgentIsConfined(t *testing.T) {
 	kept := cap.NewSet()
 	for _, name := range runc.Capabilities(t) {
@@ -23,7 +25,10 @@ func TestEveryThreadOfTheAgentIsConfined(t *testing.T) {
 		require.NoError(t, kept.SetFlag(cap.Permitted, true, value))
 	}
 	worker := fmt.Sprintf("%016x", 1<<cap.SYS_PTRACE)
-	for name, start := range map[string]func(testing.TB) *runc.Agent{"started by the unit": runc.StartAgent, "started by root": runc.StartAgentAsRoot} {
+	for name, start := range map[string]func(testing.TB) *runc.Agent{
+		"started by the unit": runc.StartAgent,
+		"started by root":     runc.StartAgentAsRoot,
+	} {
 		t.Run(name, func(t *testing.T) {
 			agent := start(t)
 			agent.Await(t, `"listening"`)
@@ -39,17 +44,18 @@ func TestEveryThreadOfTheAgentIsConfined(t *testing.T) {
 				if s["CapEff"] == worker {
 					workers++
 					effective := strings.Fields(s["Uid"])[1]
-					require.Equal(t, strconv.Itoa(0xfffffffd), effective, "a worker could own a user namespace")
+					require.Equal(t, strconv.Itoa(0xfffffffd), effective,
+						"a worker could own a user namespace")
 				} else {
 					require.Equal(t, "0000000000000000", s["CapEff"])
 				}
 			}
-			require.NotZero(t, workers)
+			require.NotZero(t, workers, "no worker thread was found")
 		})
 	}
 }
 
-// hex is the permitted set as /proc/PID/status has it.
+// hex returns the permitted set in the form of /proc/PID/status.
 func hex(set *cap.Set) string {
 	var bits uint64
 	for value := range cap.MaxBits() {
@@ -60,6 +66,7 @@ func hex(set *cap.Set) string {
 	return fmt.Sprintf("%016x", bits)
 }
 
+// threads returns the /proc directories of all threads of a process.
 func threads(t *testing.T, pid int) []string {
 	t.Helper()
 	all, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
@@ -68,6 +75,7 @@ func threads(t *testing.T, pid int) []string {
 	return all
 }
 
+// status returns the fields of a thread's status file, proc_pid_status(5).
 func status(t *testing.T, thread string) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(thread, "status"))

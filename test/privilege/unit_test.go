@@ -14,13 +14,15 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
+// TestTheUnitIsOneThatSystemdUnderstands shows that systemd accepts the unit without a
+// warning.
 func TestTheUnitIsOneThatSystemdUnderstands(t *testing.T) {
 	dir := t.TempDir()
 	text, err := os.ReadFile("../../deploy/systemd/port-restricter.service")
 	require.NoError(t, err)
 	require.Contains(t, string(text), "\nExecStart=/usr/bin/port-restricter agent\n")
 	unit := filepath.Join(dir, "port-restricter.service")
-	// Where the program will be, nothing is yet.
+	// systemd-analyze requires that the program exists, and it is not installed yet.
 	text = []byte(strings.Replace(string(text), "/usr/bin/port-restricter", runc.Binary(t), 1))
 	require.NoError(t, os.WriteFile(unit, text, 0o644))
 	out, err := exec.Command("systemd-analyze", "verify", "--man=no", unit).CombinedOutput()
@@ -28,12 +30,16 @@ func TestTheUnitIsOneThatSystemdUnderstands(t *testing.T) {
 	require.Empty(t, string(out))
 }
 
-// What it says of the unit, 0 to 10, goes up with every setting that is lost.
+// TestTheUnitExposesLittle shows that the exposure level of the unit is at most 4.5 of
+// 10. The level rises with every restriction that the unit loses.
 func TestTheUnitExposesLittle(t *testing.T) {
-	out, err := exec.Command("systemd-analyze", "security", "--offline=true", "--threshold=45", "../../deploy/systemd/port-restricter.service").CombinedOutput()
+	out, err := exec.Command("systemd-analyze", "security", "--offline=true", "--threshold=45",
+		"../../deploy/systemd/port-restricter.service").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }
 
+// TestTheUnitHasTheCapabilitiesThatTheAgentKeeps shows that the unit and package confine
+// list the same capabilities.
 func TestTheUnitHasTheCapabilitiesThatTheAgentKeeps(t *testing.T) {
 	var kept []string
 	for _, value := range confine.Capabilities() {
@@ -42,6 +48,8 @@ func TestTheUnitHasTheCapabilitiesThatTheAgentKeeps(t *testing.T) {
 	require.ElementsMatch(t, kept, runc.Capabilities(t))
 }
 
+// TestTheUserOfTheUnitIsMade shows that systemd-sysusers creates the user and the group
+// of the unit.
 func TestTheUserOfTheUnitIsMade(t *testing.T) {
 	root := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(root, "etc"), 0o755))
@@ -51,7 +59,9 @@ func TestTheUserOfTheUnitIsMade(t *testing.T) {
 	require.NoError(t, err, "%s", out)
 	passwd, err := os.ReadFile(filepath.Join(root, "etc/passwd"))
 	require.NoError(t, err)
-	require.Regexp(t, regexp.MustCompile(`(?m)^port-restricter:[^:]*:\d+:\d+:port-restricter agent:/:/\S*nologin$`), string(passwd))
+	user := regexp.MustCompile(
+		`(?m)^port-restricter:[^:]*:\d+:\d+:port-restricter agent:/:/\S*nologin$`)
+	require.Regexp(t, user, string(passwd))
 	group, err := os.ReadFile(filepath.Join(root, "etc/group"))
 	require.NoError(t, err)
 	require.Contains(t, string(group), "port-restricter:")

@@ -13,25 +13,29 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
-// Any user can have a process that hangs in execve(2), and with it whoever reads
-// about it in /proc: the command line must not.
+// Shows that the command line starts while a process of another user hangs in
+// execve(2). Any user can have such a process, and a program that reads about it
+// in /proc hangs as well. The command line must not, or one user could stop all
+// others from using it.
 func TestTheCommandLineStartsBesideAProcessThatHangsInExec(t *testing.T) {
 	all := readProbes(t)
 	program := filepath.Join(t.TempDir(), "stuck_exec")
-	all[slices.IndexFunc(all, func(p probe) bool { return p.name == "stuck_exec" })].compile(t, program)
+	stuck := slices.IndexFunc(all, func(p probe) bool { return p.name == "stuck_exec" })
+	all[stuck].compile(t, program)
 	hanging := exec.Command(program, "hang")
 	hanging.Dir = t.TempDir()
-	said, err := hanging.StdoutPipe()
+	ready, err := hanging.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, hanging.Start())
 	defer func() {
 		require.NoError(t, hanging.Process.Kill())
 		_ = hanging.Wait()
 	}()
-	_, err = said.Read(make([]byte, 1))
+	_, err = ready.Read(make([]byte, 1)) // the probe writes once the process hangs
 	require.NoError(t, err)
 
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	require.NoError(t, exec.CommandContext(ctx, runc.Binary(t), "-p", "5000", "--", "true").Run())
+	commandLine := exec.CommandContext(ctx, runc.Binary(t), "-p", "5000", "--", "true")
+	require.NoError(t, commandLine.Run(), "the command line did not run within 5 seconds")
 }

@@ -1,36 +1,40 @@
 package probes
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// Exit statuses of probe.h.
+// The exit statuses of a probe. They are those of probe.h.
 const (
 	holds         = 0
 	broken        = 1
 	notApplicable = 77
 )
 
-// A probe is a C program, with what the comments at its top say of it.
+// A probe is a C program, with what the markers in the comment at its top say. The
+// markers are explained in probe.h.
 type probe struct {
 	name, source string
-	attack       bool
-	i386         bool
-	compare      bool
+	attack       bool // otherwise a behaviour
+	i386         bool // a 32-bit program
+	compare      bool // its output must be that of the bare kernel
 	ports        string
-	expect       map[string][]int // way → exit statuses that are right there
+	expect       map[string][]int // way → the exit statuses that are right there
 }
 
-var marker = regexp.MustCompile(`(?m)^// (kind|ports|arch|compare|expect [a-z-]+): ([\w,|:.-]+)`)
+var marker = regexp.MustCompile(`(?m)^ \* (kind|ports|arch|compare|expect [a-z-]+): ([\w,|:.-]+)`)
 
+// readProbes returns the probes in testdata.
 func readProbes(t *testing.T) (all []probe) {
 	t.Helper()
 	sources, err := filepath.Glob("testdata/*.c")
@@ -39,7 +43,12 @@ func readProbes(t *testing.T) (all []probe) {
 	for _, source := range sources {
 		text, err := os.ReadFile(source)
 		require.NoError(t, err)
-		p := probe{name: strings.TrimSuffix(filepath.Base(source), ".c"), source: source, ports: "5000", expect: map[string][]int{}}
+		p := probe{
+			name:   strings.TrimSuffix(filepath.Base(source), ".c"),
+			source: source,
+			ports:  "5000",
+			expect: map[string][]int{},
+		}
 		kind := ""
 		for _, m := range marker.FindAllStringSubmatch(string(text), -1) {
 			switch key, value := m[1], m[2]; key {
@@ -62,30 +71,51 @@ func readProbes(t *testing.T) (all []probe) {
 				}
 			}
 		}
-		require.Contains(t, []string{"attack", "behaviour"}, kind, "%s: no line // kind: attack, or behaviour", source)
+		require.Contains(t, []string{"attack", "behaviour"}, kind,
+			`%s: its first comment needs a line "kind: attack" or "kind: behaviour"`, source)
 		p.attack = kind == "attack"
 		all = append(all, p)
 	}
 	return all
 }
 
-// compile makes a static program, which runs in any root directory.
+// compile makes a static program, which needs no libraries in the root directory
+// where it runs.
 func (p probe) compile(t *testing.T, program string) {
 	t.Helper()
-	args := []string{"-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-static", "-pthread", "-o", program, p.source}
+	args := []string{"-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function",
+		"-static", "-pthread", "-o", program, p.source}
 	if p.i386 {
 		args = append(args, "-m32")
 	}
 	out, err := exec.Command("gcc", args...).CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	require.NoError(t, err, "compile %s: %s", p.source, out)
 }
 
-// allowed are the exit statuses that are right for the probe when it is held.
+// runs32Bit reports whether the kernel runs 32-bit programs at all. A kernel can be
+// built, or started, without them; then a 32-bit probe is not applicable.
+func runs32Bit(t *testing.T) bool {
+	t.Helper()
+	dir := t.TempDir()
+	source, program := filepath.Join(dir, "nothing.c"), filepath.Join(dir, "nothing")
+	require.NoError(t, os.WriteFile(source, []byte("int main(void) { return 0; }\n"), 0o600))
+	out, err := exec.Command("gcc", "-m32", "-static", "-o", program, source).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	err = exec.Command(program).Run()
+	if errors.Is(err, syscall.ENOEXEC) {
+		return false
+	}
+	require.NoError(t, err)
+	return true
+}
+
+// allowed returns the exit statuses that are right for the probe when it runs under
+// port-restricter in this way.
 func (p probe) allowed(way string) []int {
 	if codes := p.expect[way]; codes != nil {
 		return codes
 	}
-	if strings.HasPrefix(way, "podman") { // its runtime is runc
+	if strings.HasPrefix(way, "podman") { // podman runs containers by runc
 		return p.allowed("runc")
 	}
 	return []int{holds}

@@ -1,12 +1,14 @@
-// Package probes attacks port-restricter: each C program is one way around it,
-// or one thing that must work under it as without it. All of them run on the
-// bare kernel, too, so that each attack is known to do harm where nothing holds it.
+// Package probes attacks port-restricter. Each C program in testdata is a probe: an
+// attack, which tries to get around the policy, or a behaviour, which must be the
+// same under port-restricter as on the bare kernel. All probes run on the bare kernel
+// too, to show that each attack does harm where nothing holds it.
 package probes
 
 import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,22 +17,31 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
+// Shows that under port-restricter no attack does harm and every behaviour is that of
+// the bare kernel, in every way of running a program under port-restricter.
 func TestProbes(t *testing.T) {
 	all := readProbes(t)
 	s := newStand(t, all)
 	ways := s.ways()
 	rows := map[string][]string{}
-	// Last, so that it comes after the subtests' output.
+	// In a cleanup, so that the table comes after the output of the subtests.
 	t.Cleanup(func() { t.Log(table(ways, all, rows)) })
+	has32Bit := runs32Bit(t)
 	for _, p := range all {
 		t.Run(p.name, func(t *testing.T) {
+			if p.i386 && !has32Bit {
+				t.Log("not applicable: the kernel runs no 32-bit programs")
+				rows[p.name] = slices.Repeat([]string{word(notApplicable)}, len(ways))
+				return
+			}
 			results := map[string]runc.Result{}
 			for _, w := range ways {
 				t.Run(w.name, func(t *testing.T) {
 					row := "failed"
 					defer func() { rows[p.name] = append(rows[p.name], row) }()
 					result := w.run(t, p)
-					// A race is won now and then, less on a busy machine.
+					// An attack that is a race does not win every time, and less often on a
+					// busy machine.
 					for range 5 {
 						if p.attack && w.name == "bare" && result.Code == holds {
 							result = w.run(t, p)
@@ -39,7 +50,7 @@ func TestProbes(t *testing.T) {
 					results[w.name] = result
 					row = word(result.Code)
 					if w.baseline == "" {
-						requireKnown(t, p, w, result)
+						requireBaseline(t, p, w, result)
 					} else {
 						requireHeld(t, p, w, result, results[w.baseline])
 					}
@@ -49,12 +60,17 @@ func TestProbes(t *testing.T) {
 	}
 }
 
+// newStand compiles all probes and starts an agent.
 func newStand(t *testing.T, all []probe) *stand {
-	dir, err := os.MkdirTemp("", "probes-") // t.TempDir is closed to other users
+	dir, err := os.MkdirTemp("", "probes-") // other users may not enter t.TempDir
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	require.NoError(t, os.Chmod(dir, 0o755))
-	s := &stand{dir: dir, rootfs: filepath.Join(dir, "rootfs"), binary: filepath.Join(dir, "port-restricter")}
+	s := &stand{
+		dir:    dir,
+		rootfs: filepath.Join(dir, "rootfs"),
+		binary: filepath.Join(dir, "port-restricter"),
+	}
 	require.NoError(t, os.Mkdir(s.rootfs, 0o755))
 	binary, err := os.ReadFile(runc.Binary(t))
 	require.NoError(t, err)
@@ -67,43 +83,60 @@ func newStand(t *testing.T, all []probe) *stand {
 	return s
 }
 
-// requireKnown: a behaviour works without us, and an attack does harm. As an
-// ordinary user, or in a container, what is not allowed can hold an attack.
-func requireKnown(t *testing.T, p probe, w way, got runc.Result) {
+// requireBaseline checks a result without port-restricter: a behaviour is as expected,
+// and an attack does harm. For an ordinary user or in a container an attack need not
+// do harm, since it may lack a privilege that it needs.
+func requireBaseline(t *testing.T, p probe, w way, got runc.Result) {
 	t.Helper()
 	switch {
 	case got.Code == notApplicable:
 		t.Logf("not applicable: %s", got.Stderr)
 	case p.attack && w.name == "bare":
-		require.Equal(t, broken, got.Code, "the attack does no harm on the bare kernel: %s", got.Stderr)
+		require.Equal(t, broken, got.Code,
+			"the attack did no harm on the bare kernel, so the probe tests nothing: %s", got.Stderr)
 	case p.attack:
-		require.Contains(t, []int{holds, broken}, got.Code, got.Stderr)
+		require.Contains(t, []int{holds, broken}, got.Code,
+			"the attack could not run without port-restricter: %s", got.Stderr)
 	default:
-		require.Equal(t, holds, got.Code, got.Stderr)
+		require.Equal(t, holds, got.Code,
+			"the behaviour is not as expected even without port-restricter: %s", got.Stderr)
 	}
 }
 
+// requireHeld checks a result under port-restricter. baseline is the result of the same
+// probe in the same place without port-restricter.
 func requireHeld(t *testing.T, p probe, w way, got, baseline runc.Result) {
 	t.Helper()
 	if got.Code == notApplicable {
-		require.Equal(t, notApplicable, baseline.Code, "not applicable only under port-restricter: %s", got.Stderr)
-		t.Logf("not applicable, as on the bare kernel: %s", got.Stderr)
+		require.Equal(t, notApplicable, baseline.Code,
+			"the probe is applicable without port-restricter, but not under it: %s", got.Stderr)
+		t.Logf("not applicable, as without port-restricter: %s", got.Stderr)
 		return
 	}
-	require.Contains(t, p.allowed(w.name), got.Code, "status %d: %s", got.Code, got.Stderr)
+	require.Contains(t, p.allowed(w.name), got.Code,
+		"exit status %d (%s): %s", got.Code, word(got.Code), got.Stderr)
 	if p.compare && got.Code == holds {
-		require.Equal(t, baseline.Stdout, got.Stdout, "it prints something else on the bare kernel")
+		require.Equal(t, baseline.Stdout, got.Stdout,
+			"the probe prints something else without port-restricter")
 	}
 }
 
+// word returns the table's word for an exit status.
 func word(code int) string {
-	known := map[int]string{holds: "holds", broken: "BROKEN", 2: "ERROR", 3: "differs", notApplicable: "n/a"}
-	if w, ok := known[code]; ok {
+	words := map[int]string{
+		holds:         "holds",
+		broken:        "BROKEN",
+		2:             "ERROR",
+		3:             "differs",
+		notApplicable: "n/a",
+	}
+	if w, ok := words[code]; ok {
 		return w
 	}
 	return fmt.Sprintf("exit %d", code)
 }
 
+// table returns the results of all probes, a line each.
 func table(ways []way, all []probe, rows map[string][]string) string {
 	var out strings.Builder
 	line := func(name string, cells []string) {

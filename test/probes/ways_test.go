@@ -17,46 +17,63 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
-// ordinary is a user that nothing else runs as.
+// ordinary is the uid of a user without privilege, under which nothing else runs.
 const ordinary = 54321
 
-// A way is a place in which probes run: held to their ports, or, to be compared
-// with, the same place without us.
+// A way is a way to run a probe: under port-restricter, or, as the baseline, in the
+// same place without port-restricter.
 type way struct {
 	name     string
-	baseline string // of a way that is held
+	baseline string // name of the way to compare with; empty if this way is a baseline itself
 	run      func(t *testing.T, p probe) runc.Result
 }
 
-// A stand is what all ways share: the compiled probes, in a root directory.
+// A stand is what all ways share: a directory with the compiled probes, the binary and
+// the agent.
 type stand struct {
 	dir, rootfs, binary string
 	agent               *runc.Agent
 	podman              *podman
 }
 
+// program returns the path of a compiled probe. The root directory of containers has
+// all of them.
 func (s *stand) program(p probe) string { return filepath.Join(s.rootfs, p.name) }
 
+// ways returns all ways, baselines first. The expect markers of probes use these names.
 func (s *stand) ways() []way {
+	bare := func(uid uint32) func(*testing.T, probe) runc.Result {
+		return func(t *testing.T, p probe) runc.Result { return s.onHost(t, p, uid, s.program(p)) }
+	}
+	commandLine := func(uid uint32) func(*testing.T, probe) runc.Result {
+		return func(t *testing.T, p probe) runc.Result { return s.underCLI(t, p, uid) }
+	}
+	inRunc := func(held bool) func(*testing.T, probe) runc.Result {
+		return func(t *testing.T, p probe) runc.Result { return s.inContainer(t, p, held) }
+	}
+	inPodman := func(held bool, flags ...string) func(*testing.T, probe) runc.Result {
+		return func(t *testing.T, p probe) runc.Result { return s.podman.run(t, p, held, flags...) }
+	}
 	return []way{
-		{"bare", "", func(t *testing.T, p probe) runc.Result { return s.onHost(t, p, 0, s.program(p)) }},
-		{"bare-user", "", func(t *testing.T, p probe) runc.Result { return s.onHost(t, p, ordinary, s.program(p)) }},
-		{"bare-runc", "", func(t *testing.T, p probe) runc.Result { return s.inContainer(t, p, false) }},
-		{"bare-podman", "", func(t *testing.T, p probe) runc.Result { return s.podman.run(t, p, false) }},
-		{"bare-podman-userns", "", func(t *testing.T, p probe) runc.Result { return s.podman.run(t, p, false, userNamespace...) }},
-		{"cli-root", "bare", func(t *testing.T, p probe) runc.Result { return s.underCLI(t, p, 0) }},
-		{"cli-user", "bare-user", func(t *testing.T, p probe) runc.Result { return s.underCLI(t, p, ordinary) }},
-		{"runc", "bare-runc", func(t *testing.T, p probe) runc.Result { return s.inContainer(t, p, true) }},
-		{"podman", "bare-podman", func(t *testing.T, p probe) runc.Result { return s.podman.run(t, p, true) }},
-		{"podman-userns", "bare-podman-userns", func(t *testing.T, p probe) runc.Result { return s.podman.run(t, p, true, userNamespace...) }},
+		{"bare", "", bare(0)},
+		{"bare-user", "", bare(ordinary)},
+		{"bare-runc", "", inRunc(false)},
+		{"bare-podman", "", inPodman(false)},
+		{"bare-podman-userns", "", inPodman(false, userNamespace...)},
+		{"cli-root", "bare", commandLine(0)},
+		{"cli-user", "bare-user", commandLine(ordinary)},
+		{"runc", "bare-runc", inRunc(true)},
+		{"podman", "bare-podman", inPodman(true)},
+		{"podman-userns", "bare-podman-userns", inPodman(true, userNamespace...)},
 	}
 }
 
+// underCLI runs the probe under the command line.
 func (s *stand) underCLI(t *testing.T, p probe, uid uint32) runc.Result {
 	return s.onHost(t, p, uid, s.binary, "-p", p.ports, "--", s.program(p))
 }
 
-// onHost runs a command in an empty directory of its user.
+// onHost runs a command as a user, in an empty directory that belongs to the user.
 func (s *stand) onHost(t *testing.T, p probe, uid uint32, command ...string) runc.Result {
 	t.Helper()
 	dir, err := os.MkdirTemp(s.dir, "cwd-")
@@ -68,13 +85,16 @@ func (s *stand) onHost(t *testing.T, p probe, uid uint32, command ...string) run
 	probe := exec.CommandContext(ctx, command[0], command[1:]...)
 	probe.Dir, probe.WaitDelay = dir, time.Second
 	probe.Env = []string{fmt.Sprintf("OUTSIDER=%d", s.outsider(t, uid))}
-	probe.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+	probe.SysProcAttr = &syscall.SysProcAttr{
+		Setpgid:    true,
+		Credential: &syscall.Credential{Uid: uid, Gid: uid},
+	}
 	probe.Cancel = func() error { return syscall.Kill(-probe.Process.Pid, syscall.SIGKILL) }
 	return runc.Finish(t, probe)
 }
 
-// outsider is a process of the same user that holds a listener at a port which
-// no probe may bind.
+// outsider starts a process of the user, outside of port-restricter, that has a
+// listening socket at a port which no probe may bind. Probes try to take the socket.
 func (s *stand) outsider(t *testing.T, uid uint32) (pid int) {
 	t.Helper()
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -94,17 +114,28 @@ func (s *stand) outsider(t *testing.T, uid uint32) (pid int) {
 	return sleeper.Process.Pid
 }
 
-// inContainer runs the probe as the first process of a runc container.
+// noProcess is a pid that a probe in a container does not find: the outsider is not in
+// the container.
+const noProcess = "1000000"
+
+// inContainer runs the probe as the first process of a runc container. held means under
+// port-restricter.
 func (s *stand) inContainer(t *testing.T, p probe, held bool) runc.Result {
 	t.Helper()
-	c := runc.Config{Rootfs: s.rootfs, Args: []string{"/" + p.name}, Env: []string{"OUTSIDER=1000000"}}
+	c := runc.Config{
+		Rootfs: s.rootfs,
+		Args:   []string{"/" + p.name},
+		Env:    []string{"OUTSIDER=" + noProcess},
+	}
 	if held {
 		if s.agent == nil {
-			t.Fatal("no agent")
+			t.Fatal("the agent was not started")
 		}
-		c.Seccomp, c.Annotations = s.agent.Profile(t), map[string]string{"port-restricter.port": p.ports}
+		c.Seccomp = s.agent.Profile(t)
+		c.Annotations = map[string]string{"port-restricter.port": p.ports}
 	}
 	result := runc.New(t, c).Run(t)
-	require.False(t, strings.Contains(result.Stderr, "level=error"), "runc: %s", result.Stderr)
+	require.False(t, strings.Contains(result.Stderr, "level=error"),
+		"runc failed, not the probe: %s", result.Stderr)
 	return result
 }

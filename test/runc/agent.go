@@ -16,7 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Binary is what is tested: PORT_RESTRICTER_BIN, or what `make build` makes.
+// Binary returns the absolute path of the port-restricter to test: PORT_RESTRICTER_BIN, or
+// the one that `make build` makes.
 func Binary(t testing.TB) string {
 	t.Helper()
 	path := os.Getenv("PORT_RESTRICTER_BIN")
@@ -25,52 +26,61 @@ func Binary(t testing.TB) string {
 	}
 	path, err := filepath.Abs(path)
 	require.NoError(t, err)
-	require.FileExists(t, path, "run `make build`, or name the binary in PORT_RESTRICTER_BIN")
+	require.FileExists(t, path, "run `make build`, or set PORT_RESTRICTER_BIN to the binary's path")
 	return path
 }
 
 // An Agent is a running `port-restricter agent`.
 type Agent struct {
 	Socket string
-	Done   <-chan struct{} // closed when it has ended
+	Done   <-chan struct{} // closed once the agent has ended
 
 	binary, log string
 	process     *exec.Cmd
 }
 
-// StartAgent starts it as our systemd unit would, and returns once runtimes can
-// connect. The agent ends with the test.
+// StartAgent starts an agent with the privileges of the systemd unit, and returns once OCI
+// runtimes can connect. The agent logs every decision, and ends with the test.
 func StartAgent(t testing.TB) *Agent {
 	t.Helper()
 	return startAgent(t, asUnit(Capabilities(t)), "--verbose")
 }
 
-// StartQuietAgent logs refusals only.
+// StartQuietAgent starts an agent like StartAgent. The agent does not log the decisions
+// that allow a call.
 func StartQuietAgent(t testing.TB) *Agent {
 	t.Helper()
 	return startAgent(t, asUnit(Capabilities(t)))
 }
 
-// StartAgentAsRoot starts it with all that root has.
+// StartAgentAsRoot starts an agent like StartAgent, with all privileges of root.
 func StartAgentAsRoot(t testing.TB) *Agent {
 	t.Helper()
 	return startAgent(t, nil, "--verbose")
 }
 
-// StartAgentWith starts it as the unit would, but with these capabilities.
+// StartAgentWith starts an agent like StartAgent, with the given capabilities in place of
+// the unit's.
 func StartAgentWith(t testing.TB, capabilities []string) *Agent {
 	t.Helper()
 	return startAgent(t, asUnit(capabilities), "--verbose")
 }
 
-func startAgent(t testing.TB, as []string, flags ...string) *Agent {
+// startAgent starts an agent by the command in prefix.
+func startAgent(t testing.TB, prefix []string, flags ...string) *Agent {
 	t.Helper()
 	dir, done := directoryOfAgent(t), make(chan struct{})
-	a := &Agent{Socket: filepath.Join(dir, "agent.sock"), Done: done, binary: Binary(t), log: filepath.Join(dir, "log")}
+	a := &Agent{
+		Socket: filepath.Join(dir, "agent.sock"),
+		Done:   done,
+		binary: Binary(t),
+		log:    filepath.Join(dir, "log"),
+	}
 	log, err := os.Create(a.log)
 	require.NoError(t, err)
 	defer log.Close()
-	argv := slices.Concat(as, []string{copyOf(t, a.binary, dir), "agent", "--socket", a.Socket}, flags)
+	agent := []string{copyOf(t, a.binary, dir), "agent", "--socket", a.Socket}
+	argv := slices.Concat(prefix, agent, flags)
 	a.process = exec.Command(argv[0], argv[1:]...)
 	a.process.Stderr = log
 	require.NoError(t, a.process.Start())
@@ -83,12 +93,15 @@ func startAgent(t testing.TB, as []string, flags ...string) *Agent {
 			t.Logf("the end of the agent's log:\n%s", log[max(0, len(log)-8192):])
 		}
 	})
-	require.Eventually(t, func() bool { _, err := os.Stat(a.Socket); return err == nil }, patience, 10*time.Millisecond, "the agent made no socket: %s", a.log)
+	require.Eventually(t, func() bool {
+		_, err := os.Stat(a.Socket)
+		return err == nil
+	}, patience, 10*time.Millisecond, "the agent made no socket")
 	return a
 }
 
-// directoryOfAgent is one that its user can reach and write to; t.TempDir is closed to
-// other users.
+// directoryOfAgent returns a temporary directory that the agent's user owns and can enter.
+// Other users cannot enter t.TempDir.
 func directoryOfAgent(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "agent-")
@@ -101,6 +114,8 @@ func directoryOfAgent(t testing.TB) string {
 	return dir
 }
 
+// copyOf copies a program into dir, and returns the path of the copy. The agent's user may
+// be unable to reach the original.
 func copyOf(t testing.TB, program, dir string) string {
 	t.Helper()
 	text, err := os.ReadFile(program)
@@ -110,23 +125,25 @@ func copyOf(t testing.TB, program, dir string) string {
 	return path
 }
 
-// Pid is the agent's process.
+// Pid returns the agent's process id.
 func (a *Agent) Pid() int { return a.process.Process.Pid }
 
-// Await waits until the agent's log has the text.
+// Await waits until the agent's log contains a text.
 func (a *Agent) Await(t testing.TB, text string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return strings.Contains(a.Log(t), text) }, patience, 10*time.Millisecond, "not in the agent's log: %s", text)
+	require.Eventually(t, func() bool {
+		return strings.Contains(a.Log(t), text)
+	}, patience, 10*time.Millisecond, "the agent's log does not contain %s", text)
 }
 
-// Stop asks the agent to end, as an init system would.
+// Stop asks the agent to end, like an init system, and waits for its end.
 func (a *Agent) Stop(t testing.TB) {
 	t.Helper()
 	require.NoError(t, a.process.Process.Signal(syscall.SIGTERM))
 	<-a.Done
 }
 
-// Log is what the agent wrote so far, a JSON object a line.
+// Log returns what the agent has logged so far: one JSON object per line.
 func (a *Agent) Log(t testing.TB) string {
 	t.Helper()
 	text, err := os.ReadFile(a.log)
@@ -134,7 +151,7 @@ func (a *Agent) Log(t testing.TB) string {
 	return string(text)
 }
 
-// LogsOf is the part of the log about one container.
+// LogsOf returns the lines of the agent's log about one container.
 func (a *Agent) LogsOf(t testing.TB, c *Container) string {
 	t.Helper()
 	var lines []string
@@ -146,11 +163,12 @@ func (a *Agent) LogsOf(t testing.TB, c *Container) string {
 	return strings.Join(lines, "")
 }
 
-// Profile is the seccomp section that `port-restricter profile` prints for
-// containers of this agent, with these options besides.
+// Profile returns the seccomp profile that `port-restricter profile` prints for containers
+// of this agent, with the given further options.
 func (a *Agent) Profile(t testing.TB, options ...string) *specs.LinuxSeccomp {
 	t.Helper()
-	out, err := exec.Command(a.binary, append([]string{"profile", "--listener", a.Socket}, options...)...).Output()
+	args := append([]string{"profile", "--listener", a.Socket}, options...)
+	out, err := exec.Command(a.binary, args...).Output()
 	require.NoError(t, err)
 	var seccomp specs.LinuxSeccomp
 	require.NoError(t, json.Unmarshal(out, &seccomp))

@@ -1,5 +1,11 @@
-// Package runc runs real containers of runc and crun for the tests and leaves
-// nothing of them behind, and the agent that they are attached to.
+// Package runc is test support. It runs real containers by runc and crun, and the agent
+// to which they attach, and removes everything after the test.
+//
+// New makes a Container from a Config, and a Runtime says which OCI runtime runs it, with
+// or without the runtime shim. StartAgent and its variants start an Agent, with the
+// privileges of the systemd unit or with others. A World is a mount namespace in which a
+// test may change /etc, /run and /sys/fs/cgroup. Finish runs any command to its end. A function
+// that returns no error fails the test if it cannot do its work.
 package runc
 
 import (
@@ -19,10 +25,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// patience bounds every command: what takes longer hangs.
+// patience bounds every command. A command that takes longer is taken to hang.
 const patience = time.Minute
 
-// Config says in which way a container differs from that of `runc spec`.
+// Config says in what a container differs from that of `runc spec`.
 type Config struct {
 	Runtime     Runtime
 	Rootfs      string
@@ -32,18 +38,24 @@ type Config struct {
 	Annotations map[string]string
 }
 
-// A Container has a state directory of its own, and is deleted with the test.
+// A Container is a container with a bundle and a state directory of its own. It is deleted
+// after the test.
 type Container struct {
 	id, dir string
 	runtime Runtime
 }
 
-var made atomic.Int32
+var made atomic.Int32 // containers, so that each gets another id
 
-// New writes the container's bundle. Its working directory is a tmpfs.
+// New writes the bundle of a container, which is not created yet. The working directory of
+// its processes is a tmpfs, /tmp.
 func New(t testing.TB, c Config) *Container {
 	t.Helper()
-	container := &Container{id: fmt.Sprintf("port-restricter-test-%d-%d", os.Getpid(), made.Add(1)), dir: t.TempDir(), runtime: c.Runtime}
+	container := &Container{
+		id:      fmt.Sprintf("port-restricter-test-%d-%d", os.Getpid(), made.Add(1)),
+		dir:     t.TempDir(),
+		runtime: c.Runtime,
+	}
 	spec := exec.Command("runc", "spec")
 	spec.Dir = container.dir
 	out, err := spec.CombinedOutput()
@@ -56,7 +68,9 @@ func New(t testing.TB, c Config) *Container {
 	s.Root.Path = c.Rootfs
 	s.Process.Terminal, s.Process.Args, s.Process.Cwd = false, c.Args, "/tmp"
 	s.Process.Env = append(s.Process.Env, c.Env...)
-	s.Mounts = append(s.Mounts, specs.Mount{Destination: "/tmp", Type: "tmpfs", Source: "tmpfs", Options: []string{"mode=1777"}})
+	s.Mounts = append(s.Mounts, specs.Mount{
+		Destination: "/tmp", Type: "tmpfs", Source: "tmpfs", Options: []string{"mode=1777"},
+	})
 	s.Linux.Seccomp, s.Annotations = c.Seccomp, c.Annotations
 	if c.Runtime.Mend != nil {
 		c.Runtime.Mend(&s)
@@ -68,6 +82,7 @@ func New(t testing.TB, c Config) *Container {
 	return container
 }
 
+// command returns a command of the OCI runtime, with the container's state directory.
 func (c *Container) command(ctx context.Context, args ...string) *exec.Cmd {
 	argv := c.runtime.argv(append([]string{"--root", filepath.Join(c.dir, "state")}, args...)...)
 	command := exec.CommandContext(ctx, argv[0], argv[1:]...)
@@ -76,16 +91,17 @@ func (c *Container) command(ctx context.Context, args ...string) *exec.Cmd {
 	return command
 }
 
-// ConfigFile is the bundle's config.json.
+// ConfigFile returns the path of the bundle's config.json.
 func (c *Container) ConfigFile() string { return filepath.Join(c.dir, "config.json") }
 
-// Result is how a command ended.
+// A Result is the exit status and the output of a command that has ended.
 type Result struct {
 	Code           int
 	Stdout, Stderr string
 }
 
-// Finish runs the command to its end.
+// Finish runs a command to its end, whatever its exit status. It fails the test if the
+// command could not be run.
 func Finish(t testing.TB, command *exec.Cmd) Result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -97,7 +113,7 @@ func Finish(t testing.TB, command *exec.Cmd) Result {
 	return Result{command.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// Run runs the container to its end.
+// Run creates and starts the container, and waits for its end.
 func (c *Container) Run(t testing.TB) Result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -105,18 +121,20 @@ func (c *Container) Run(t testing.TB) Result {
 	return Finish(t, c.command(ctx, "run", "--bundle", c.dir, c.id))
 }
 
-// RunCommand is Run, to be called by somebody else.
+// RunCommand returns the command by which Run runs the container. The caller starts it.
 func (c *Container) RunCommand() *exec.Cmd {
 	return c.command(context.Background(), "run", "--bundle", c.dir, c.id)
 }
 
-// Start leaves the container running. What the runtime says stands in the error.
+// Start creates and starts the container in one step, and leaves it running. The error
+// contains the output of the OCI runtime.
 func (c *Container) Start(t testing.TB) error {
 	t.Helper()
 	return c.detached(t, "run", "--detach", "--bundle", c.dir, c.id)
 }
 
-// CreateAndStart is Start in two steps, as engines do it.
+// CreateAndStart creates and starts the container in two steps, like an engine, and leaves
+// it running. The error contains the output of the OCI runtime.
 func (c *Container) CreateAndStart(t testing.TB) error {
 	t.Helper()
 	if err := c.Create(t); err != nil {
@@ -125,22 +143,24 @@ func (c *Container) CreateAndStart(t testing.TB) error {
 	return c.detached(t, "start", c.id)
 }
 
-// Create is its first step.
+// Create creates the container, and does not start it. The error contains the output of the
+// OCI runtime.
 func (c *Container) Create(t testing.TB) error {
 	t.Helper()
 	return c.detached(t, "create", "--bundle", c.dir, c.id)
 }
 
-// Delete kills the container, and leaves its bundle.
+// Delete kills and deletes the container. Its bundle stays, and it can be created again.
 func (c *Container) Delete(t testing.TB) {
 	t.Helper()
 	out, err := c.command(context.Background(), "delete", "--force", c.id).CombinedOutput()
 	require.NoError(t, err, "delete: %s", out)
 }
 
+// detached runs a command of the OCI runtime that leaves processes running.
 func (c *Container) detached(t testing.TB, args ...string) error {
 	t.Helper()
-	// A file, since the container keeps the write end of a pipe open.
+	// The output goes to a file: the container would keep the write end of a pipe open.
 	log, err := os.Create(filepath.Join(c.dir, "log"))
 	require.NoError(t, err)
 	defer log.Close()
@@ -149,20 +169,21 @@ func (c *Container) detached(t testing.TB, args ...string) error {
 	command := c.command(ctx, args...)
 	command.Stdout, command.Stderr = log, log
 	if err := command.Run(); err != nil {
-		said, _ := os.ReadFile(log.Name())
-		return fmt.Errorf("%s: %w: %s", args[0], err, said)
+		output, _ := os.ReadFile(log.Name())
+		return fmt.Errorf("%s: %w: %s", args[0], err, output)
 	}
 	return nil
 }
 
-// Exec is a further process in the running container, to be started by the caller.
+// Exec returns a command that runs another process in the running container. The caller
+// starts it.
 func (c *Container) Exec(t testing.TB, args ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	return c.command(ctx, append([]string{"exec", c.id}, args...)...)
 }
 
-// Pid is the container's first process, as the host numbers it.
+// Pid returns the id of the container's first process, in the host's pid namespace.
 func (c *Container) Pid(t testing.TB) int {
 	t.Helper()
 	out, err := c.command(context.Background(), "state", c.id).Output()
@@ -172,7 +193,7 @@ func (c *Container) Pid(t testing.TB) int {
 	return state.Pid
 }
 
-// Rootfs is a root directory with a static busybox in /bin.
+// Rootfs returns a new root directory that contains only a static busybox, in /bin.
 func Rootfs(t testing.TB) string {
 	t.Helper()
 	busybox, err := exec.LookPath("busybox")

@@ -8,13 +8,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// unitFile is how an init system starts the agent.
+// unitFile is the systemd unit that starts the agent.
 const unitFile = "../../deploy/systemd/port-restricter.service"
 
-// agentUser is a uid and gid that nothing else runs as.
+// agentUser is the agent's uid and gid. No other process on the machine has them.
 const agentUser = "54320"
 
-// Capabilities are those of the unit, as setpriv(1) names them.
+// Capabilities returns the capabilities that the unit gives the agent, by the names that
+// setpriv(1) uses: net_bind_service, for example.
 func Capabilities(t testing.TB) []string {
 	t.Helper()
 	text, err := os.ReadFile(unitFile)
@@ -29,11 +30,12 @@ func Capabilities(t testing.TB) []string {
 	require.Equal(t, "yes", settings["NoNewPrivileges"])
 	require.Equal(t, "port-restricter", settings["User"])
 	require.NotEmpty(t, settings["AmbientCapabilities"])
-	return strings.Fields(strings.ToLower(strings.ReplaceAll(settings["AmbientCapabilities"], "CAP_", "")))
+	names := strings.ReplaceAll(settings["AmbientCapabilities"], "CAP_", "")
+	return strings.Fields(strings.ToLower(names))
 }
 
-// asUnit is the command that starts another as the unit says: its own user, in
-// a mount namespace of its own, with these capabilities and no others.
+// asUnit returns the command that starts another command as the unit does: as the agent's
+// user, in a mount namespace of its own, with the given capabilities and no others.
 func asUnit(capabilities []string) []string {
 	sets := "-all"
 	for _, capability := range capabilities {

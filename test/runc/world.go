@@ -10,19 +10,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A World is a mount namespace that ends with the test: there tests may change
-// what is the machine's.
+// A World is a mount namespace that ends with the test. In a World, a test may change
+// directories that belong to the machine.
 type World struct {
-	// Cgroup2: /sys/fs/cgroup is the unified hierarchy, and nothing else.
+	// Cgroup2 means that only the unified cgroup hierarchy is at /sys/fs/cgroup.
 	Cgroup2 bool
-	// Settings is the text of /etc/port-restricter/config.toml. A world with
-	// settings has an empty /run, and changes of its /etc are its own.
+	// Settings is the text of /etc/port-restricter/config.toml. If it is not empty, the
+	// world has an empty /run, and a copy of the machine's /etc that it may change.
 	Settings string
 
 	pid int
 }
 
-// NewWorld makes the world that w describes.
+// NewWorld makes the World that w describes.
 func NewWorld(t testing.TB, w World) *World {
 	t.Helper()
 	script := `set -e
@@ -36,7 +36,7 @@ func NewWorld(t testing.TB, w World) *World {
 			printf %s "$SETTINGS" >/etc/port-restricter/config.toml
 		fi
 		echo ready
-		exec cat` // until its stdin ends, at the latest with us
+		exec cat` // holds the namespace until its stdin ends: with the test process at the latest
 	holder := exec.Command("unshare", "--mount", "--propagation", "private", "sh", "-c", script)
 	holder.Env = append(os.Environ(), "SETTINGS="+w.Settings, "DIR="+t.TempDir())
 	if w.Cgroup2 {
@@ -59,10 +59,12 @@ func NewWorld(t testing.TB, w World) *World {
 	return &w
 }
 
-// Enter is the command as it is called to run in the world.
+// Enter returns the command that runs another command in the World. A nil World is the
+// test's own mount namespace.
 func (w *World) Enter(command ...string) []string {
 	if w == nil {
 		return command
 	}
-	return append([]string{"nsenter", fmt.Sprintf("--mount=/proc/%d/ns/mnt", w.pid), "--"}, command...)
+	namespace := fmt.Sprintf("--mount=/proc/%d/ns/mnt", w.pid)
+	return append([]string{"nsenter", namespace, "--"}, command...)
 }

@@ -15,30 +15,43 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
+// globalWords and commandWords are words for command lines of runc and crun: options before
+// and after the command, with and without values, abbreviated, joined and misspelled.
 var (
-	globalWords = strings.Fields("--debug --root /r --root=create --log /dev/stderr --log=/dev/stderr --log-format text --log-format=text" +
-		" --rootless auto --rootless=auto --cgroup-manager cgroupfs --cgroup-m=disabled --systemd-cgroup --criu c -debug -root r --root create --")
-	commandWords = strings.Fields("--bundle /n/1 --bundle=/n/2 -b /n/3 -b=/n/4 -bundle /n/5 -bundle=/n/6 --bund /n/7 --b=/n/8 -b/n/9 n10 --bundle . -db /n/11 -dbn12" +
-		" --no-pivot --no-new-keyring --pid-file p --pid-file=p --pid p --console-socket s --console-socket=s --preserve-fds 0 --preserve-fds=0 --detach -d --keep" +
-		" --config c.json -f c.json -fc.json --conf=c.json -- - id create run --bundle --bundle=")
+	globalWords = strings.Fields(
+		"--debug --root /r --root=create --log /dev/stderr --log=/dev/stderr" +
+			" --log-format text --log-format=text --rootless auto --rootless=auto" +
+			" --cgroup-manager cgroupfs --cgroup-m=disabled --systemd-cgroup --criu c" +
+			" -debug -root r --root create --")
+	commandWords = strings.Fields(
+		"--bundle /n/1 --bundle=/n/2 -b /n/3 -b=/n/4 -bundle /n/5 -bundle=/n/6" +
+			" --bund /n/7 --b=/n/8 -b/n/9 n10 --bundle . -db /n/11 -dbn12" +
+			" --no-pivot --no-new-keyring --pid-file p --pid-file=p --pid p" +
+			" --console-socket s --console-socket=s --preserve-fds 0 --preserve-fds=0" +
+			" --detach -d --keep --config c.json -f c.json -fc.json --conf=c.json" +
+			" -- - id create run --bundle --bundle=")
 )
 
-// said are the errors of runc and crun that name what they looked for, or,
-// without a name, that it was in the working directory.
-var said = regexp.MustCompile("chdir (\\S+): no such file|(?:chdir|realpath) `(.*)` failed|config.json not found|error loading config.json")
+// missingBundle matches the errors of runc and crun about a bundle that is not there. The
+// submatches are the path that they looked for. They are empty if that was the working
+// directory.
+var missingBundle = regexp.MustCompile("chdir (\\S+): no such file|" +
+	"(?:chdir|realpath) `(.*)` failed|config.json not found|error loading config.json")
 
-// taken is the path that a runtime looked for in an empty directory; false if
-// it didn't want a bundle.
+// taken calls an OCI runtime in an empty directory. It returns the bundle, or the --config
+// of crun, that the runtime looked for, and false if the runtime looked for none.
 func taken(t *testing.T, runtime string, args []string) (string, bool) {
 	command := exec.Command(runtime, args...)
 	command.Dir = t.TempDir()
-	match := said.FindStringSubmatch(runc.Finish(t, command).Stderr)
+	match := missingBundle.FindStringSubmatch(runc.Finish(t, command).Stderr)
 	if match == nil {
 		return "", false
 	}
 	return match[1] + match[2], true
 }
 
+// requireSameBundle requires that the shim finds in args the config.json that each OCI
+// runtime takes. The shim may find others as well: it edits all of them.
 func requireSameBundle(t *testing.T, args []string) {
 	t.Helper()
 	found := shim.ParseArguments(args).Configs
@@ -47,18 +60,30 @@ func requireSameBundle(t *testing.T, args []string) {
 		if !ok {
 			continue
 		}
-		if runtime == "/usr/bin/crun" && slices.ContainsFunc(found, func(file string) bool { return filepath.IsAbs(file) && filepath.Base(file) != "config.json" }) {
-			continue // it names the bundle, which it must enter before it opens a --config somewhere else
+		otherConfig := slices.ContainsFunc(found, func(file string) bool {
+			return filepath.IsAbs(file) && filepath.Base(file) != "config.json"
+		})
+		if runtime == "/usr/bin/crun" && otherConfig {
+			// crun enters the bundle before it opens a --config elsewhere, so path is the
+			// bundle, and not the file that crun would take.
+			continue
 		}
-		// What can't be resolved is a bundle, or crun's --config.
-		if !slices.Contains(found, filepath.Join(path, "config.json")) && !slices.Contains(found, filepath.Clean(path)) {
-			t.Fatalf("%s %q looks for %q, and we in %q", runtime, args, path, found)
+		// path is a bundle, or crun's --config.
+		if !slices.Contains(found, filepath.Join(path, "config.json")) &&
+			!slices.Contains(found, filepath.Clean(path)) {
+			t.Fatalf("%s %q looks for %q, but the shim edits %q", runtime, args, path, found)
 		}
 	}
 }
 
+// TestShimEditsTheBundleThatTheRuntimeTakes shows that the shim parses arguments like runc
+// and like crun. If the shim edited another bundle than the runtime takes, the container
+// would run without the filter.
 func TestShimEditsTheBundleThatTheRuntimeTakes(t *testing.T) {
-	for _, test := range []struct{ args, runc, crun string }{
+	for _, test := range []struct {
+		args       string
+		runc, crun string // the path that the runtime looks for; none: it looks for no bundle
+	}{
 		{"create --bundle /n/1 id", "/n/1", "/n/1"},
 		{"run --bundle=/n/1 id", "/n/1", "/n/1"},
 		{"create -b /n/1 id", "/n/1", "/n/1"},
@@ -87,7 +112,11 @@ func TestShimEditsTheBundleThatTheRuntimeTakes(t *testing.T) {
 		{"create --config /n/1 --bundle", "--config", "none"},
 	} {
 		args := strings.Fields(test.args)
-		for runtime, wanted := range map[string]string{"/usr/sbin/runc": test.runc, runc.Built(t, "runc"): test.runc, "/usr/bin/crun": test.crun} {
+		for runtime, wanted := range map[string]string{
+			"/usr/sbin/runc":      test.runc,
+			runc.Built(t, "runc"): test.runc,
+			"/usr/bin/crun":       test.crun,
+		} {
 			path, ok := taken(t, runtime, args)
 			if !ok {
 				path = "none"
@@ -98,6 +127,8 @@ func TestShimEditsTheBundleThatTheRuntimeTakes(t *testing.T) {
 	}
 }
 
+// FuzzShimEditsTheBundleThatTheRuntimeTakes shows the same for random command lines. The
+// fuzzer's bytes choose the words.
 func FuzzShimEditsTheBundleThatTheRuntimeTakes(f *testing.F) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 100 {
@@ -112,7 +143,9 @@ func FuzzShimEditsTheBundleThatTheRuntimeTakes(f *testing.F) {
 			return
 		}
 		var args []string
-		pick := func(words []string, choice byte) { args = append(args, words[int(choice)%len(words)]) }
+		pick := func(words []string, choice byte) {
+			args = append(args, words[int(choice)%len(words)])
+		}
 		globals := min(int(choices[0])%4, len(choices)-2)
 		for _, choice := range choices[2 : 2+globals] {
 			pick(globalWords, choice)

@@ -8,18 +8,35 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
+// TestPodmanHoldsContainersOnceConfigured shows that configure podman is enough for podman
+// to restrict annotated containers. Before it, after --dry-run and after --remove, podman
+// runs them unrestricted. An administrator's own hooks keep running.
 func TestPodmanHoldsContainersOnceConfigured(t *testing.T) {
 	agent := runc.StartAgent(t)
 	n := newNode(t, "listener = '"+agent.Socket+"'", "", "/etc/containers/containers.conf.d")
-	// A hook of the administrator's, in a directory that only he names.
+	// The administrator has a hook, in a directory that only the administrator's file names.
 	n.run(t, "sh", "-c", `mkdir -p /etc/hooks /etc/containers/containers.conf.d
 		echo '[engine]
 			hooks_dir = ["/etc/hooks"]' >/etc/containers/containers.conf.d/10-site.conf
-		echo '{"version": "1.0.0", "hook": {"path": "/bin/touch", "args": ["touch", "/etc/hooks/ran"]}, "when": {"always": true}, "stages": ["prestart"]}' >/etc/hooks/site.json`)
+		echo '{
+			"version": "1.0.0",
+			"hook": {"path": "/bin/touch", "args": ["touch", "/etc/hooks/ran"]},
+			"when": {"always": true},
+			"stages": ["prestart"]
+		}' >/etc/hooks/site.json`)
 	podman := newPodman(t, "runc", n.World)
-	listen := func(port string, flags ...string) runc.Result { t.Helper(); return podman.listen(t, port, flags...) }
-	requireRefused := func(result runc.Result) { t.Helper(); require.Contains(t, result.Stderr, refusal) }
-	requireServed := func(result runc.Result) { t.Helper(); require.Equal(t, listened, result.Code, result.Stderr) }
+	listen := func(port string, flags ...string) runc.Result {
+		t.Helper()
+		return podman.listen(t, port, flags...)
+	}
+	requireRefused := func(result runc.Result) {
+		t.Helper()
+		require.Contains(t, result.Stderr, refusal)
+	}
+	requireServed := func(result runc.Result) {
+		t.Helper()
+		require.Equal(t, listened, result.Code, result.Stderr)
+	}
 	annotated := []string{"--annotation", key + "=5000"}
 	requireServed(listen("5001", annotated...))
 
@@ -38,11 +55,11 @@ func TestPodmanHoldsContainersOnceConfigured(t *testing.T) {
 	requireServed(listen("5000", annotated...))
 	n.run(t, "test", "-e", "/etc/hooks/ran")
 
-	t.Run("the runtime by its name", func(t *testing.T) {
+	t.Run("with --runtime port-restricter", func(t *testing.T) {
 		requireRefused(newPodman(t, handler, n.World).listen(t, "5001", annotated...))
 	})
 
-	// The guard, where the first hook did nothing.
+	// Without the precreate hook, the guard refuses the container.
 	n.run(t, "rm", "/etc/port-restricter/podman/hooks.d/port-restricter-precreate.json")
 	result := listen("5000", annotated...)
 	require.Contains(t, result.Stderr, "has no filter of ours")

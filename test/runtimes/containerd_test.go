@@ -9,11 +9,15 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
-// passOn is what containerd must be told: it keeps annotations to itself. A
-// pattern's * does not cross the / of a key that names a container.
+// passOn are the patterns of the annotations that containerd must pass on to the OCI
+// runtime: by default it passes on none. The * of a pattern does not match the / in a key
+// that names a container, so there are two patterns.
 var passOn = []string{"port-restricter.*", "port-restricter.*/*"}
 
-func eachContainerd(t *testing.T, c cri.Containerd, test func(t *testing.T, engine *cri.Engine)) {
+// eachContainerd runs a test with each version of containerd, configured as c says.
+func eachContainerd(
+	t *testing.T, c cri.Containerd, test func(t *testing.T, engine *cri.Engine),
+) {
 	for name, old := range map[string]bool{"1.6": true, "2.3": false} {
 		t.Run(name, func(t *testing.T) {
 			c.Old = old
@@ -22,31 +26,39 @@ func eachContainerd(t *testing.T, c cri.Containerd, test func(t *testing.T, engi
 	}
 }
 
+// TestContainerdPodIsHeldByALocalhostProfile shows that a Localhost profile and an annotation
+// are enough for containerd, that an annotation can name one container of a pod, and that no
+// process starts without an agent.
 func TestContainerdPodIsHeldByALocalhostProfile(t *testing.T) {
 	eachContainerd(t, cri.Containerd{Annotations: passOn}, func(t *testing.T, engine *cri.Engine) {
 		agent := runc.StartAgent(t)
-		ours := cri.Localhost(profile(t, agent))
+		restricted := cri.Localhost(profile(t, agent))
 		pod := startPod(t, engine, cri.Pod{Annotations: map[string]string{key: "5000"}})
 		c := sleeping("web")
-		c.Seccomp = ours
+		c.Seccomp = restricted
 		running := requirePodHeld(t, engine, pod, c)
 
-		// Another of the pod's containers has a port of its own, or none.
-		named := startPod(t, engine, cri.Pod{Annotations: map[string]string{key + "/other": "5001"}})
+		// The annotation names one container of the pod. The other one has no port.
+		named := startPod(t, engine, cri.Pod{
+			Annotations: map[string]string{key + "/other": "5001"},
+		})
 		other := sleeping("other")
-		other.Seccomp = ours
+		other.Seccomp = restricted
 		requirePodServed(t, engine, startContainer(t, named, other), 5001)
 		requirePodRefused(t, startContainer(t, named, c), 5001)
 
 		agent.Stop(t)
 		c.Name = "late"
 		_, err := pod.Start(t, c)
-		require.ErrorContains(t, err, agent.Socket, "without an agent no container starts")
+		require.ErrorContains(t, err, agent.Socket, "a container starts without an agent")
 		result, err := running.Exec(cri.Busybox, "true")
 		require.True(t, err != nil || result.Code != 0, "exec works without an agent")
 	})
 }
 
+// TestContainerdPodWithoutPassedOnAnnotationsBindsNothing shows that every port is denied if
+// containerd is not configured to pass the annotations on, and that the agent's log names
+// the annotation that is missing.
 func TestContainerdPodWithoutPassedOnAnnotationsBindsNothing(t *testing.T) {
 	eachContainerd(t, cri.Containerd{}, func(t *testing.T, engine *cri.Engine) {
 		agent := runc.StartAgent(t)
@@ -58,12 +70,22 @@ func TestContainerdPodWithoutPassedOnAnnotationsBindsNothing(t *testing.T) {
 	})
 }
 
+// TestContainerdPodCantSpeakForAnotherContainer shows that a container gets no port of
+// another container of its pod by annotations that pretend to be containerd's own: the
+// author of a pod can set any annotation and label.
 func TestContainerdPodCantSpeakForAnotherContainer(t *testing.T) {
-	eachContainerd(t, cri.Containerd{Annotations: append([]string{"io.kubernetes.*", "io.kubernetes.cri.*"}, passOn...)}, func(t *testing.T, engine *cri.Engine) {
+	everything := cri.Containerd{
+		Annotations: append([]string{"io.kubernetes.*", "io.kubernetes.cri.*"}, passOn...),
+	}
+	eachContainerd(t, everything, func(t *testing.T, engine *cri.Engine) {
 		agent := runc.StartAgent(t)
 		pod := startPod(t, engine, cri.Pod{
-			Annotations: map[string]string{key + "/web": "5001", "io.kubernetes.cri.container-name": "web", "io.kubernetes.container.name": "web"},
-			Labels:      map[string]string{key: "5001", "io.kubernetes.container.name": "web"},
+			Annotations: map[string]string{
+				key + "/web":                       "5001",
+				"io.kubernetes.cri.container-name": "web",
+				"io.kubernetes.container.name":     "web",
+			},
+			Labels: map[string]string{key: "5001", "io.kubernetes.container.name": "web"},
 		})
 		c := sleeping("db")
 		c.Seccomp = cri.Localhost(profile(t, agent))

@@ -15,86 +15,100 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
-// A podmanEngine is a podman with a store, a configuration and, unless its
-// world is nil, a /run and an /etc of its own.
+// A podmanEngine is podman with a store and a configuration of its own. It runs in a World,
+// unless world is nil.
 type podmanEngine struct {
 	world  *runc.World
 	global []string // the options of every command
-	run    []string // the options of every run
-	env    []string
-	limit  string // of a command's time
+	run    []string // the further options of podman run
+	env    []string // added to the test's environment
+	limit  string   // the time that a command may take, in seconds
 }
 
-// newPodman is podman with the OCI runtime that it knows by that name.
+// newPodman returns podman with the OCI runtime that podman knows by the given name.
 func newPodman(t *testing.T, runtime string, world *runc.World) *podmanEngine {
 	t.Helper()
-	store, err := os.MkdirTemp("", "podman") // podman takes 50 characters at the most
+	store, err := os.MkdirTemp("", "podman") // short: podman allows 50 characters
 	require.NoError(t, err)
 	p := &podmanEngine{
 		world: world,
-		global: []string{"--root", filepath.Join(store, "root"), "--runroot", filepath.Join(store, "run"), "--storage-driver", "vfs",
-			"--cgroup-manager", "cgroupfs", "--runtime", runtime},
-		// podman asks for the largest limits, which a machine may refuse to root.
-		run:   []string{"--network", "none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"},
+		global: []string{
+			"--root", filepath.Join(store, "root"), "--runroot", filepath.Join(store, "run"),
+			"--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--runtime", runtime,
+		},
+		// By default podman sets the largest limits, which a machine may refuse even to root.
+		run: []string{
+			"--network", "none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024",
+		},
 		limit: "60",
 	}
 	t.Cleanup(func() {
-		out := p.command("rm", "--force", "--all", "--time", "0")
-		require.Zero(t, runc.Finish(t, out).Code)
-		// conmon has podman clean up once more after podman has ended.
-		require.Eventually(t, func() bool { return !anyProcessNames(store) }, time.Minute, 50*time.Millisecond)
+		remove := p.command("rm", "--force", "--all", "--time", "0")
+		require.Zero(t, runc.Finish(t, remove).Code)
+		// conmon runs podman once more to clean up, after podman has ended.
+		require.Eventually(t, func() bool {
+			return !anyProcessNames(store)
+		}, time.Minute, 50*time.Millisecond, "podman or conmon still uses the store")
 		require.NoError(t, os.RemoveAll(store))
 	})
 	return p
 }
 
+// command returns a command of podman, with podman's global options.
 func (p *podmanEngine) command(args ...string) *exec.Cmd {
-	argv := p.world.Enter(append(append([]string{"timeout", p.limit, "podman"}, p.global...), args...)...)
+	podman := append([]string{"timeout", p.limit, "podman"}, p.global...)
+	argv := p.world.Enter(append(podman, args...)...)
 	command := exec.Command(argv[0], argv[1:]...)
 	command.Env = append(os.Environ(), p.env...)
 	return command
 }
 
+// do runs a command of podman to its end.
 func (p *podmanEngine) do(t *testing.T, args ...string) runc.Result {
 	t.Helper()
 	return runc.Finish(t, p.command(args...))
 }
 
-// container runs one to its end.
+// container runs a container to its end.
 func (p *podmanEngine) container(t *testing.T, args ...string) runc.Result {
 	t.Helper()
 	return p.do(t, append(append([]string{"run", "--rm"}, p.run...), args...)...)
 }
 
-// listen runs a container that listens for a second. timeout(1) isn't its first
-// process, which SIGTERM doesn't end.
+// listen runs a container that listens on a port for a second. A shell is the container's
+// first process, and not timeout(1), because SIGTERM does not end the first process.
 func (p *podmanEngine) listen(t *testing.T, port string, options ...string) runc.Result {
 	t.Helper()
 	rootfs := runc.Rootfs(t)
-	// root of a user namespace must get there, and make mount points.
+	// root of a user namespace must be able to reach rootfs and to make mount points in it.
 	require.NoError(t, os.Chmod(filepath.Dir(rootfs), 0o711))
 	for _, dir := range []string{"", "etc", "run"} {
 		path := filepath.Join(rootfs, dir)
 		require.NoError(t, os.MkdirAll(path, 0o777))
 		require.NoError(t, os.Chmod(path, 0o777))
 	}
-	return p.container(t, append(options, "--rootfs", rootfs, busybox, "sh", "-c", "busybox timeout 1 busybox nc -l -p "+port+"; exit $?")...)
+	script := "busybox timeout 1 busybox nc -l -p " + port + "; exit $?"
+	return p.container(t, append(options, "--rootfs", rootfs, busybox, "sh", "-c", script)...)
 }
 
-// listened is the status of what listened until timeout(1) ended it.
+// listened is the exit status of a process that listened until timeout(1) ended it, by
+// SIGTERM: 128 + 15.
 const listened = 143
 
+// anyProcessNames reports whether the command line of any process contains a text.
 func anyProcessNames(text string) bool {
 	commands, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, path := range commands {
-		if command, err := os.ReadFile(path); err == nil && bytes.Contains(command, []byte(text)) {
+		command, err := os.ReadFile(path)
+		if err == nil && bytes.Contains(command, []byte(text)) {
 			return true
 		}
 	}
 	return false
 }
 
-// configure gives podman a containers.conf that knows our shim by a name.
+// configure gives podman a containers.conf in which the shim at the path link is an OCI
+// runtime named shimName.
 func (p *podmanEngine) configure(t *testing.T, link string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "containers.conf")
@@ -110,8 +124,8 @@ runtime_supports_nocgroup = ["crun", %[1]q]
 
 const shimName = "port-restricter"
 
-// worldFor is where podman runs containers by an OCI runtime, with our settings
-// for the shim in front of it.
+// worldFor returns a World in which podman can run containers by an OCI runtime. Its
+// config.toml has the settings of a shim in front of that runtime.
 func worldFor(t *testing.T, runtime string, agent *runc.Agent) *runc.World {
 	t.Helper()
 	return runc.NewWorld(t, runc.World{
@@ -120,33 +134,37 @@ func worldFor(t *testing.T, runtime string, agent *runc.Agent) *runc.World {
 	})
 }
 
-// behindShim is podman with the shim before a runtime.
+// podmanBehindShim returns podman with the shim in front of an OCI runtime.
 func podmanBehindShim(t *testing.T, runtime string, agent *runc.Agent) *podmanEngine {
 	t.Helper()
 	p := newPodman(t, shimName, worldFor(t, runtime, agent))
 	p.configure(t, runc.Shim(t))
-	p.mend(runtime)
+	p.disableCgroups(runtime)
 	return p
 }
 
-// mend: crun may have no right to filter devices.
-func (p *podmanEngine) mend(runtime string) {
+// disableCgroups turns cgroups off for crun, which may have no right to filter devices.
+func (p *podmanEngine) disableCgroups(runtime string) {
 	if runtime == "crun" {
 		p.run = append(p.run, "--cgroups", "disabled")
 	}
 }
 
-// withHook is podman with one hooks.d file, for annotated containers, and no shim.
+// podmanWithHook returns podman without the shim, but with a hooks.d file that runs a hook
+// of port-restricter for annotated containers.
 func podmanWithHook(t *testing.T, runtime, stage string, agent *runc.Agent) *podmanEngine {
 	t.Helper()
 	p := newPodman(t, runtime, worldFor(t, runtime, agent))
-	p.mend(runtime)
+	p.disableCgroups(runtime)
 	type object = map[string]any
 	text, err := json.Marshal(object{
 		"version": "1.0.0",
-		"hook":    object{"path": runc.Binary(t), "args": []string{"port-restricter", "hook", stage, "--listener", agent.Socket}},
-		"when":    object{"annotations": object{`^port-restricter\.`: ".*"}},
-		"stages":  []string{stage},
+		"hook": object{
+			"path": runc.Binary(t),
+			"args": []string{"port-restricter", "hook", stage, "--listener", agent.Socket},
+		},
+		"when":   object{"annotations": object{`^port-restricter\.`: ".*"}},
+		"stages": []string{stage},
 	})
 	require.NoError(t, err)
 	dir := t.TempDir()

@@ -22,45 +22,55 @@ type plugin struct {
 	process *exec.Cmd
 }
 
-// startPlugin returns once the engine has it. It ends with the test.
-func startPlugin(t *testing.T, engine *cri.Engine, agent *runc.Agent, flags ...string) *plugin {
+// startPlugin starts the NRI plugin, and returns once the engine has registered the plugin.
+// The plugin ends with the test.
+func startPlugin(
+	t *testing.T, engine *cri.Engine, agent *runc.Agent, flags ...string,
+) *plugin {
 	t.Helper()
 	p := &plugin{log: filepath.Join(t.TempDir(), "log")}
 	log, err := os.Create(p.log)
 	require.NoError(t, err)
 	defer log.Close()
-	p.process = exec.Command(runc.Binary(t), append([]string{"nri", "--socket", engine.NRISocket(), "--listener", agent.Socket}, flags...)...)
+	args := []string{"nri", "--socket", engine.NRISocket(), "--listener", agent.Socket}
+	p.process = exec.Command(runc.Binary(t), append(args, flags...)...)
 	p.process.Stderr = log
 	require.NoError(t, p.process.Start())
 	t.Cleanup(func() {
 		p.stop(t)
 		if t.Failed() {
-			t.Logf("the plugin's log:\n%s", p.said(t))
+			t.Logf("the plugin's log:\n%s", p.logged(t))
 		}
 	})
-	require.Eventually(t, func() bool { return strings.Contains(p.said(t), "registered") }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool {
+		return strings.Contains(p.logged(t), "registered")
+	}, time.Minute, 10*time.Millisecond, "the engine does not register the plugin")
 	return p
 }
 
-func (p *plugin) said(t *testing.T) string {
+// logged returns what the plugin has logged so far.
+func (p *plugin) logged(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile(p.log)
 	require.NoError(t, err)
 	return string(text)
 }
 
+// stop ends the plugin, unless it has ended already.
 func (p *plugin) stop(t *testing.T) {
 	t.Helper()
 	if p.process.ProcessState == nil {
 		require.NoError(t, p.process.Process.Signal(syscall.SIGTERM))
-		require.NoError(t, p.process.Wait(), "the plugin's end")
+		require.NoError(t, p.process.Wait(), "the plugin ended with an error")
 	}
 }
 
-var unconfined = &runtimeapi.SecurityProfile{ProfileType: runtimeapi.SecurityProfile_Unconfined}
+var unconfined = &runtimeapi.SecurityProfile{
+	ProfileType: runtimeapi.SecurityProfile_Unconfined,
+}
 
-// makesNamespaces tells whether an exec'd process may make a user namespace,
-// which the engines' default profiles refuse.
+// makesNamespaces reports whether an exec'd process may make a user namespace. The default
+// profiles of the engines refuse that.
 func makesNamespaces(t *testing.T, c *cri.Container) bool {
 	t.Helper()
 	result, err := c.Exec(cri.Busybox, "unshare", "-U", "busybox", "true")
@@ -68,36 +78,50 @@ func makesNamespaces(t *testing.T, c *cri.Container) bool {
 	return result.Code == 0
 }
 
+// TestContainerdPodIsHeldByNRI shows that the NRI plugin restricts annotated containers with
+// every kind of seccomp profile, keeps what the profile refuses already, and leaves
+// containers without an annotation alone. An invalid annotation, or a missing agent, keeps
+// an annotated container from starting.
 func TestContainerdPodIsHeldByNRI(t *testing.T) {
 	agent := runc.StartAgent(t)
 	engine := cri.StartContainerd(t, cri.Containerd{NRI: true})
 	plugin := startPlugin(t, engine, agent, "--metadata", key+"=5000-5009")
-	pod := startPod(t, engine, cri.Pod{Annotations: map[string]string{key: "5000", key + "/other": "5001"}})
+	pod := startPod(t, engine, cri.Pod{
+		Annotations: map[string]string{key: "5000", key + "/other": "5001"},
+	})
 
 	running := requirePodHeld(t, engine, pod, sleeping("web"))
-	require.False(t, makesNamespaces(t, running), "RuntimeDefault is gone")
+	require.False(t, makesNamespaces(t, running), "the profile RuntimeDefault was dropped")
 	requirePodServed(t, engine, startContainer(t, pod, sleeping("other")), 5001)
 
 	free := sleeping("unconfined")
 	free.Seccomp = unconfined
-	require.True(t, makesNamespaces(t, requirePodHeld(t, engine, pod, free)), "more than bind is refused")
-	mighty := sleeping("privileged")
-	mighty.Seccomp, mighty.Privileged = unconfined, true
-	requirePodHeld(t, engine, startPod(t, engine, cri.Pod{Annotations: map[string]string{key: "5000"}, Privileged: true}), mighty)
+	require.True(t, makesNamespaces(t, requirePodHeld(t, engine, pod, free)),
+		"the plugin refuses more than binds")
+	privileged := sleeping("privileged")
+	privileged.Seccomp, privileged.Privileged = unconfined, true
+	privilegedPod := startPod(t, engine, cri.Pod{
+		Annotations: map[string]string{key: "5000"}, Privileged: true,
+	})
+	requirePodHeld(t, engine, privilegedPod, privileged)
 
 	local := sleeping("localhost")
 	path := filepath.Join(t.TempDir(), "profile.json")
-	require.NoError(t, os.WriteFile(path, []byte(`{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["chroot"], "action": "SCMP_ACT_ERRNO"}]}`), 0o644))
+	require.NoError(t, os.WriteFile(path, []byte(`{
+		"defaultAction": "SCMP_ACT_ALLOW",
+		"syscalls": [{"names": ["chroot"], "action": "SCMP_ACT_ERRNO"}]
+	}`), 0o644))
 	local.Seccomp = cri.Localhost(path)
-	result, err := requirePodHeld(t, engine, pod, local).Exec(cri.Busybox, "chroot", "/", "busybox", "true")
+	localRunning := requirePodHeld(t, engine, pod, local)
+	result, err := localRunning.Exec(cri.Busybox, "chroot", "/", "busybox", "true")
 	require.NoError(t, err)
-	require.Contains(t, result.Stderr, refusal, "the Localhost profile is gone")
+	require.Contains(t, result.Stderr, refusal, "the Localhost profile was dropped")
 
 	t.Run("without an annotation", func(t *testing.T) {
 		pod := startPod(t, engine, cri.Pod{})
 		requirePodServed(t, engine, startContainer(t, pod, sleeping("web")), 5001)
 	})
-	t.Run("with a bad one", func(t *testing.T) {
+	t.Run("with an invalid annotation", func(t *testing.T) {
 		pod := startPod(t, engine, cri.Pod{Annotations: map[string]string{key: "http"}})
 		_, err := pod.Start(t, sleeping("web"))
 		require.ErrorContains(t, err, `port-restricter.port`)
@@ -107,11 +131,13 @@ func TestContainerdPodIsHeldByNRI(t *testing.T) {
 	_, err = pod.Start(t, sleeping("late"))
 	require.ErrorContains(t, err, "start it: port-restricter agent --socket "+agent.Socket)
 	_, err = startPod(t, engine, cri.Pod{}).Start(t, sleeping("web"))
-	require.NoError(t, err, "without an annotation no agent is needed")
-	require.Contains(t, plugin.said(t), "refused")
+	require.NoError(t, err, "a container without an annotation needs an agent")
+	require.Contains(t, plugin.logged(t), "refused")
 }
 
-// What NRI would drop from a profile can't be carried by it.
+// TestNRIRefusesAProfileThatItCouldNotKeep shows that the plugin refuses a container whose
+// profile has a field that NRI cannot carry. NRI would drop the field, and the profile would
+// refuse less, or differently.
 func TestNRIRefusesAProfileThatItCouldNotKeep(t *testing.T) {
 	agent := runc.StartAgent(t)
 	engine := cri.StartContainerd(t, cri.Containerd{NRI: true})
@@ -119,24 +145,28 @@ func TestNRIRefusesAProfileThatItCouldNotKeep(t *testing.T) {
 	pod := startPod(t, engine, cri.Pod{Annotations: map[string]string{key: "5000"}})
 	c := sleeping("web")
 	path := filepath.Join(t.TempDir(), "profile.json")
-	require.NoError(t, os.WriteFile(path, []byte(`{"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38}`), 0o644))
+	profile := `{"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38}`
+	require.NoError(t, os.WriteFile(path, []byte(profile), 0o644))
 	c.Seccomp = cri.Localhost(path)
 	_, err := pod.Start(t, c)
 	require.ErrorContains(t, err, "defaultErrnoRet")
 }
 
-// Without the plugin nothing is restricted, unless the engine is told that it
-// must be there. containerd 2.3 notices only by asking that a plugin has gone:
-// one container may slip through, and a plugin that is back tells which.
+// TestContainerdStartsNoPodWithoutARequiredPlugin shows the setting by which containerd
+// starts no container without the plugin. Without the setting and the plugin, containers run
+// unrestricted. containerd 2.3 notices the end of a plugin only when it asks the plugin the
+// next time. So one container may still start unrestricted, and the plugin warns about such
+// a container when it is back.
 func TestContainerdStartsNoPodWithoutARequiredPlugin(t *testing.T) {
 	agent := runc.StartAgent(t)
-	engine := cri.StartContainerd(t, cri.Containerd{NRI: true, Edit: func(config string) string {
+	requirePlugin := func(config string) string {
 		return config + `
 [plugins."io.containerd.nri.v1.nri".default_validator]
 enable = true
 required_plugins = ["port-restricter"]
 `
-	}})
+	}
+	engine := cri.StartContainerd(t, cri.Containerd{NRI: true, Edit: requirePlugin})
 	plugin := startPlugin(t, engine, agent)
 	pod := startPod(t, engine, cri.Pod{Annotations: map[string]string{key: "5000"}})
 	requirePodHeld(t, engine, pod, sleeping("web"))
@@ -147,30 +177,36 @@ required_plugins = ["port-restricter"]
 
 	again := startPlugin(t, engine, agent)
 	if slipped != nil {
-		require.Eventually(t, func() bool { return strings.Contains(again.said(t), "not restricted") }, time.Minute, 10*time.Millisecond)
+		require.Eventually(t, func() bool {
+			return strings.Contains(again.logged(t), "not restricted")
+		}, time.Minute, 10*time.Millisecond, "the plugin does not warn about the container")
 	}
 	requirePodRefused(t, startContainer(t, pod, sleeping("again")), 5001)
 }
 
-// An engine that is not there yet, or restarts, is waited for.
+// TestThePluginWaitsForItsEngine shows that the plugin waits for an engine that does not run
+// yet, or that restarts, and that the plugin can be stopped meanwhile.
 func TestThePluginWaitsForItsEngine(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "log")
 	file, err := os.Create(log)
 	require.NoError(t, err)
 	defer file.Close()
-	command := exec.Command(runc.Binary(t), "nri", "--socket", filepath.Join(t.TempDir(), "nri.sock"))
+	socket := filepath.Join(t.TempDir(), "nri.sock")
+	command := exec.Command(runc.Binary(t), "nri", "--socket", socket)
 	command.Stderr = file
 	require.NoError(t, command.Start())
 	require.Eventually(t, func() bool {
 		text, err := os.ReadFile(log)
 		return err == nil && strings.Contains(string(text), "no engine")
-	}, time.Minute, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond, "the plugin does not log that there is no engine")
 	require.NoError(t, command.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, command.Wait())
 }
 
-// CRI-O 1.34 drops the policy that a plugin sets, without a word. The guard that
-// goes with it refuses to start what would be free.
+// TestCRIOWithoutSeccompInItsNRIStartsNoAnnotatedPod shows that an annotated container does
+// not start unrestricted if the engine ignores the filter. CRI-O 1.34 silently drops the
+// seccomp policy that a plugin sets. The guard, which the plugin also adds, then refuses the
+// container.
 func TestCRIOWithoutSeccompInItsNRIStartsNoAnnotatedPod(t *testing.T) {
 	agent := runc.StartAgent(t)
 	engine := cri.StartCRIO(t, cri.CRIO{NRI: true})
@@ -178,5 +214,6 @@ func TestCRIOWithoutSeccompInItsNRIStartsNoAnnotatedPod(t *testing.T) {
 	pod := startPod(t, engine, cri.Pod{Annotations: map[string]string{key: "5000"}})
 	_, err := pod.Start(t, sleeping("web"))
 	require.ErrorContains(t, err, "no filter of ours")
-	requirePodServed(t, engine, startContainer(t, startPod(t, engine, cri.Pod{}), sleeping("web")), 5001)
+	free := startPod(t, engine, cri.Pod{})
+	requirePodServed(t, engine, startContainer(t, free, sleeping("web")), 5001)
 }

@@ -16,7 +16,8 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
-// profile is the agent's profile as a file, as it stands in the kubelet's folder.
+// profile writes the agent's profile into a file, like one in the kubelet's directory of
+// seccomp profiles, and returns its path.
 func profile(t *testing.T, agent *runc.Agent) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "port-restricter.json")
@@ -26,7 +27,8 @@ func profile(t *testing.T, agent *runc.Agent) string {
 	return path
 }
 
-// sleeping is a container that waits for exec.
+// sleeping returns a container whose first process only sleeps, so that a test can run
+// other processes in it.
 func sleeping(name string) cri.Container {
 	return cri.Container{Name: name, Args: []string{cri.Busybox, "sleep", "600"}}
 }
@@ -45,36 +47,42 @@ func startContainer(t *testing.T, pod *cri.Pod, c cri.Container) *cri.Container 
 	return running
 }
 
+// requirePodRefused requires that a process in the container cannot listen on the port.
 func requirePodRefused(t *testing.T, c *cri.Container, port int) {
 	t.Helper()
 	result, err := c.Exec(cri.Busybox, "nc", "-l", "-p", fmt.Sprint(port))
 	require.NoError(t, err)
-	require.NotZero(t, result.Code, "a listener on %d ended well", port)
+	require.NotZero(t, result.Code, "a listener on port %d ended without an error", port)
 	require.Contains(t, result.Stderr, refusal)
 }
 
-// requirePodServed lets an exec'd process listen, and a client come from outside
-// the container.
+// requirePodServed requires that an exec'd process in the container can listen on the port,
+// and that a client outside the container reaches it.
 func requirePodServed(t *testing.T, engine *cri.Engine, c *cri.Container, port int) {
 	t.Helper()
 	greeting, done := fmt.Sprintf("hello from port %d", port), make(chan struct{})
 	go func() {
 		defer close(done)
-		result, err := c.Exec(cri.Busybox, "sh", "-c", fmt.Sprintf("echo %s | busybox nc -l -p %d", greeting, port))
+		listen := fmt.Sprintf("echo %s | busybox nc -l -p %d", greeting, port)
+		result, err := c.Exec(cri.Busybox, "sh", "-c", listen)
 		if err != nil || result.Code != 0 {
-			t.Errorf("the listener on %d: %v %s", port, err, result.Stderr)
+			t.Errorf("the listener on port %d failed: %v %s", port, err, result.Stderr)
 		}
 	}()
 	ask := engine.InNetwork(t, "busybox", "nc", "-w", "5", "127.0.0.1", fmt.Sprint(port))
 	require.Eventually(t, func() bool {
 		got, err := exec.Command(ask[0], ask[1:]...).Output()
 		return err == nil && strings.TrimSpace(string(got)) == greeting
-	}, time.Minute, 50*time.Millisecond, "nobody answers on port %d", port)
+	}, time.Minute, 50*time.Millisecond, "nothing answers on port %d", port)
 	<-done
 }
 
-// requirePodHeld: a pod's container binds 5000 only, whichever process tries.
-func requirePodHeld(t *testing.T, engine *cri.Engine, pod *cri.Pod, c cri.Container) *cri.Container {
+// requirePodHeld starts c in a pod that may bind port 5000, and requires that neither the
+// first process of a container nor an exec'd process can bind another port. It returns the
+// running container.
+func requirePodHeld(
+	t *testing.T, engine *cri.Engine, pod *cri.Pod, c cri.Container,
+) *cri.Container {
 	t.Helper()
 	first := c
 	first.Name += "-first"

@@ -1,4 +1,7 @@
-// Package runtimes holds real containers of real OCI runtimes to their ports.
+// Package runtimes tests that real containers can bind only their allowed ports. The
+// containers are run by runc and crun, directly or through the runtime shim, and by the
+// engines podman, containerd and CRI-O, in every way by which port-restricter puts its
+// filter into a container.
 package runtimes
 
 import (
@@ -23,16 +26,20 @@ const (
 	refusal = "Operation not permitted"
 )
 
-// container is one of the agent's, with the port annotation if there is one.
+// container returns a container with the agent's filter. It has the port annotation unless
+// port is empty.
 func container(t *testing.T, agent *runc.Agent, port string, args ...string) *runc.Container {
 	annotations := map[string]string{}
 	if port != "" {
 		annotations[key] = port
 	}
-	return runc.New(t, runc.Config{Rootfs: runc.Rootfs(t), Args: args, Seccomp: agent.Profile(t), Annotations: annotations})
+	return runc.New(t, runc.Config{
+		Rootfs: runc.Rootfs(t), Args: args, Seccomp: agent.Profile(t), Annotations: annotations,
+	})
 }
 
-// idle is a started container that waits for exec.
+// idle returns a running container whose first process only sleeps, so that a test can run
+// other processes in it.
 func idle(t *testing.T, agent *runc.Agent, port string) *runc.Container {
 	t.Helper()
 	c := container(t, agent, port, busybox, "sleep", "600")
@@ -40,14 +47,16 @@ func idle(t *testing.T, agent *runc.Agent, port string) *runc.Container {
 	return c
 }
 
+// requireRefused requires that a process in the container cannot listen on the port.
 func requireRefused(t *testing.T, c *runc.Container, port int) {
 	t.Helper()
 	result := runc.Finish(t, c.Exec(t, busybox, "nc", "-l", "-p", fmt.Sprint(port)))
-	require.NotZero(t, result.Code, "a listener on %d ended well", port)
+	require.NotZero(t, result.Code, "a listener on port %d ended without an error", port)
 	require.Contains(t, result.Stderr, refusal)
 }
 
-// requireServed lets the container listen on the port, and a client come from outside.
+// requireServed requires that a process in the container can listen on the port, and that
+// a client outside the container reaches it.
 func requireServed(t *testing.T, c *runc.Container, port int) {
 	t.Helper()
 	greeting := fmt.Sprintf("hello from port %d", port)
@@ -58,17 +67,17 @@ func requireServed(t *testing.T, c *runc.Container, port int) {
 	require.Eventually(t, func() bool {
 		got, err := askFromOutside(pid, port)
 		return err == nil && got == greeting
-	}, time.Minute, 50*time.Millisecond, "nobody answers on port %d", port)
+	}, time.Minute, 50*time.Millisecond, "nothing answers on port %d", port)
 	require.NoError(t, listener.Wait())
 }
 
-// askFromOutside is a client of the host on the container's network: it enters
-// the network namespace, and nothing else of the container.
+// askFromOutside connects to a port in the network namespace of process pid, and returns
+// what the listener sends. The client enters no other namespace of the container.
 func askFromOutside(pid, port int) (answer string, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		goruntime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		goruntime.LockOSThread() // and never unlocks it, so the thread ends with the goroutine
 		var ns *os.File
 		if ns, err = os.Open(fmt.Sprintf("/proc/%d/ns/net", pid)); err != nil {
 			return
@@ -91,6 +100,8 @@ func askFromOutside(pid, port int) (answer string, err error) {
 	return answer, err
 }
 
+// TestRuncContainerIsHeldToItsPort shows the main use: a process in a container can listen
+// on the annotated port only, and a refusal is logged.
 func TestRuncContainerIsHeldToItsPort(t *testing.T) {
 	agent := runc.StartAgent(t)
 	c := idle(t, agent, "5000")
@@ -99,12 +110,17 @@ func TestRuncContainerIsHeldToItsPort(t *testing.T) {
 	require.Contains(t, agent.LogsOf(t, c), "5001", "the refusal is not in the log")
 }
 
+// TestRuncFirstProcessIsHeldToItsPort shows that the filter is in force before the
+// container's first process runs.
 func TestRuncFirstProcessIsHeldToItsPort(t *testing.T) {
-	result := container(t, runc.StartAgent(t), "5000", busybox, "nc", "-l", "-p", "5001").Run(t)
+	agent := runc.StartAgent(t)
+	result := container(t, agent, "5000", busybox, "nc", "-l", "-p", "5001").Run(t)
 	require.NotZero(t, result.Code)
 	require.Contains(t, result.Stderr, refusal)
 }
 
+// TestRuncContainersOfOneAgentHaveTheirOwnPorts shows that an agent applies to each
+// container its own policy.
 func TestRuncContainersOfOneAgentHaveTheirOwnPorts(t *testing.T) {
 	agent := runc.StartAgent(t)
 	first, second := idle(t, agent, "5000"), idle(t, agent, "6000/tcp,6001")
@@ -115,13 +131,15 @@ func TestRuncContainersOfOneAgentHaveTheirOwnPorts(t *testing.T) {
 	requireServed(t, second, 6001)
 }
 
+// TestRuncContainerWithoutAPolicyBindsNothing shows that a missing or invalid annotation
+// denies every port, and that the agent's log says why.
 func TestRuncContainerWithoutAPolicyBindsNothing(t *testing.T) {
 	for _, test := range []struct{ name, annotation, reason string }{
 		{"no annotation", "", key},
-		{"a range backwards", "5000-4000", "5000-4000"},
-		{"no number", "http", "http"},
-		{"a port too high", "65536", "65536"},
-		{"a list with a hole", "5000,,5001", key},
+		{"a range that ends before it begins", "5000-4000", "5000-4000"},
+		{"not a number", "http", "http"},
+		{"a port that is too high", "65536", "65536"},
+		{"a list with an empty element", "5000,,5001", key},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			agent := runc.StartAgent(t)
@@ -133,6 +151,8 @@ func TestRuncContainerWithoutAPolicyBindsNothing(t *testing.T) {
 	}
 }
 
+// TestRuncContainerIsNotMadeWithoutAnAgent shows that a container with the filter does not
+// start without an agent. It would run without a port.
 func TestRuncContainerIsNotMadeWithoutAnAgent(t *testing.T) {
 	agent := runc.StartAgent(t)
 	c := container(t, agent, "5000", busybox, "true")
@@ -140,22 +160,27 @@ func TestRuncContainerIsNotMadeWithoutAnAgent(t *testing.T) {
 	require.ErrorContains(t, c.Start(t), "seccomp agent")
 }
 
+// TestRuncContainerOutlivesItsAgentWithoutAPort shows that the end of the agent opens no
+// port: binds fail in the processes that run, and exec starts no others.
 func TestRuncContainerOutlivesItsAgentWithoutAPort(t *testing.T) {
 	agent := runc.StartAgent(t)
 	c := idle(t, agent, "5000")
-	// bind fails in a process that was attached; exec attaches another, and fails.
+	// The agent serves this process already when the agent ends.
 	attached := c.Exec(t, busybox, "sh", "-c", "read go; exec nc -l -p 5000")
 	stdin, err := attached.StdinPipe()
 	require.NoError(t, err)
-	var said strings.Builder
-	attached.Stderr = &said
+	var stderr strings.Builder
+	attached.Stderr = &stderr
 	require.NoError(t, attached.Start())
-	require.Eventually(t, func() bool { return strings.Count(agent.LogsOf(t, c), `"attached"`) == 2 }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool {
+		return strings.Count(agent.LogsOf(t, c), `"attached"`) == 2
+	}, time.Minute, 10*time.Millisecond, "the agent does not serve the container and the exec")
 	agent.Stop(t)
 	require.NoFileExists(t, agent.Socket)
 	_, err = io.WriteString(stdin, "\n")
 	require.NoError(t, err)
 	require.Error(t, attached.Wait())
-	require.Contains(t, said.String(), "Function not implemented")
-	require.NotZero(t, runc.Finish(t, c.Exec(t, busybox, "true")).Code, "exec works without an agent")
+	require.Contains(t, stderr.String(), "Function not implemented")
+	another := runc.Finish(t, c.Exec(t, busybox, "true"))
+	require.NotZero(t, another.Code, "exec works without an agent")
 }

@@ -13,27 +13,38 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
-// forEachRuntime runs a test with the runtimes that the shim stands in front of.
+// forEachRuntime runs a test with each OCI runtime that the shim supports.
 func forEachRuntime(t *testing.T, test func(t *testing.T, real runc.Runtime)) {
 	for name, of := range map[string]func(t testing.TB) runc.Runtime{
-		"runc of Debian": func(testing.TB) runc.Runtime { return runc.Runtime{Path: "/usr/sbin/runc"} },
-		"current runc":   func(t testing.TB) runc.Runtime { return runc.Runtime{Path: runc.Built(t, "runc")} },
-		"crun":           runc.Crun,
+		"runc of Debian": func(testing.TB) runc.Runtime {
+			return runc.Runtime{Path: "/usr/sbin/runc"}
+		},
+		"current runc": func(t testing.TB) runc.Runtime {
+			return runc.Runtime{Path: runc.Built(t, "runc")}
+		},
+		"crun": runc.Crun,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, of(t)) })
 	}
 }
 
-// behindShim is a container without any filter of its own.
-func behindShim(t *testing.T, agent *runc.Agent, real runc.Runtime, port string, args ...string) *runc.Container {
+// behindShim returns a container without a filter, which the shim runs by the runtime real.
+// It has the port annotation unless port is empty.
+func behindShim(
+	t *testing.T, agent *runc.Agent, real runc.Runtime, port string, args ...string,
+) *runc.Container {
 	t.Helper()
 	annotations := map[string]string{"other": "annotation"}
 	if port != "" {
 		annotations[key] = port
 	}
-	return runc.New(t, runc.Config{Runtime: real.Shimmed(t, agent), Rootfs: runc.Rootfs(t), Args: args, Annotations: annotations})
+	return runc.New(t, runc.Config{
+		Runtime: real.Shimmed(t, agent), Rootfs: runc.Rootfs(t), Args: args,
+		Annotations: annotations,
+	})
 }
 
+// configOf returns the text of the container's config.json.
 func configOf(t *testing.T, c *runc.Container) string {
 	t.Helper()
 	text, err := os.ReadFile(c.ConfigFile())
@@ -41,6 +52,9 @@ func configOf(t *testing.T, c *runc.Container) string {
 	return string(text)
 }
 
+// TestShimHoldsAContainerToItsPort shows that the annotation alone is enough behind the
+// shim, which puts the filter into config.json. The shim must also pass on the exit status
+// of a command in the container.
 func TestShimHoldsAContainerToItsPort(t *testing.T) {
 	forEachRuntime(t, func(t *testing.T, real runc.Runtime) {
 		agent := runc.StartAgent(t)
@@ -50,7 +64,7 @@ func TestShimHoldsAContainerToItsPort(t *testing.T) {
 		requireServed(t, c, 5000)
 		require.Contains(t, agent.LogsOf(t, c), "5001", "the refusal is not in the log")
 		status := runc.Finish(t, c.Exec(t, busybox, "sh", "-c", "exit 7")).Code
-		require.Equal(t, 7, status, "the status of a command in the container")
+		require.Equal(t, 7, status, "the exit status of a command in the container")
 
 		first := behindShim(t, agent, real, "5000", busybox, "nc", "-l", "-p", "5001").Run(t)
 		require.NotZero(t, first.Code)
@@ -58,10 +72,12 @@ func TestShimHoldsAContainerToItsPort(t *testing.T) {
 	})
 }
 
+// TestShimLeavesAContainerWithoutAnAnnotationAlone shows that the shim changes nothing of
+// containers that do not use port-restricter, and that they need no agent.
 func TestShimLeavesAContainerWithoutAnAnnotationAlone(t *testing.T) {
 	forEachRuntime(t, func(t *testing.T, real runc.Runtime) {
 		agent := runc.StartAgent(t)
-		agent.Stop(t) // not needed for it
+		agent.Stop(t)
 		c := behindShim(t, agent, real, "", busybox, "sleep", "600")
 		before := configOf(t, c)
 		require.NoError(t, c.Start(t))
@@ -70,6 +86,8 @@ func TestShimLeavesAContainerWithoutAnAnnotationAlone(t *testing.T) {
 	})
 }
 
+// TestShimRefusesAContainerWithoutAnAgent shows that an annotated container does not start
+// without an agent, that the error says how to start one, and that the bundle is unchanged.
 func TestShimRefusesAContainerWithoutAnAgent(t *testing.T) {
 	forEachRuntime(t, func(t *testing.T, real runc.Runtime) {
 		agent := runc.StartAgent(t)
@@ -79,18 +97,23 @@ func TestShimRefusesAContainerWithoutAnAgent(t *testing.T) {
 		result := c.Run(t)
 		require.Equal(t, 125, result.Code)
 		require.Contains(t, result.Stderr, "start it: port-restricter agent --socket "+agent.Socket)
-		require.Equal(t, before, configOf(t, c), "what doesn't start is not changed")
+		require.Equal(t, before, configOf(t, c), "the shim changed a bundle that it refused")
 	})
 }
 
+// TestShimRefusesAnAnnotationThatMakesNoPolicy shows that an invalid annotation is an error
+// before the container starts, and that the error quotes it.
 func TestShimRefusesAnAnnotationThatMakesNoPolicy(t *testing.T) {
 	agent := runc.StartAgent(t)
-	result := behindShim(t, agent, runc.Runtime{Path: "/usr/sbin/runc"}, "http", busybox, "true").Run(t)
+	real := runc.Runtime{Path: "/usr/sbin/runc"}
+	result := behindShim(t, agent, real, "http", busybox, "true").Run(t)
 	require.Equal(t, 125, result.Code)
 	require.Contains(t, result.Stderr, key)
 	require.Contains(t, result.Stderr, "http")
 }
 
+// TestShimRefusesToRestore shows that the shim refuses to restore an annotated container
+// from a checkpoint.
 func TestShimRefusesToRestore(t *testing.T) {
 	agent := runc.StartAgent(t)
 	c := behindShim(t, agent, runc.Runtime{Path: "/usr/sbin/runc"}, "5000", busybox, "true")
@@ -99,13 +122,14 @@ func TestShimRefusesToRestore(t *testing.T) {
 	require.Contains(t, result.Stderr, "create the container anew")
 }
 
-// viaShim runs a command of the shim, with further variables in its environment.
+// viaShim runs the shim with the arguments args, and with env added to its environment.
 func viaShim(t *testing.T, env []string, args ...string) runc.Result {
 	t.Helper()
-	env = append(env, "XDG_RUNTIME_DIR="+t.TempDir()) // what the shim keeps
+	env = append(env, "XDG_RUNTIME_DIR="+t.TempDir()) // the shim keeps its files there
 	return runAs(t, runc.Shim(t), env, args...)
 }
 
+// runAs runs the program at path, with env added to its environment.
 func runAs(t *testing.T, path string, env []string, args ...string) runc.Result {
 	t.Helper()
 	command := exec.Command(path, args...)
@@ -113,9 +137,14 @@ func runAs(t *testing.T, path string, env []string, args ...string) runc.Result 
 	return runc.Finish(t, command)
 }
 
+// TestShimPassesOtherCommandsOn shows that the output and the exit status of a command are
+// those of the OCI runtime, whenever the command is not about an annotated container.
 func TestShimPassesOtherCommandsOn(t *testing.T) {
-	for _, args := range [][]string{nil, {"--version"}, {"-v"}, {"--help"}, {"features"}, {"state", "nobody"}, {"create", "--help"}, {"create"}, {"no-command"}, {"--no-option"},
-		{"create", "--bundle", "/nowhere", "nobody"}} {
+	for _, args := range [][]string{
+		nil, {"--version"}, {"-v"}, {"--help"}, {"features"}, {"state", "nobody"},
+		{"create", "--help"}, {"create"}, {"no-command"}, {"--no-option"},
+		{"create", "--bundle", "/nowhere", "nobody"},
+	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			for _, runtime := range []string{"/usr/sbin/runc", "/usr/bin/crun"} {
 				env := []string{"PORT_RESTRICTER_RUNTIME=" + runtime}
@@ -126,7 +155,7 @@ func TestShimPassesOtherCommandsOn(t *testing.T) {
 	}
 }
 
-// withoutTime cuts the time off runc's log lines.
+// withoutTime removes the time from the first of runc's log lines.
 func withoutTime(r runc.Result) runc.Result {
 	if before, rest, ok := strings.Cut(r.Stderr, `time="`); ok {
 		_, rest, _ = strings.Cut(rest, `" `)
@@ -135,9 +164,11 @@ func withoutTime(r runc.Result) runc.Result {
 	return r
 }
 
+// TestShimFindsTheRuntime shows how the shim chooses the OCI runtime behind it: by its
+// setting, or from PATH, but never itself, which would recurse without end.
 func TestShimFindsTheRuntime(t *testing.T) {
 	path := func(dirs ...string) string { return "PATH=" + strings.Join(dirs, ":") }
-	fake := t.TempDir() // a runtime that is ourselves
+	fake := t.TempDir() // contains the shim under the name of a runtime
 	require.NoError(t, os.Symlink(runc.Binary(t), filepath.Join(fake, "runc")))
 	onlyCrun := t.TempDir()
 	require.NoError(t, os.Symlink("/usr/bin/crun", filepath.Join(onlyCrun, "crun")))
@@ -147,13 +178,16 @@ func TestShimFindsTheRuntime(t *testing.T) {
 		says string
 	}{
 		{"runc before crun", []string{path("/usr/bin", "/usr/sbin")}, "runc version"},
-		{"in sbin, which users don't have in PATH", []string{path("/usr/bin")}, "runc version"},
-		{"past ourselves", []string{path(fake, "/usr/bin")}, "runc version"},
+		{"in sbin, which is not in the PATH of users", []string{path("/usr/bin")}, "runc version"},
+		{"not itself from PATH", []string{path(fake, "/usr/bin")}, "runc version"},
 		{"a name", []string{"PORT_RESTRICTER_RUNTIME=crun"}, "crun version"},
 		{"a path", []string{"PORT_RESTRICTER_RUNTIME=" + onlyCrun + "/crun"}, "crun version"},
-		{"ourselves", []string{"PORT_RESTRICTER_RUNTIME=" + fake + "/runc"}, fake + "/runc: that is port-restricter itself: name the runtime behind it"},
-		{"a name that is not there", []string{"PORT_RESTRICTER_RUNTIME=youki"}, "no OCI runtime youki in PATH"},
-		{"a path that is not there", []string{"PORT_RESTRICTER_RUNTIME=/nowhere/runc"}, "/nowhere/runc: no such file"},
+		{"itself by its path", []string{"PORT_RESTRICTER_RUNTIME=" + fake + "/runc"},
+			fake + "/runc: that is port-restricter itself: name the runtime behind it"},
+		{"a name that is not in PATH", []string{"PORT_RESTRICTER_RUNTIME=youki"},
+			"no OCI runtime youki in PATH"},
+		{"a path that does not exist", []string{"PORT_RESTRICTER_RUNTIME=/nowhere/runc"},
+			"/nowhere/runc: no such file"},
 		{"a directory", []string{"PORT_RESTRICTER_RUNTIME=/usr/bin"}, "can't be executed"},
 		{"a relative path", []string{"PORT_RESTRICTER_RUNTIME=bin/runc"}, "relative path"},
 	} {
@@ -164,20 +198,26 @@ func TestShimFindsTheRuntime(t *testing.T) {
 	}
 }
 
+// TestShimReadsTheSettings shows that the shim takes its OCI runtime from the settings file,
+// and that an invalid file is an error only for a command that needs the settings.
 func TestShimReadsTheSettings(t *testing.T) {
 	settings := filepath.Join(t.TempDir(), "config.toml")
+	env := []string{"PORT_RESTRICTER_CONFIG=" + settings}
 	require.NoError(t, os.WriteFile(settings, []byte(`runtime = "crun"`), 0o600))
-	require.Contains(t, viaShim(t, []string{"PORT_RESTRICTER_CONFIG=" + settings}, "--version").Stdout, "crun version")
+	require.Contains(t, viaShim(t, env, "--version").Stdout, "crun version")
 
 	require.NoError(t, os.WriteFile(settings, []byte(`runtim = "crun"`), 0o600))
-	broken := viaShim(t, []string{"PORT_RESTRICTER_CONFIG=" + settings}, "--version")
+	broken := viaShim(t, env, "--version")
 	require.Equal(t, 125, broken.Code)
 	require.Contains(t, broken.Stderr, settings)
 	named := []string{"PORT_RESTRICTER_CONFIG=" + settings, "PORT_RESTRICTER_RUNTIME=crun"}
-	require.Contains(t, viaShim(t, named, "--version").Stdout, "crun version", "what doesn't need the settings works without")
+	require.Contains(t, viaShim(t, named, "--version").Stdout, "crun version",
+		"a command that does not need the settings fails because of them")
 	require.Contains(t, viaShim(t, named, "create", "id").Stderr, settings)
 }
 
+// TestShimIsCalledByLinkCopyAndCommand shows the three ways to call the shim, and that a
+// copy of it recognizes another one as itself.
 func TestShimIsCalledByLinkCopyAndCommand(t *testing.T) {
 	binary := runc.Binary(t)
 	program, err := os.ReadFile(binary)
@@ -193,37 +233,41 @@ func TestShimIsCalledByLinkCopyAndCommand(t *testing.T) {
 	} {
 		require.Contains(t, result.Stdout, "runc version", result.Stderr)
 	}
-	// One copy names the other.
+	// The runtime behind the one copy is the other.
 	result := runAs(t, duplicate, []string{"PORT_RESTRICTER_RUNTIME=" + runc.Shim(t)}, "--version")
 	require.Contains(t, result.Stderr, "that is port-restricter itself")
 }
 
+// TestShimWritesItsErrorWhereTheEngineLooks shows that the shim writes its error to the log
+// file that an engine names, in the format that the engine asks for. Engines show their
+// user the error in that file.
 func TestShimWritesItsErrorWhereTheEngineLooks(t *testing.T) {
 	agent := runc.StartAgent(t)
 	agent.Stop(t)
 	c := behindShim(t, agent, runc.Runtime{Path: "/usr/sbin/runc"}, "5000", busybox, "true")
 	create := func(global ...string) runc.Result {
-		return viaShim(t, []string{"PORT_RESTRICTER_RUNTIME=runc", "PORT_RESTRICTER_LISTENER=" + agent.Socket},
-			append(global, "create", "--bundle", filepath.Dir(c.ConfigFile()), "nobody")...)
+		env := []string{"PORT_RESTRICTER_RUNTIME=runc", "PORT_RESTRICTER_LISTENER=" + agent.Socket}
+		bundle := filepath.Dir(c.ConfigFile())
+		return viaShim(t, env, append(global, "create", "--bundle", bundle, "nobody")...)
 	}
-	const mend = "start it: port-restricter agent"
+	const advice = "start it: port-restricter agent"
 	log := filepath.Join(t.TempDir(), "log.json")
 
-	require.Contains(t, create("--log", log, "--log-format", "json").Stderr, mend)
+	require.Contains(t, create("--log", log, "--log-format", "json").Stderr, advice)
 	text, err := os.ReadFile(log)
 	require.NoError(t, err)
 	var line struct{ Level, Msg, Time string }
 	require.NoError(t, json.Unmarshal(text, &line))
 	require.Equal(t, "error", line.Level)
-	require.Contains(t, line.Msg, mend)
+	require.Contains(t, line.Msg, advice)
 	require.NotEmpty(t, line.Time)
 
-	create("--log=file:" + log) // behind it, as text, in crun's form
+	create("--log=file:" + log) // appends a line of text; file: is crun's syntax
 	text, err = os.ReadFile(log)
 	require.NoError(t, err)
 	require.Regexp(t, `(?s)^{.*}\ntime=\S+ level=error msg=".*start it.*"\n$`, string(text))
 
-	require.Contains(t, create("--log", "/nowhere/log").Stderr, mend)
-	require.Contains(t, create("--log", "journald:id").Stderr, mend)
+	require.Contains(t, create("--log", "/nowhere/log").Stderr, advice)
+	require.Contains(t, create("--log", "journald:id").Stderr, advice)
 	require.NoFileExists(t, "journald:id")
 }

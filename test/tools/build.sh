@@ -1,9 +1,9 @@
 #!/bin/sh
-# Builds the tools of the Go module test/tools/NAME into .cache/tools, once for
-# each state of that module. A file NAME/tags has build tags of its own; a script
-# NAME/build.sh builds what is not Go.
+# Builds the tools of the Go module test/tools/NAME into .cache/tools. It does nothing
+# if they are newer than the module. The optional file NAME/tags lists the module's
+# build tags, and the optional script NAME/build.sh builds what is not written in Go.
 set -eu
-name=${1:?"usage: $0 NAME, a directory beside this script"}
+name=${1:?"usage: $0 NAME, where NAME is a directory beside this script"}
 here=$(cd "$(dirname "$0")" && pwd)
 module=$here/$name
 cache=$here/../../.cache/tools

@@ -1,6 +1,6 @@
 package cli
 
-// StatusFailure is the exit status of a failure of port-restricter itself, as with
-// env(1) and container engines. Smaller numbers are the status of the command that
-// it runs.
+// StatusFailure is the exit status if port-restricter itself fails, as for env(1) and
+// container engines. It leaves the smaller numbers to the command that
+// port-restricter runs.
 const StatusFailure = 125

@@ -12,25 +12,39 @@ import (
 	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
-// InjectionFlags are the flags of every command that injects the filter. The
-// settings of the node stand in for those that are not given.
+// ListenerDefault and MetadataUsage are parts of the help for flags that several
+// commands have.
+const (
+	ListenerDefault = " (default: listener in " + settings.DefaultPath +
+		", or " + settings.DefaultListener + ")"
+	MetadataUsage = "`TEXT` sent to the agent with each container; lines" +
+		" port-restricter.port=PORTS in it limit what annotations can ask for"
+)
+
+// InjectionFlags are the flags of each command that injects the filter. The settings
+// of the node are the defaults.
 type InjectionFlags struct{ listener, metadata, runtime string }
 
-// Add defines the flags for a command.
+// Add adds the flags to a command.
 func (f *InjectionFlags) Add(command *cobra.Command) {
 	flags := command.Flags()
-	flags.StringVar(&f.listener, "listener", "", "`PATH` of the agent's socket (default \""+settings.DefaultListener+"\")")
-	flags.StringVar(&f.metadata, "metadata", "", "`TEXT` sent to the agent with each container; lines port-restricter.port=… bound what annotations may ask for")
-	flags.StringVar(&f.runtime, "runtime", "", "OCI `RUNTIME` that will read the profile: use the seccomp flags that its features command lists")
+	flags.StringVar(&f.listener, "listener", "", "`PATH` of the agent's socket"+ListenerDefault)
+	flags.StringVar(&f.metadata, "metadata", "", MetadataUsage)
+	flags.StringVar(&f.runtime, "runtime", "",
+		"OCI `RUNTIME` that will load the filter: set the seccomp flags that the runtime's"+
+			" features command lists")
 }
 
-// Options returns the options of the filter. It is called once the flags are parsed.
+// Options returns the options of the filter. The flags must have been parsed.
 func (f *InjectionFlags) Options() (filter.Options, error) {
 	node, err := settings.Load()
 	if err != nil {
 		return filter.Options{}, err
 	}
-	o, err := FilterOptions(settings.Settings{Listener: cmp.Or(f.listener, node.Listener), Metadata: cmp.Or(f.metadata, node.Metadata)})
+	o, err := FilterOptions(settings.Settings{
+		Listener: cmp.Or(f.listener, node.Listener),
+		Metadata: cmp.Or(f.metadata, node.Metadata),
+	})
 	if err == nil && f.runtime != "" {
 		o.Flags, err = hook.RuntimeFlags(f.runtime)
 	}
@@ -42,7 +56,8 @@ func (f *InjectionFlags) Options() (filter.Options, error) {
 func FilterOptions(s settings.Settings) (filter.Options, error) {
 	listener := cmp.Or(s.Listener, settings.DefaultListener)
 	if !filepath.IsAbs(listener) {
-		return filter.Options{}, fmt.Errorf("listener %q: the runtime needs an absolute path", listener)
+		return filter.Options{}, fmt.Errorf(
+			"listener %q: the OCI runtime needs an absolute path", listener)
 	}
 	return filter.Options{ListenerPath: listener, ListenerMetadata: s.Metadata}, nil
 }

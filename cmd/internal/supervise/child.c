@@ -1,7 +1,3 @@
-// The process between the fork and the exec of CMD. To start port-restricter again and do the same in Go would cost one
-// more start of Go's runtime, which is half of the time that a short command takes. The process makes raw system calls
-// only: no lock, no allocation (package fork). It has a copy of the supervisor's memory until the exec, and is undumpable
-// like the supervisor.
 #define _GNU_SOURCE
 #include "child.h"
 #include "inherited.h"
@@ -16,7 +12,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-extern char **environ; // to the letter: os.Environ leaves out duplicates and empty strings
+/*
+ * The child is the process between the fork and the exec of CMD. It is written in C
+ * because to do the same in Go would take a second start of Go's runtime, which is half
+ * of the time that a short command takes. It is forked from a process with many
+ * threads, so it makes raw system calls only: no lock, no allocation (package fork). It
+ * has a copy of the supervisor's memory until the exec, and is undumpable like the
+ * supervisor.
+ */
+
+/* Unlike os.Environ, which leaves out duplicates and empty strings, this has them all. */
+extern char **environ;
 
 static int send_report(int socket, int stage, int error, int notify_fd)
 {
@@ -31,7 +37,11 @@ static int send_report(int socket, int stage, int error, int notify_fd)
 		message.msg_control = control.space;
 		message.msg_controllen = sizeof control.space;
 		struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-		*rights = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof notify_fd)};
+		*rights = (struct cmsghdr){
+			.cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS,
+			.cmsg_len = CMSG_LEN(sizeof notify_fd),
+		};
 		memcpy(CMSG_DATA(rights), &notify_fd, sizeof notify_fd);
 	}
 	return syscall(SYS_sendmsg, socket, &message, MSG_NOSIGNAL);
@@ -47,7 +57,7 @@ static int try_exec(const struct child *c, char *path)
 	return errno;
 }
 
-// As execvp(3) and, for the error, as a shell. Returns errno.
+/* Executes CMD like execvp(3). Returns on failure only, with the errno that shells report. */
 static int exec_command(const struct child *c)
 {
 	int result = ENOENT;
@@ -59,7 +69,11 @@ static int exec_command(const struct child *c)
 		case ENOENT: case ENOTDIR: case ESTALE: case ENODEV: case ETIMEDOUT:
 			break;
 		case EACCES:
-			// A shell says "not found" where it was only the directory (root's, in the PATH of a user) that it could not search.
+			/*
+			 * Shells report "not found", and not "permission denied", where the
+			 * directory could not be searched, for example a directory of root
+			 * in the PATH of a user.
+			 */
 			if (syscall(SYS_faccessat, AT_FDCWD, *path, F_OK) == 0)
 				result = error;
 			break;
@@ -70,7 +84,7 @@ static int exec_command(const struct child *c)
 	return result;
 }
 
-// Returns on failure only, with the stage.
+/* Returns on failure only, with the stage that failed and its errno in errno. */
 static int restrict_and_exec(const struct child *c)
 {
 	char go;
@@ -79,14 +93,15 @@ static int restrict_and_exec(const struct child *c)
 	if (c->ruleset >= 0 && syscall(SYS_landlock_restrict_self, c->ruleset, 0) < 0)
 		return STAGE_LOCK;
 	struct sock_fprog program = {c->length, c->filter};
-	int fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, c->flags | SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+	unsigned flags = c->flags | SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	int fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
 	if (fd < 0)
 		return STAGE_FILTER;
 	if (send_report(c->socket, STAGE_LOADED, 0, fd) < 0)
 		return STAGE_FILTER;
 	syscall(SYS_close, fd);
 	if (syscall(SYS_read, c->socket, &go, 1) != 1)
-		syscall(SYS_exit_group, 0); // the parent gave up, and knows why
+		syscall(SYS_exit_group, 0); /* the supervisor gave up, and reports why */
 	errno = exec_command(c);
 	return STAGE_EXEC;
 }
@@ -95,8 +110,8 @@ void run_child(void *child)
 {
 	const struct child *c = child;
 
-	syscall(SYS_close, c->ours);
-	// From here, a signal does to us what it would have done to CMD.
+	syscall(SYS_close, c->parent_socket);
+	/* From here on, a signal has the same effect on this process as it would have on CMD. */
 	inherited_restore();
 	int stage = restrict_and_exec(c);
 	send_report(c->socket, stage, errno, -1);

@@ -16,32 +16,32 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/port-restricter/port-restricter/agent/fork"
-
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 )
 
-// child is the process that becomes CMD.
+// A child is the process that becomes CMD.
 type child struct {
 	name       string // of CMD
 	pid, pidfd int
-	conn       int // our end of the conversation
+	conn       int // the supervisor's end of its socket pair with the child
 }
 
 const (
-	// startLimit is for a child that hangs before it is under the filter.
+	// startLimit is how long the child may take to load the filter.
 	startLimit = 30 * time.Second
-	// patience is for one that hangs or is stopped when the engine did not want it.
-	patience = 2 * time.Second
+	// endLimit is how long the child may take to end when it could not be attached.
+	endLimit = 2 * time.Second
 )
 
-// errSilent is of a child that ended, or was killed, without a word.
-var errSilent = errors.New("the child ended before it was under the filter")
+// errSilent means that the child ended or was killed before it sent a report.
+var errSilent = errors.New("the child ended before it loaded the filter")
 
-// start forks. To be called on a thread whose credentials and signal mask are to be CMD's.
+// start forks the child, which gets the credentials and the signal mask of the calling
+// thread.
 func (c Command) start() (*child, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("make a socketpair for the child: %w", err)
+		return nil, fmt.Errorf("make a socket pair for the child: %w", err)
 	}
 	defer unix.Close(pair[1])
 	var pinned runtime.Pinner
@@ -56,7 +56,7 @@ func (c Command) start() (*child, error) {
 		return (**C.char)(unsafe.Pointer(&list[0]))
 	}
 	told := C.struct_child{
-		ours: C.int(pair[0]), socket: C.int(pair[1]),
+		socket: C.int(pair[1]), parent_socket: C.int(pair[0]),
 		ruleset: C.int(c.Ruleset), flags: C.uint(c.FilterFlags), length: C.ushort(len(c.Filter)),
 		argv: argv(c.Args), shell: argv(slices.Concat([]string{"/bin/sh", ""}, c.Args[1:])),
 	}
@@ -69,7 +69,8 @@ func (c Command) start() (*child, error) {
 	if searched {
 		told.searched = 1
 	}
-	pid, pidfd, err := fork.Start(uintptr(unix.SIGCHLD), unsafe.Pointer(C.run_child), unsafe.Pointer(&told))
+	run, argument := unsafe.Pointer(C.run_child), unsafe.Pointer(&told)
+	pid, pidfd, err := fork.Start(uintptr(unix.SIGCHLD), run, argument)
 	if err != nil {
 		unix.Close(pair[0])
 		return nil, fmt.Errorf("start the child: %w", err)
@@ -77,7 +78,9 @@ func (c Command) start() (*child, error) {
 	return &child{name: c.Args[0], pid: pid, pidfd: pidfd, conn: pair[0]}, nil
 }
 
-// converse returns nil when CMD runs (or was killed when about to); else a failure, or errSilent.
+// converse takes the notify fd from the child, attaches it, and tells the child to
+// execute CMD. It returns nil if CMD runs, or if the child was killed just before. An
+// error is a failure or errSilent.
 func (c *child) converse(attach func(pid, notifyFD int) error) error {
 	defer unix.Close(c.conn)
 	fd, err := c.hear(startLimit)
@@ -89,19 +92,22 @@ func (c *child) converse(attach func(pid, notifyFD int) error) error {
 	}
 	if err := attach(c.pid, fd); err != nil {
 		_ = unix.Shutdown(c.conn, unix.SHUT_WR)
-		_, _ = c.hear(patience)
-		return failure{fmt.Sprintf("attach the engine: %v", err), cli.StatusFailure}
+		_, _ = c.hear(endLimit)
+		message := fmt.Sprintf("attach the command to the supervisor: %v", err)
+		return failure{message, cli.StatusFailure}
 	}
-	_, _ = unix.Write(c.conn, []byte("\n")) // it may have been killed
+	_, _ = unix.Write(c.conn, []byte("\n")) // fails if the child was killed
 	_, err = c.hear(0)
 	return err
 }
 
-// hear returns the notify fd, -1 once the child has no more to say, or what failed. A child that says nothing within the
-// limit (0: none) is killed.
+// hear waits for a report of the child. It returns the notify fd, or -1 if the child has
+// closed its end and will send no more reports, or an error if the child reports one. It
+// kills a child that sends nothing within the limit, where 0 is no limit.
 func (c *child) hear(limit time.Duration) (notifyFD int, err error) {
 	timeout := unix.NsecToTimeval(limit.Nanoseconds())
-	if err := unix.SetsockoptTimeval(c.conn, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout); err != nil {
+	err = unix.SetsockoptTimeval(c.conn, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout)
+	if err != nil {
 		return -1, failure{fmt.Sprintf("limit the wait for the child: %v", err), cli.StatusFailure}
 	}
 	var report [unsafe.Sizeof(C.struct_report{})]byte
@@ -112,7 +118,8 @@ func (c *child) hear(limit time.Duration) (notifyFD int, err error) {
 	}
 	if err == unix.EAGAIN {
 		_ = unix.PidfdSendSignal(c.pidfd, unix.SIGKILL, nil, 0)
-		return -1, failure{fmt.Sprintf("the child is not under the filter after %s", limit), cli.StatusFailure}
+		message := fmt.Sprintf("the child did not load the filter within %s", limit)
+		return -1, failure{message, cli.StatusFailure}
 	}
 	if n < len(report) {
 		return -1, nil
@@ -124,11 +131,17 @@ func (c *child) hear(limit time.Duration) (notifyFD int, err error) {
 	case C.STAGE_EXEC:
 		return -1, cannotRun(c.name, errno)
 	default:
-		what := map[uint32]string{C.STAGE_PRIVILEGES: "set no_new_privs", C.STAGE_LOCK: "set up the second lock", C.STAGE_FILTER: "load the filter"}[stage]
+		what := map[uint32]string{
+			C.STAGE_PRIVILEGES: "set no_new_privs",
+			C.STAGE_LOCK:       "restrict the command by Landlock",
+			C.STAGE_FILTER:     "load the filter",
+		}[stage]
 		return -1, failure{fmt.Sprintf("%s: %v", what, errno), cli.StatusFailure}
 	}
 }
 
+// receivedFD returns the fd in a control message. The kernel leaves the fd out if this
+// process is at its limit of open files.
 func receivedFD(rights []byte) (int, error) {
 	messages, err := unix.ParseSocketControlMessage(rights)
 	if err == nil && len(messages) == 1 {
@@ -136,5 +149,8 @@ func receivedFD(rights []byte) (int, error) {
 			return fds[0], nil
 		}
 	}
-	return -1, failure{"take the notify fd: no room for it; raise the limit of open files (ulimit -n)", cli.StatusFailure}
+	return -1, failure{
+		"receive the notify fd: no fd is free; raise the limit of open files (ulimit -n)",
+		cli.StatusFailure,
+	}
 }

@@ -1,26 +1,41 @@
+#ifndef PORT_RESTRICTER_CHILD_H
+#define PORT_RESTRICTER_CHILD_H
+
 #include <linux/filter.h>
 #include <stddef.h>
 #include <stdint.h>
 
-// A child is told everything before the fork, and finds it in its copy of our memory.
+/*
+ * Everything that the child needs to know. It is filled in before the fork, and the
+ * child finds it in its copy of the supervisor's memory.
+ */
 struct child {
-	int socket, ours;  // the ends of the conversation
-	int ruleset;       // Landlock's, -1 for none
-	unsigned flags;    // of seccomp(2)
-	unsigned short length;
+	int socket;        /* the child's end of its socket pair with the supervisor */
+	int parent_socket; /* the supervisor's end */
+	int ruleset;       /* an fd of a Landlock ruleset, or -1 */
+	unsigned flags;    /* of seccomp(2) */
+	unsigned short length; /* of filter */
 	struct sock_filter *filter;
-	char **argv;       // CMD's
-	char **paths;      // where CMD may be, ended by NULL
-	char **shell;      // argv of the shell that runs CMD if it is a script without an interpreter: the path goes to [1]
-	int searched;      // paths come of PATH
+	char **argv;       /* of CMD */
+	char **paths;      /* where CMD may be, ended by NULL */
+	char **shell;      /* argv of the shell that runs a script without "#!"; its path goes to [1] */
+	int searched;      /* whether paths come from PATH */
 };
 
-// A report comes once the filter is loaded, with its notify fd, and once whenever something fails.
+/*
+ * The child sends a report with the notify fd once the filter is loaded, and a report
+ * of the stage at which something fails.
+ */
 enum { STAGE_LOADED, STAGE_PRIVILEGES, STAGE_LOCK, STAGE_FILTER, STAGE_EXEC };
 struct report {
-	uint32_t stage, error; // errno
+	uint32_t stage;
+	uint32_t error; /* errno */
 };
 
-// run_child is the child's function, for fork_and_run with a struct child. The child execs CMD under the filter once a byte
-// comes.
+/*
+ * The function of the child, for fork_and_run with a struct child as argument. It loads
+ * the filter, waits for one byte from the supervisor, and executes CMD.
+ */
 void run_child(void *child);
+
+#endif

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// failure is why CMD could not be run.
+// A failure is the reason why CMD could not be run, and the exit status that tells it.
 type failure struct {
 	message string
 	status  int
@@ -16,14 +16,15 @@ type failure struct {
 
 func (f failure) Error() string { return f.message }
 
-// Statuses of a command that did not run, as of env(1) and nohup(1).
+// Exit statuses for a command that did not run, as in env(1) and nohup(1).
 const (
 	statusNotExecutable = 126
 	statusNotFound      = 127
 )
 
-// candidates are the paths that execvp(3) tries. exec.LookPath has other rules: it refuses ".", and tries neither the next
-// directory after EACCES nor the shell after ENOEXEC.
+// candidates returns the paths that execvp(3) would try for name, and whether they come
+// from PATH. exec.LookPath has other rules: it refuses ".", and after EACCES it does not
+// try the next directory, nor the shell after ENOEXEC.
 func candidates(name string) (paths []string, searched bool) {
 	if strings.Contains(name, "/") {
 		return []string{name}, false
@@ -43,6 +44,7 @@ func candidates(name string) (paths []string, searched bool) {
 	return paths, true
 }
 
+// cannotRun returns the failure for a command that could not be executed.
 func cannotRun(name string, err unix.Errno) failure {
 	switch {
 	case err != unix.ENOENT:

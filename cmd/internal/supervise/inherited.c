@@ -7,13 +7,14 @@
 
 struct inherited inherited;
 
+/* Constructors run before Go's runtime starts. */
 __attribute__((constructor)) static void remember(void)
 {
 	sigset_t blocked;
 	sigprocmask(SIG_SETMASK, NULL, &blocked);
 	for (int sig = 1; sig <= 64; sig++) {
 		struct sigaction old;
-		// glibc refuses to tell about its own 32 and 33; nobody changes those here either.
+		/* glibc refuses to look at its own signals 32 and 33. Go leaves those as they are. */
 		if (sigaction(sig, NULL, &old) == 0 && old.sa_handler == SIG_IGN)
 			inherited.ignored |= 1ULL << (sig - 1);
 		if (sigismember(&blocked, sig) == 1)

@@ -1,14 +1,25 @@
+#ifndef PORT_RESTRICTER_INHERITED_H
+#define PORT_RESTRICTER_INHERITED_H
+
 #include <stdint.h>
 #include <sys/resource.h>
 
-// What we were started with, and Go's runtime has overwritten by the time that main runs. Sets of signals have bit n-1 for
-// signal n, as in /proc/PID/status.
+/*
+ * What the supervisor was started with. Go's runtime has changed all of it by the time
+ * that main runs. Sets of signals have bit n-1 for signal n, as in /proc/PID/status.
+ */
 struct inherited {
-	uint64_t ignored, blocked;
-	struct rlimit files;
-	uint32_t closed; // of the descriptors 0, 1, 2, where the runtime opens /dev/null: bit n is descriptor n
+	uint64_t ignored;    /* signals */
+	uint64_t blocked;    /* signals */
+	struct rlimit files; /* RLIMIT_NOFILE */
+	uint32_t closed;     /* bit n: fd n was closed; for 0, 1 and 2, where Go opens /dev/null */
 };
 extern struct inherited inherited;
 
-// inherited_restore is for a fork that will exec: raw system calls, no lock.
+/*
+ * Gives this process back what it was started with. To be called in a forked child that
+ * will exec: it makes system calls only, and takes no lock.
+ */
 void inherited_restore(void);
+
+#endif

@@ -13,7 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The test binary is also the command under test (supervise HOW CMD…), and a CMD (probe WAIT SIGNALS…).
+// TestMain makes the test binary serve in four roles: as the tests, which run isolated,
+// as a supervisor (arguments: supervise HOW CMD…), and as two programs to be supervised
+// (probe WAIT SIGNAL…, and queued SIGNAL).
 func TestMain(m *testing.M) {
 	mode := ""
 	if len(os.Args) > 2 {
@@ -31,19 +33,21 @@ func TestMain(m *testing.M) {
 	case "queued":
 		queued(os.Args[2])
 	}
-	os.Exit(m.Run())
+	os.Exit(runIsolated(m))
 }
 
-// testCommand is under a filter that lets everything through; how says what goes wrong.
+// testCommand returns a command under a filter that permits every call. how names what
+// goes wrong.
 func testCommand(how string, args []string) Command {
 	filter := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW}
-	c := Command{Args: args, Ruleset: -1, Attach: func(_, notifyFD int) error { return unix.Close(notifyFD) }}
-	refuse := func(pid, _ int) error { return errors.New("no engine today") }
+	attach := func(_, notifyFD int) error { return unix.Close(notifyFD) }
+	refuse := func(_, _ int) error { return errors.New("no supervisor today") }
+	c := Command{Args: args, Ruleset: -1, Attach: attach}
 	switch how {
 	case "lock fails":
-		c.Ruleset = 0 // no ruleset
+		c.Ruleset = 0 // not a ruleset
 	case "load fails":
-		filter.Code = unix.BPF_LD // no return
+		filter.Code = unix.BPF_LD // the filter never returns
 	case "killed":
 		filter.K = unix.SECCOMP_RET_KILL_PROCESS
 	case "attach fails":
@@ -58,7 +62,9 @@ func testCommand(how string, args []string) Command {
 	return c
 }
 
-// probe prints its parent once ready, then each of the signals (numbers) that comes and each line of its input, until SIGTERM.
+// probe prints its parent once it is ready, and then each of the given signals and each
+// line of its input that it gets. SIGTERM ends it. If wait is "adopted", it waits for a
+// new parent first.
 func probe(wait string, signals []string) {
 	caught := make(chan os.Signal, 100)
 	signal.Notify(caught, syscall.SIGTERM)
@@ -85,10 +91,11 @@ func probe(wait string, signals []string) {
 	}
 }
 
-// queued prints the value that comes with a signal that was blocked at start.
+// queued prints the value that comes with a signal. The signal must be blocked at start.
 func queued(sig string) {
 	n, _ := strconv.Atoi(sig)
-	fd, err := unix.Signalfd(-1, &unix.Sigset_t{Val: [16]uint64{1 << (n - 1)}}, unix.SFD_CLOEXEC)
+	set := unix.Sigset_t{Val: [16]uint64{1 << (n - 1)}}
+	fd, err := unix.Signalfd(-1, &set, unix.SFD_CLOEXEC)
 	fmt.Println("ready", err)
 	info := make([]byte, 128)
 	_, err = unix.Read(fd, info)

@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Fields of /proc/PID/stat, proc_pid_stat(5), counted from the state, which follows the name.
+// Fields of /proc/PID/stat (proc_pid_stat(5)), counted from the state, which follows the
+// name.
 const (
 	statTerminal   = 4
 	statForeground = 5 // the process group in the foreground of that terminal
@@ -17,10 +18,10 @@ const (
 	statFields     = 36
 )
 
-// stat returns the fields, all empty for a process that is gone.
+// stat returns these fields of a process. All are empty if the process is gone.
 func stat(pid int) []string {
 	content, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	// The name is the process's own choice and may hold blanks and parentheses.
+	// A process chooses its own name, which may contain blanks and parentheses.
 	fields := strings.Fields(string(content[strings.LastIndexByte(string(content), ')')+1:]))
 	if len(fields) < statFields {
 		return make([]string, statFields)
@@ -28,8 +29,9 @@ func stat(pid int) []string {
 	return fields
 }
 
-// parent is empty for a process that is gone. Unlike stat, status can be read of a process that hangs in execve(2),
-// which any user's may for as long as it likes.
+// parent returns the id of the parent of a process, and "" if the process is gone. It
+// reads the file status, because stat waits while the process hangs in execve(2), and a
+// process of any user can hang there for as long as it likes.
 func parent(pid int) string {
 	content, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	_, rest, _ := strings.Cut(string(content), "\nPPid:\t")
@@ -37,15 +39,20 @@ func parent(pid int) string {
 	return ppid
 }
 
-// isChild is false for processes without an exit signal: those that serve binds are ours, too, but nobody's job.
+// isChild reports whether pid is a child of this process that runs the command or a part
+// of it. The helpers are children as well, but have no exit signal.
 func isChild(pid int) bool {
-	return parent(pid) == strconv.Itoa(os.Getpid()) && stat(pid)[statExitSignal] == strconv.Itoa(int(unix.SIGCHLD))
+	return parent(pid) == strconv.Itoa(os.Getpid()) &&
+		stat(pid)[statExitSignal] == strconv.Itoa(int(unix.SIGCHLD))
 }
 
-// children looks through all of /proc since not every kernel has /proc/PID/task/TID/children, and not at all where there
-// is no child: most of a short command's start would go by with it.
+// children returns the processes for which isChild is true. It looks through all of
+// /proc, because not every kernel has /proc/PID/task/TID/children. It does so only if
+// there is a child, since the look takes longer than all else at the start of a short
+// command.
 func children() (pids []int) {
-	if unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == unix.ECHILD {
+	const look = unix.WEXITED | unix.WNOHANG | unix.WNOWAIT
+	if unix.Waitid(unix.P_ALL, 0, nil, look, nil) == unix.ECHILD {
 		return nil
 	}
 	entries, _ := os.ReadDir("/proc")
@@ -57,6 +64,7 @@ func children() (pids []int) {
 	return pids
 }
 
+// descends reports whether pid is this process or a descendant of it.
 func descends(pid int) bool {
 	for pid > 0 && pid != os.Getpid() {
 		pid, _ = strconv.Atoi(parent(pid))

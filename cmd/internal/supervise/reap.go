@@ -7,14 +7,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reap returns the child's status when the child and all its descendants are gone; as a subreaper, we inherit them. The
-// children that we had before (those of a shell script that execs us) are reaped, not waited for. Without __WALL, since
-// children without an exit signal belong to others.
+// reap waits for the child and all its descendants, and returns the status of the child.
+// The supervisor is a subreaper, so descendants whose parents end become its children.
+//
+// before are the children that this process had before the child, such as those of a
+// shell script that executes port-restricter. reap does not wait for them, but reaps
+// those that end.
 func reap(child *child, before []int) (status unix.WaitStatus) {
 	runtime.LockOSThread() // for stopWithChild
 	defer runtime.UnlockOSThread()
+	isNew := func(pid int) bool { return !slices.Contains(before, pid) }
 	for gone := false; ; {
 		var ws unix.WaitStatus
+		// Without __WALL: others wait for the children that have no exit signal.
 		pid, err := unix.Wait4(-1, &ws, unix.WUNTRACED, nil)
 		switch {
 		case err == unix.EINTR:
@@ -30,13 +35,13 @@ func reap(child *child, before []int) (status unix.WaitStatus) {
 			status, gone = ws, true
 		}
 		before = slices.DeleteFunc(before, func(p int) bool { return p == pid })
-		if gone && len(before) > 0 && !slices.ContainsFunc(children(), func(p int) bool { return !slices.Contains(before, p) }) {
+		if gone && len(before) > 0 && !slices.ContainsFunc(children(), isNew) {
 			return status
 		}
 	}
 }
 
-// exitStatus is what a shell says in $?.
+// exitStatus returns the status that a shell would have in $?.
 func exitStatus(ws unix.WaitStatus) int {
 	if ws.Signaled() {
 		return 128 + int(ws.Signal())

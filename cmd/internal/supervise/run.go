@@ -1,9 +1,13 @@
-// Package supervise runs a command under a filter whose notifications we answer: it forks a child that loads the filter
-// and execs the command, and stands between the command and whoever started us. The command finds its descriptors,
-// environment, limits, signals and terminal as we found them.
+// Package supervise runs a command under a filter that notifies. It forks a child that
+// loads the filter and executes the command. From then on this process, the supervisor,
+// forwards signals to the command, follows job control, and waits for the end of the
+// command. The command gets the fds, environment, limits, signal settings and terminal
+// that the supervisor was started with.
 //
-// When the supervisor is killed with SIGKILL, the command lives on, and the kernel refuses its binds with ENOSYS. A signal
-// sent to the whole process group by kill(2) (not by the terminal) reaches the command twice: nothing tells it from one to us alone.
+// If the supervisor is killed with SIGKILL, the command goes on, and the kernel refuses
+// its binds with ENOSYS. A signal that kill(2) sends to the whole process group reaches
+// the command twice, because nothing distinguishes it from a signal to the supervisor
+// alone. A signal that the terminal sends to the group reaches the command once.
 package supervise
 
 import (
@@ -16,24 +20,31 @@ import (
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 )
 
-// Command is what to run, and under what.
+// A Command is a command to run, and its restrictions.
 type Command struct {
 	Args        []string          // CMD and its arguments
-	Filter      []unix.SockFilter // one that notifies
-	FilterFlags uint              // of seccomp(2), besides NEW_LISTENER
-	Ruleset     int               // fd of a Landlock ruleset, or -1
-	// Attach owns the notify fd and returns once the engine serves it; CMD starts then.
+	Filter      []unix.SockFilter // a filter that notifies
+	FilterFlags uint              // flags of seccomp(2) besides SECCOMP_FILTER_FLAG_NEW_LISTENER
+	Ruleset     int               // the fd of a Landlock ruleset, or -1
+
+	// Attach is called with the notify fd of the filter, and owns it. CMD is executed
+	// when Attach has returned, so the notifications must be served by then.
 	Attach func(pid, notifyFD int) error
 }
 
-// Run returns when CMD and all its descendants are gone. An error means that CMD was not run; the status is then 125, or
-// 126 (not executable), 127 (not found), 128+n (the child was killed by signal n). Without one it is CMD's own, as in a
-// shell's $?. To be called once, in a process that has no other children to wait for.
+// Run runs the command, and returns when CMD and all its descendants are gone. It is to
+// be called once, in a process that does not wait for other children.
+//
+// Without an error, the status is that of CMD, as in $? of a shell. An error means that
+// CMD was not run. Its status is 126 if CMD is not executable, 127 if CMD was not found,
+// 128+n if signal n killed the child before, and 125 otherwise.
 func (c Command) Run() (status int, err error) {
 	if len(c.Args) == 0 {
 		return cli.StatusFailure, errors.New("no command to run")
 	}
-	runtime.LockOSThread() // the thread that takes the signals: never unlocked, lest others get its mask
+	// This thread takes the signals. It stays locked, since no other goroutine may run
+	// with its signal mask.
+	runtime.LockOSThread()
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return cli.StatusFailure, fmt.Errorf("become the reaper of all descendants: %w", err)
 	}
@@ -57,7 +68,8 @@ func (c Command) Run() (status int, err error) {
 	case errors.As(err, &failed) || err != nil && !ws.Signaled():
 		return failed.status, err
 	case err != nil:
-		return exitStatus(ws), fmt.Errorf("the child was killed by signal %d before it could run %q", ws.Signal(), c.Args[0])
+		return exitStatus(ws), fmt.Errorf(
+			"the child was killed by signal %d before it could run %q", ws.Signal(), c.Args[0])
 	}
 	return exitStatus(ws), nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// session is a program that we talk with, over pipes or a terminal.
+// A session is a program with which a test exchanges text, over pipes or a terminal.
 type session struct {
 	t      *testing.T
 	cmd    *exec.Cmd
@@ -21,7 +21,9 @@ type session struct {
 	unread string
 }
 
+// startSession starts cmd with pipes.
 func startSession(t *testing.T, cmd *exec.Cmd) *session {
+	t.Helper()
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	out, err := cmd.StdoutPipe()
@@ -30,10 +32,17 @@ func startSession(t *testing.T, cmd *exec.Cmd) *session {
 	return newSession(t, cmd, in, out)
 }
 
+// newSession starts cmd. When the test ends, cmd is killed, and so are its descendants,
+// including those of a supervisor that is killed.
 func newSession(t *testing.T, cmd *exec.Cmd, in io.WriteCloser, out io.Reader) *session {
+	t.Helper()
 	s := &session{t: t, cmd: cmd, in: in, out: make(chan string, 100)}
 	require.NoError(t, cmd.Start())
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		endChildren()
+	})
 	go func() {
 		defer close(s.out)
 		for buffer := make([]byte, 4096); ; {
@@ -49,17 +58,20 @@ func newSession(t *testing.T, cmd *exec.Cmd, in io.WriteCloser, out io.Reader) *
 	return s
 }
 
-// until returns the output up to the mark, which has to come.
+// patience is how long a test waits for output.
+const patience = 20 * time.Second
+
+// until returns the output up to the mark. It fails the test if the mark does not come.
 func (s *session) until(mark string) string {
 	s.t.Helper()
-	for deadline := time.After(20 * time.Second); ; {
+	for deadline := time.After(patience); ; {
 		if before, after, found := strings.Cut(s.unread, mark); found {
 			s.unread = after
 			return before
 		}
 		select {
 		case more, open := <-s.out:
-			require.True(s.t, open, "output ended without %q: %q", mark, s.unread)
+			require.True(s.t, open, "the output ended without %q: %q", mark, s.unread)
 			s.unread += more
 		case <-deadline:
 			require.Fail(s.t, "no "+mark, "output: %q", s.unread)
@@ -78,11 +90,20 @@ func (s *session) kill(sig syscall.Signal) {
 	require.NoError(s.t, s.cmd.Process.Signal(sig))
 }
 
-// rest returns what was printed until the end, and the status.
+// rest returns the output until the end, and the exit status. It fails the test if the
+// output does not end.
 func (s *session) rest() (string, int) {
-	for more := range s.out {
-		s.unread += more
+	s.t.Helper()
+	for deadline := time.After(patience); ; {
+		select {
+		case more, open := <-s.out:
+			if !open {
+				_ = s.cmd.Wait()
+				return s.unread, s.cmd.ProcessState.ExitCode()
+			}
+			s.unread += more
+		case <-deadline:
+			require.Fail(s.t, "the output does not end", "output: %q", s.unread)
+		}
 	}
-	_ = s.cmd.Wait()
-	return s.unread, s.cmd.ProcessState.ExitCode()
 }

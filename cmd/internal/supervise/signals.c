@@ -1,4 +1,3 @@
-// A handler that is told si_code, which os/signal keeps to itself.
 #define _GNU_SOURCE
 #include "signals.h"
 #include "inherited.h"
@@ -7,16 +6,20 @@
 #include <signal.h>
 #include <unistd.h>
 
-static int caught;
+/* os/signal is of no use here: it does not pass on si_code. */
 
-static void handler(int sig, siginfo_t *info, void *context) {
+static int caught; /* the pipe */
+
+static void handler(int sig, siginfo_t *info, void *context)
+{
 	int saved = errno;
-	// A full pipe loses the signal, as a full queue in the kernel would.
+	/* A full pipe loses the signal, as a full queue in the kernel would. */
 	if (write(caught, info, sizeof *info)) {}
 	errno = saved;
 }
 
-int signals_catch(uint64_t set, int pipe) {
+int signals_catch(uint64_t set, int pipe)
+{
 	sigset_t unblocked;
 	sigemptyset(&unblocked);
 	caught = pipe;
@@ -24,8 +27,11 @@ int signals_catch(uint64_t set, int pipe) {
 		uint64_t bit = 1ULL << (sig - 1);
 		if (!(set & bit))
 			continue;
-		// SA_ONSTACK: the handler may run on a goroutine's small stack otherwise.
-		struct sigaction act = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+		/* Without SA_ONSTACK, the handler could run on the small stack of a goroutine. */
+		struct sigaction act = {
+			.sa_sigaction = handler,
+			.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART,
+		};
 		if (inherited.ignored & bit)
 			act = (struct sigaction){.sa_handler = SIG_IGN};
 		sigfillset(&act.sa_mask);

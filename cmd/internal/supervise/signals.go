@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// signalSet has bit n-1 for signal n, as in /proc/PID/status.
+// A signalSet has bit n-1 for signal n, as in /proc/PID/status.
 type signalSet uint64
 
 func setOf(signals ...unix.Signal) (set signalSet) {
@@ -27,21 +27,29 @@ func setOf(signals ...unix.Signal) (set signalSet) {
 func (s signalSet) has(sig unix.Signal) bool { return s&setOf(sig) != 0 }
 
 const (
-	realTimeSignals = ^signalSet(1<<33 - 1) // from 34: 32 and 33 are glibc's own
-	siQueue         = -1                    // si_code, sigaction(2)
-	siKernel        = 0x80
+	realTimeSignals = ^signalSet(1<<33 - 1) // from 34 on: glibc uses 32 and 33 itself
+
+	// Values of si_code, sigaction(2).
+	siQueue  = -1
+	siKernel = 0x80
 )
 
 var (
-	// terminalSignals are those that a terminal sends to a process group: our child, being in ours, gets them itself.
-	terminalSignals = setOf(unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGCONT, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGWINCH)
-	// forwardedSignals leaves out what says something about the receiver itself (a fault, its child, its CPU time).
+	// terminalSignals are those that a terminal sends to a process group. The child is
+	// in the supervisor's group and gets them from the terminal itself.
+	terminalSignals = setOf(unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGCONT,
+		unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGWINCH)
+
+	// forwardedSignals are all but those that tell something about the receiver itself:
+	// a fault, its child, its CPU time.
 	forwardedSignals = terminalSignals | realTimeSignals |
-		setOf(unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGVTALRM, unix.SIGIO, unix.SIGPWR)
+		setOf(unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGVTALRM,
+			unix.SIGIO, unix.SIGPWR)
 )
 
-// catchSignals makes every signal of forwardedSignals come out of the returned pipe as a siginfo, but those that we were
-// started with as ignored (nohup). They are unblocked on the calling thread only.
+// catchSignals returns a pipe in which each signal of forwardedSignals arrives as a
+// siginfo. Signals that this process was started with as ignored (nohup) stay ignored.
+// The signals are unblocked on the calling thread only.
 func catchSignals() (*os.File, error) {
 	var ends [2]int
 	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
@@ -53,11 +61,13 @@ func catchSignals() (*os.File, error) {
 	return os.NewFile(uintptr(ends[0]), "signals"), nil
 }
 
-// forward passes on every caught signal to the child and, once that was reaped, to whoever else became our child.
+// forward passes each caught signal to the child and, when the child has been reaped, to
+// the processes that have become children of the supervisor since.
 func forward(caught io.Reader, child *child) {
+	var info unix.Siginfo
+	buffer := unsafe.Slice((*byte)(unsafe.Pointer(&info)), unsafe.Sizeof(info))
 	for {
-		var info unix.Siginfo
-		if _, err := io.ReadFull(caught, unsafe.Slice((*byte)(unsafe.Pointer(&info)), unsafe.Sizeof(info))); err != nil {
+		if _, err := io.ReadFull(caught, buffer); err != nil {
 			return
 		}
 		if pass(&info, child.pid, child.pidfd) != unix.ESRCH {
@@ -65,7 +75,8 @@ func forward(caught io.Reader, child *child) {
 		}
 		for _, pid := range children() {
 			if pidfd, err := unix.PidfdOpen(pid, 0); err == nil {
-				if isChild(pid) { // else reaped before we opened it, and the id somebody else's
+				// Another process may have got the id before the pidfd was opened.
+				if isChild(pid) {
 					_ = pass(&info, pid, pidfd)
 				}
 				_ = unix.Close(pidfd)
@@ -74,23 +85,27 @@ func forward(caught io.Reader, child *child) {
 	}
 }
 
-// pass sends one signal, unless it went to the whole process group and so to the process already. ESRCH means that the
-// process has ended.
+// pass sends a signal to a process, unless the signal went to the whole process group and
+// has reached the process already. It returns ESRCH if the process has ended.
 func pass(info *unix.Siginfo, pid, pidfd int) error {
-	// Unlike ESRCH of the kernel, this sees a process that has ended but was not reaped.
-	if n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, 0); err == nil && n > 0 {
+	// The kernel returns ESRCH only when the process has been reaped. The pidfd is
+	// readable as soon as the process has ended.
+	ended := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+	if n, err := unix.Poll(ended, 0); err == nil && n > 0 {
 		return unix.ESRCH
 	}
 	sig := unix.Signal(info.Signo)
 	group, err := unix.Getpgid(pid)
-	ours := err == nil && group == unix.Getpgrp()
+	sameGroup := err == nil && group == unix.Getpgrp()
 	switch {
-	case ours && (fromTerminal(info) || fromDescendant(info)):
+	case sameGroup && (fromTerminal(info) || fromDescendant(info)):
 		return nil
-	case ours && sig == unix.SIGCONT && hasTerminal():
-		return nil // a shell continues the whole group; by now, it could undo the next ^Z (see stopWithChild)
-	case sig == unix.SIGCONT && !ours && group > 1: // 0 and -1 are other groups to kill(2)
-		// A shell continues a job by its group, in which the child is not any more.
+	case sameGroup && sig == unix.SIGCONT && hasTerminal():
+		// A shell continues the whole group. A second SIGCONT now could undo the
+		// next ^Z; see stopWithChild.
+		return nil
+	case sig == unix.SIGCONT && !sameGroup && group > 1: // kill(2) has other meanings for 0 and -1
+		// A shell continues a job by its group, which the process has left.
 		return unix.Kill(-group, sig)
 	case info.Code == siQueue:
 		return unix.PidfdSendSignal(pidfd, sig, info, 0) // with the value of sigqueue(3)
@@ -98,19 +113,24 @@ func pass(info *unix.Siginfo, pid, pidfd int) error {
 	return unix.PidfdSendSignal(pidfd, sig, nil, 0)
 }
 
-// fromTerminal leaves out SIGALRM, which comes from the kernel too (alarm(2) survives execve), and the SIGHUP of a terminal
-// that went away, which the leader of its session gets alone.
+// fromTerminal reports whether a terminal sent the signal to the whole process group. Two
+// signals of the kernel did not go to the group: SIGALRM, since an alarm(2) survives
+// execve, and the SIGHUP of a terminal that went away, which only the session leader gets.
 func fromTerminal(info *unix.Siginfo) bool {
 	sig := unix.Signal(info.Signo)
-	return info.Code == siKernel && terminalSignals.has(sig) && !(sig == unix.SIGHUP && leadsSession())
+	hangup := sig == unix.SIGHUP && leadsSession()
+	return info.Code == siKernel && terminalSignals.has(sig) && !hangup
 }
 
-// fromDescendant is for editors and pagers, which answer ^Z with kill(0, SIGTSTP): a second one would stop them after
-// they were continued. A descendant that means us alone gets no echo.
+// fromDescendant reports whether the command or a descendant of it sent the signal. Editors
+// and pagers answer ^Z with kill(0, SIGTSTP), which reaches the whole group. A second
+// SIGTSTP would stop them again after they were continued. Nor does the command get back a
+// signal that it sends to the supervisor alone.
 func fromDescendant(info *unix.Siginfo) bool {
 	return info.Code <= 0 && descends(int(C.sender(unsafe.Pointer(info))))
 }
 
+// leadsSession reports whether this process is a session leader.
 func leadsSession() bool {
 	session, err := unix.Getsid(0)
 	return err == nil && session == os.Getpid()

@@ -1,4 +1,13 @@
+#ifndef PORT_RESTRICTER_SIGNALS_H
+#define PORT_RESTRICTER_SIGNALS_H
+
 #include <stdint.h>
 
-// signals_catch writes the siginfo of each signal of the set into the pipe. Bit n-1 is signal n.
+/*
+ * Makes each signal of the set write its siginfo into the pipe, except those that the
+ * supervisor was started with as ignored, which stay ignored. Unblocks the signals on
+ * the calling thread. Bit n-1 of the set is signal n. Returns 0 or an errno.
+ */
 int signals_catch(uint64_t set, int pipe);
+
+#endif

@@ -19,7 +19,8 @@ func TestEachSignalSentToTheSupervisorReachesTheCommandOnce(t *testing.T) {
 		probe = append(probe, strconv.Itoa(sig))
 	}
 	cmd := supervised("", probe...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a terminal would make SIGCONT the shell's business
+	// At a terminal, SIGCONT would be left to the shell.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	s := startSession(t, cmd)
 	s.until("ready " + strconv.Itoa(s.cmd.Process.Pid) + "\n")
 	for _, sig := range signals {
@@ -43,7 +44,8 @@ func TestForwardedSignalWithoutHandlerEndsTheCommand(t *testing.T) {
 }
 
 func TestIgnoredSignalIsNotForwarded(t *testing.T) {
-	s := startSession(t, exec.Command("bash", "-c", "trap '' HUP USR1; exec \"$@\"", "sh", self(t), "supervise", "", self(t), "probe", "now", "1", "10"))
+	s := startSession(t, exec.Command("bash", "-c", `trap '' HUP USR1; exec "$@"`, "sh",
+		self(t), "supervise", "", self(t), "probe", "now", "1", "10"))
 	s.until("ready")
 	s.kill(syscall.SIGHUP)
 	s.kill(syscall.SIGUSR1)
@@ -54,8 +56,12 @@ func TestIgnoredSignalIsNotForwarded(t *testing.T) {
 }
 
 func TestSignalSentByTheCommandIsNotSentBack(t *testing.T) {
-	s := startSession(t, supervised("", "sh", "-c", `trap "echo back" USR1; trap "echo end; exit" USR2
-		kill -USR1 $PPID; echo ready; while :; do sleep 0.01; done`))
+	s := startSession(t, supervised("", "sh", "-c", `
+		trap "echo back" USR1
+		trap "echo end; exit" USR2
+		kill -USR1 $PPID
+		echo ready
+		while :; do sleep 0.01; done`))
 	s.until("ready\n")
 	s.kill(syscall.SIGUSR2)
 	rest, _ := s.rest()
@@ -63,7 +69,8 @@ func TestSignalSentByTheCommandIsNotSentBack(t *testing.T) {
 }
 
 func TestQueuedValueReachesTheCommandAlsoWhereTheSignalWasBlocked(t *testing.T) {
-	s := startSession(t, exec.Command("env", "--block-signal=40", self(t), "supervise", "", self(t), "queued", "40"))
+	s := startSession(t, exec.Command("env", "--block-signal=40",
+		self(t), "supervise", "", self(t), "queued", "40"))
 	s.until("ready <nil>\n")
 	info := struct {
 		signo, errno, code, _ int32
@@ -71,21 +78,25 @@ func TestQueuedValueReachesTheCommandAlsoWhereTheSignalWasBlocked(t *testing.T) 
 		value                 uint64
 		_                     [96]byte
 	}{signo: 40, code: siQueue, value: 77}
-	_, _, errno := unix.Syscall(unix.SYS_RT_SIGQUEUEINFO, uintptr(s.cmd.Process.Pid), 40, uintptr(unsafe.Pointer(&info)))
+	_, _, errno := unix.Syscall(unix.SYS_RT_SIGQUEUEINFO,
+		uintptr(s.cmd.Process.Pid), 40, uintptr(unsafe.Pointer(&info)))
 	require.Zero(t, errno)
 	rest, _ := s.rest()
 	require.Equal(t, "value 77 <nil>\n", rest)
 }
 
-// alarm(2) outlives execve: perl -e 'alarm 5; exec …' is a known way to limit a command's time.
-func TestAlarmSetBeforeUsReachesTheCommand(t *testing.T) {
-	cmd := exec.Command("perl", "-e", "use Time::HiRes 'ualarm'; ualarm 500_000; exec @ARGV", self(t), "supervise", "", "sleep", "1000")
+// An alarm(2) survives execve(2). perl -e 'alarm 5; exec …' is a common way to limit the
+// time of a command.
+func TestAlarmSetBeforeTheSupervisorStartsReachesTheCommand(t *testing.T) {
+	cmd := exec.Command("perl", "-e", "use Time::HiRes 'ualarm'; ualarm 500_000; exec @ARGV",
+		self(t), "supervise", "", "sleep", "1000")
 	_ = cmd.Run()
 	require.Equal(t, 128+int(unix.SIGALRM), cmd.ProcessState.ExitCode())
 }
 
 func TestSupervisorStaysForADaemonAndForwardsToIt(t *testing.T) {
-	s := startSession(t, supervised("", "sh", "-c", `setsid "$0" probe adopted 10 <&0 & read started; exit 3`, self(t)))
+	s := startSession(t, supervised("", "sh", "-c",
+		`setsid "$0" probe adopted 10 <&0 & read started; exit 3`, self(t)))
 	s.until("waiting\n")
 	s.write("\n")
 	s.until("ready " + strconv.Itoa(s.cmd.Process.Pid) + "\n")
@@ -98,7 +109,10 @@ func TestSupervisorStaysForADaemonAndForwardsToIt(t *testing.T) {
 }
 
 func TestSupervisorDoesNotWaitForChildrenOfTheScriptThatExecsIt(t *testing.T) {
-	s := startSession(t, exec.Command("sh", "-c", `sleep 1000 >/dev/null & echo $!; exec "$0" supervise "" sh -c 'exit 4'`, self(t)))
+	s := startSession(t, exec.Command("sh", "-c", `
+		sleep 1000 >/dev/null &
+		echo $!
+		exec "$0" supervise "" sh -c 'exit 4'`, self(t)))
 	pid, err := strconv.Atoi(s.until("\n"))
 	require.NoError(t, err)
 	_, status := s.rest()
@@ -107,8 +121,14 @@ func TestSupervisorDoesNotWaitForChildrenOfTheScriptThatExecsIt(t *testing.T) {
 }
 
 func TestContinueReachesTheGroupThatTheCommandMadeForItself(t *testing.T) {
-	s := startSession(t, supervised("", "perl", "-e", `$| = 1; setpgrp; if (!fork) { kill STOP, $$; print "resumed"; exit }
-		waitpid -1, 2; print "ready"; wait; exit 7`)) // 2: WUNTRACED
+	s := startSession(t, supervised("", "perl", "-e", `
+		$| = 1;
+		setpgrp;
+		if (!fork) { kill STOP, $$; print "resumed"; exit }
+		waitpid -1, 2; # WUNTRACED
+		print "ready";
+		wait;
+		exit 7`))
 	s.until("ready")
 	s.kill(syscall.SIGCONT)
 	s.until("resumed")
@@ -121,7 +141,7 @@ func TestStoppedCommandDoesNotStopTheSupervisorWithoutATerminal(t *testing.T) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	s := startSession(t, cmd)
 	s.until("ready")
-	// A stopped supervisor would not forward what ends the stop.
+	// A stopped supervisor would not forward SIGCONT to the command.
 	s.kill(syscall.SIGCONT)
 	require.NoError(t, unix.Kill(-s.cmd.Process.Pid, unix.SIGCONT))
 	require.NoError(t, unix.Kill(-s.cmd.Process.Pid, unix.SIGTERM))

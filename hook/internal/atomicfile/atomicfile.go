@@ -9,17 +9,20 @@ import (
 	"syscall"
 )
 
-// Replace writes data to the file path. Whoever reads the file sees its old content
-// or the new one, also after a crash. A file that exists keeps its mode and its
-// owner; a new one gets mode.
+// Replace writes data to the file path. A reader sees the old content or the new one as a
+// whole, also after a crash; one that has the file open keeps the old content. An existing
+// file keeps its permissions, owner and group. A new file gets the permissions in mode,
+// whatever the umask. Replace replaces a symbolic link, not the file that it leads to.
+// After an error the file is as it was.
 func Replace(path string, data []byte, mode fs.FileMode) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("replace %s: %w", path, err)
 		}
 	}()
-	// In the same directory, since rename(2) does not cross file systems. Hidden and
-	// without a suffix, since engines read every file of some directories.
+	// The temporary file is in the same directory, since rename(2) does not cross file
+	// systems. It is hidden and has no suffix, since engines read every other file of
+	// some directories.
 	file, err := os.CreateTemp(filepath.Dir(path), ".port-restricter-*")
 	if err != nil {
 		return err
@@ -42,13 +45,20 @@ func Replace(path string, data []byte, mode fs.FileMode) (err error) {
 	return os.Rename(file.Name(), path)
 }
 
-// adopt gives file the mode and the owner of the one that it will replace.
+// adopt gives file the permissions and the owner of the file path, which it will replace,
+// or mode if there is no such file.
 func adopt(file *os.File, path string, mode fs.FileMode) error {
 	if info, err := os.Stat(path); err == nil {
 		mode = info.Mode().Perm()
-		owner, ok := info.Sys().(*syscall.Stat_t)
-		if ok && (int(owner.Uid) != os.Geteuid() || int(owner.Gid) != os.Getegid()) {
-			if err := file.Chown(int(owner.Uid), int(owner.Gid)); err != nil {
+		// Not compared with this process's ids: in a directory with the set-group-ID
+		// bit a new file has the group of the directory.
+		made, err := file.Stat()
+		if err != nil {
+			return err
+		}
+		is, want := made.Sys().(*syscall.Stat_t), info.Sys().(*syscall.Stat_t)
+		if is.Uid != want.Uid || is.Gid != want.Gid {
+			if err := file.Chown(int(want.Uid), int(want.Gid)); err != nil {
 				return err
 			}
 		}

@@ -1,9 +1,13 @@
 /*
- * attacker stuck N: N threads bind from pages that never come.
- * attacker slow N: N threads bind without end from pages that come after 3 ms each time.
- * attacker hammer N: N processes bind and close without end.
- * attacker names N: N threads bind to AF_UNIX names without end.
- * Prints a line once all have begun, and goes on until it is killed.
+ * A hostile container, in one of these modes:
+ *
+ *   attacker stuck N    N threads bind from pages that never come
+ *   attacker slow N     N threads bind without end from pages that come after 3 ms each time
+ *   attacker hammer N   N processes bind and close without end
+ *   attacker names N    N threads bind to AF_UNIX names without end
+ *
+ * It prints a line once all threads or processes have begun, and runs until it is killed.
+ * The modes stuck and slow need userfaultfd(2).
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -33,10 +37,10 @@ static void start(void *(*run)(void *), void *argument)
 {
 	pthread_t thread;
 	if (pthread_create(&thread, NULL, run, argument))
-		fail("make a thread");
+		fail("create a thread");
 }
 
-/* A page that is not there, and who is told when somebody wants it. */
+/* A page that is not there. The kernel reports each access to it through uffd. */
 struct missing {
 	void *page;
 	int uffd;
@@ -49,11 +53,13 @@ static struct missing *new_missing(void)
 	m->uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	struct uffdio_api api = {.api = UFFD_API};
 	struct uffdio_register range = {{(uintptr_t)m->page, 4096}, UFFDIO_REGISTER_MODE_MISSING, 0};
-	if (m->uffd < 0 || ioctl(m->uffd, UFFDIO_API, &api) < 0 || ioctl(m->uffd, UFFDIO_REGISTER, &range) < 0)
-		fail("userfaultfd");
+	if (m->uffd < 0 || ioctl(m->uffd, UFFDIO_API, &api) < 0 ||
+	    ioctl(m->uffd, UFFDIO_REGISTER, &range) < 0)
+		fail("register a page with userfaultfd");
 	return m;
 }
 
+/* Binds without end. The sockaddr is in the missing page, which is removed each time. */
 static void *bind_from(void *missing)
 {
 	struct missing *m = missing;
@@ -66,6 +72,7 @@ static void *bind_from(void *missing)
 	return NULL;
 }
 
+/* Supplies the missing page, 3 ms after each access to it. */
 static void *bring(void *missing)
 {
 	struct missing *m = missing;
@@ -101,7 +108,11 @@ static void hammer(int n)
 		if (pid > 0)
 			continue;
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(5000), .sin_addr.s_addr = htonl(INADDR_LOOPBACK + i)};
+		struct sockaddr_in at = {
+			.sin_family = AF_INET,
+			.sin_port = htons(5000),
+			.sin_addr.s_addr = htonl(INADDR_LOOPBACK + i),
+		};
 		for (;;) {
 			int fd = socket(AF_INET, SOCK_STREAM, 0);
 			bind(fd, (struct sockaddr *)&at, sizeof at);
@@ -110,6 +121,7 @@ static void hammer(int n)
 	}
 }
 
+/* Binds without end to an abstract name that no other thread uses. */
 static void *bind_name(void *name)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};

@@ -1,12 +1,13 @@
 /*
  * caller KIND PROCESSES COUNT: makes COUNT calls of a KIND in each of PROCESSES
- * processes at once, and prints mean, median and 99th percentile of one, in ns.
+ * processes at the same time. It prints the mean, the median and the 99th percentile
+ * of the time that one call takes, in ns. The kinds are:
  *
- *   allowed  bind(2) to port 5000, of an address of the process's own
- *   seldom   the same after 40 ms of silence, as a program's first and only one
- *   denied   the same to port 5001
+ *   allowed  bind(2) to port 5000, at an address that no other process uses
+ *   seldom   allowed after 40 ms of silence, like a program's first and only bind
+ *   denied   bind(2) to port 5001
  *   unix     bind(2) to a path, by a process with one thread
- *   getppid  a call that no filter of ours asks about
+ *   getppid  a call that the filter of no supervisor here asks about
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -36,11 +37,12 @@ static void fail(const char *what)
 	_exit(1);
 }
 
+/* Makes one call and returns how long it took, in ns. */
 static uint64_t one(const char *kind, int process)
 {
 	uint64_t start;
 	if (!strcmp(kind, "getppid")) {
-		/* One alone is shorter than the clock can tell. */
+		/* A single call is too short for the clock. */
 		start = now();
 		for (int i = 0; i < 1000; i++)
 			syscall(SYS_getppid);
@@ -62,17 +64,24 @@ static uint64_t one(const char *kind, int process)
 		unlink(path.sun_path);
 		return start;
 	}
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(denied ? 5001 : 5000), .sin_addr.s_addr = htonl(INADDR_LOOPBACK + process)};
+	struct sockaddr_in at = {
+		.sin_family = AF_INET,
+		.sin_port = htons(denied ? 5001 : 5000),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK + process),
+	};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	start = now();
 	result = bind(fd, (struct sockaddr *)&at, sizeof at);
 	start = now() - start;
 	error = errno;
 	close(fd);
-	/* Whoever reads /proc/PID/fd holds the socket before for a moment more. */
+	/*
+	 * Another process that reads /proc/PID/fd can hold the previous socket open
+	 * for a moment longer.
+	 */
 	if (result < 0 && error == EADDRINUSE)
 		return one(kind, process);
-	/* Alone, a process is denied nothing. */
+	/* On the bare kernel, the bind to port 5001 succeeds. */
 	if (result < 0 && !(denied && (error == EPERM || error == EACCES)))
 		fail("bind");
 	return start;
@@ -90,8 +99,9 @@ int main(int argc, char **argv)
 		return 2;
 	int processes = atoi(argv[2]), count = atoi(argv[3]), warm = count / 10;
 	size_t all = (size_t)processes * count;
-	uint64_t *took = mmap(NULL, all * sizeof *took, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	/* The first one is this process: the C original serves no child of it. */
+	uint64_t *took = mmap(NULL, all * sizeof *took, PROT_READ | PROT_WRITE,
+	                      MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	/* Process 0 is this process, since the C original does not serve its children. */
 	int p = processes;
 	while (--p > 0 && fork())
 		;

@@ -1,10 +1,12 @@
 /*
- * crowd SOCKET N BINDS: N processes, each under a filter of its own, attach to the
- * agent at SOCKET as a container each; then one of them binds BINDS times. Prints
- * the nanoseconds that all took to attach, and the mean, median and 99th
- * percentile of a bind, and ends when its stdin does.
+ * crowd SOCKET N BINDS: starts N processes, each under a filter of its own. Each
+ * process attaches to the agent at SOCKET as a container. Then one of them binds BINDS
+ * times. It prints how many ns all processes took to attach, and the mean, the median
+ * and the 99th percentile of a bind in ns. It ends when its stdin ends, and kills its
+ * process group.
  *
- * crowd SOCKET N 0 churns: N processes one after the other, 8 at a time, each attaches, binds once and ends.
+ * crowd SOCKET N 0: starts N processes, at most 8 at the same time. Each process
+ * attaches, binds once and ends.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -41,6 +43,7 @@ static uint64_t now(void)
 	return t.tv_sec * 1000000000ull + t.tv_nsec;
 }
 
+/* Loads a filter that notifies of bind, and returns its notify fd. */
 static int load(void)
 {
 	struct sock_filter code[] = {
@@ -51,13 +54,18 @@ static int load(void)
 	};
 	struct sock_fprog program = {sizeof code / sizeof *code, code};
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	int fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &program);
+	int fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+	                 SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
+	                 &program);
 	if (fd < 0)
 		fail("load a filter");
 	return fd;
 }
 
-/* As a runtime does; the agent closes the connection once it serves the fd. */
+/*
+ * Sends the notify fd to the agent, like an OCI runtime. The agent closes the
+ * connection once it serves the fd.
+ */
 static void attach(int notify, int id)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
@@ -67,26 +75,37 @@ static void attach(int notify, int id)
 		fail("connect to the agent");
 	char state[512], control[CMSG_SPACE(sizeof notify)] = {0};
 	struct iovec io = {state, snprintf(state, sizeof state,
-		"{\"ociVersion\":\"1.0.2\",\"fds\":[\"seccompFd\"],\"pid\":%d,\"state\":{\"ociVersion\":\"1.0.2\",\"id\":\"crowd-%d\",\"status\":\"creating\","
-		"\"pid\":%d,\"bundle\":\"/\",\"annotations\":{\"port-restricter.port\":\"5000\"}}}", getpid(), id, getpid())};
-	struct msghdr message = {.msg_iov = &io, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+		"{\"ociVersion\":\"1.0.2\",\"fds\":[\"seccompFd\"],\"pid\":%d,"
+		"\"state\":{\"ociVersion\":\"1.0.2\",\"id\":\"crowd-%d\",\"status\":\"creating\","
+		"\"pid\":%d,\"bundle\":\"/\",\"annotations\":{\"port-restricter.port\":\"5000\"}}}",
+		getpid(), id, getpid())};
+	struct msghdr message = {
+		.msg_iov = &io,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof control,
+	};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&message);
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(sizeof notify);
 	memcpy(CMSG_DATA(c), &notify, sizeof notify);
 	if (sendmsg(conn, &message, 0) < 0)
-		fail("send to the agent");
+		fail("send the notify fd to the agent");
 	close(notify);
 	char end;
 	if (read(conn, &end, 1) != 0)
-		fail("wait for the agent");
+		fail("wait for the agent to close the connection");
 	close(conn);
 }
 
 static uint64_t bind_once(int host)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(5000), .sin_addr.s_addr = htonl(INADDR_LOOPBACK + host)};
+	struct sockaddr_in at = {
+		.sin_family = AF_INET,
+		.sin_port = htons(5000),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK + host),
+	};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	uint64_t start = now();
 	if (bind(fd, (struct sockaddr *)&at, sizeof at) < 0)
@@ -102,15 +121,19 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* A pair to wait on together: all come, then all go. */
+/*
+ * Pipes that synchronize the crowd. Each process writes a byte to come when it has done
+ * a step, and starts to attach when the other end of go is closed.
+ */
 static int come[2], go[2];
 
+/* Waits until n processes have done a step. */
 static void await(int n)
 {
 	char byte;
 	for (int i = 0; i < n; i++)
 		if (read(come[0], &byte, 1) != 1)
-			fail("a process of the crowd");
+			fail("wait for the processes of the crowd");
 }
 
 static void churn(int n)
@@ -128,7 +151,7 @@ static void churn(int n)
 		}
 		int status;
 		if (wait(&status) < 0 || status)
-			fail("a process that came and went");
+			fail("a process could not attach and bind");
 		running--;
 	}
 }
@@ -145,7 +168,8 @@ int main(int argc, char **argv)
 	}
 	if (pipe(come) < 0 || pipe(go) < 0)
 		fail("pipe");
-	uint64_t *took = mmap(NULL, binds * sizeof *took, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t *took = mmap(NULL, binds * sizeof *took, PROT_READ | PROT_WRITE,
+	                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	for (int i = 0; i < n; i++) {
 		pid_t pid = fork();
 		if (pid < 0)
@@ -157,7 +181,7 @@ int main(int argc, char **argv)
 			close(go[1]);
 			int notify = load();
 			(void)!write(come[1], "", 1);
-			(void)!read(go[0], &byte, 1); /* its end */
+			(void)!read(go[0], &byte, 1); /* returns when go is closed */
 			attach(notify, i);
 			(void)!write(come[1], "", 1);
 			if (i == 0) {

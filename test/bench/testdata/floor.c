@@ -1,9 +1,12 @@
 /*
- * floor CACHED CMD [ARG...], or floor CACHED listen SOCKET for the containers of an
- * OCI runtime, one after the other: the least that a supervisor can do for a bind, as
- * a floor to compare with. It has no policy, checks nothing after the copy, and
- * serves one process after the other; with CACHED 1 it even takes a thread id
- * for the thread that had it first.
+ * floor CACHED CMD [ARG...]     runs a command
+ * floor CACHED listen SOCKET    serves the containers of an OCI runtime, one after the
+ *                               other
+ *
+ * The least that a supervisor can do for a bind, as a floor to compare with. It has no
+ * policy, checks nothing after it has copied the address, and serves one process after
+ * the other. If CACHED is 1, it also keeps pidfds by thread id, and takes a thread for
+ * the first one that had its id.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -29,6 +32,7 @@
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
 #endif
 
+/* Loads a filter that notifies of bind, and returns its notify fd. */
 static int load(void)
 {
 	struct sock_filter code[] = {
@@ -39,9 +43,11 @@ static int load(void)
 	};
 	struct sock_fprog program = {sizeof code / sizeof *code, code};
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+	               &program);
 }
 
+/* Returns a pidfd of the thread, which the caller closes unless it is cached. */
 static int thread_of(uint32_t tid, int cached)
 {
 	static struct { uint32_t tid; int fd; } known[64];
@@ -58,6 +64,7 @@ static int thread_of(uint32_t tid, int cached)
 	return fd;
 }
 
+/* Answers notifications until no process is left that could notify. */
 static void serve(int notify, int cached)
 {
 	ioctl(notify, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
@@ -66,14 +73,14 @@ static void serve(int notify, int cached)
 		if (ioctl(notify, SECCOMP_IOCTL_NOTIF_RECV, &n) < 0) {
 			if (errno == EINTR)
 				continue;
-			return; /* nobody is left */
+			return; /* no process is left */
 		}
 		char address[128];
 		int pidfd = thread_of(n.pid, cached);
 		size_t length = n.data.args[2] < sizeof address ? n.data.args[2] : sizeof address;
-		struct iovec ours = {address, length}, theirs = {(void *)n.data.args[1], length};
+		struct iovec local = {address, length}, remote = {(void *)n.data.args[1], length};
 		struct seccomp_notif_resp answer = {.id = n.id};
-		process_vm_readv(n.pid, &ours, 1, &theirs, 1, 0);
+		process_vm_readv(n.pid, &local, 1, &remote, 1, 0);
 		int fd = syscall(SYS_pidfd_getfd, pidfd, (int)n.data.args[0], 0);
 		if (bind(fd, (struct sockaddr *)address, length) < 0)
 			answer.error = -errno;
@@ -84,7 +91,7 @@ static void serve(int notify, int cached)
 	}
 }
 
-/* Of the state that comes along nothing is looked at. */
+/* Serves one container after the other. The state that the runtime sends is ignored. */
 static void serve_containers(const char *path, int cached)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
@@ -95,7 +102,12 @@ static void serve_containers(const char *path, int cached)
 	for (;;) {
 		char state[65536], control[CMSG_SPACE(sizeof(int))];
 		struct iovec io = {state, sizeof state};
-		struct msghdr message = {.msg_iov = &io, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+		struct msghdr message = {
+			.msg_iov = &io,
+			.msg_iovlen = 1,
+			.msg_control = control,
+			.msg_controllen = sizeof control,
+		};
 		int conn = accept(listener, NULL, NULL), notify;
 		if (conn < 0 || recvmsg(conn, &message, 0) < 0 || !CMSG_FIRSTHDR(&message))
 			return;
@@ -121,7 +133,7 @@ int main(int argc, char **argv)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 		if (fd < 0 || write(pipes[1], &fd, sizeof fd) < 0)
 			_exit(1);
-		usleep(50000); /* until our fd is taken */
+		usleep(50000); /* until the parent has duplicated fd */
 		execvp(argv[2], argv + 2);
 		_exit(127);
 	}
@@ -129,7 +141,11 @@ int main(int argc, char **argv)
 	if (read(pipes[0], &fd, sizeof fd) != sizeof fd)
 		return 1;
 	int child = syscall(SYS_pidfd_open, pid, 0), notify = syscall(SYS_pidfd_getfd, child, fd, 0);
-	close(child); /* while one is open, the kernel makes others of it cheaply */
+	/*
+	 * Closed for a fair comparison: while a pidfd is open, the kernel makes another one
+	 * of the same process cheaply.
+	 */
+	close(child);
 	serve(notify, atoi(argv[1]));
 	int status;
 	waitpid(pid, &status, 0);

@@ -1,10 +1,14 @@
-// Prints a line for each thing that a held container does: its name, and how it ended.
+/*
+ * Does what a restricted container may want to do, each thing in a process of its own. It
+ * prints a line for each: its name, and "works" or the errno.
+ */
 #include "probe.h"
 
 #include <grp.h>
 #include <linux/netlink.h>
 
-enum { SOMEBODY = 1000, AGENT = 54320 };
+/* The uids and gids of another user, and of the agent (agentUser in test/runc). */
+enum { ANOTHER_USER = 1000, AGENT = 54320 };
 
 static int bind_tcp(int port)
 {
@@ -34,7 +38,7 @@ static void become(uid_t id)
 	MUST(setresuid(id, id, id));
 }
 
-/* The owner of a namespace has every capability in it. */
+/* The owner of a user namespace has every capability in it, and here that is the agent. */
 static int low_port_in_namespace_of_agents_user(void)
 {
 	become(AGENT);
@@ -54,7 +58,7 @@ static int undumpable(void)
 	return bind_tcp(5000);
 }
 
-/* With a second thread a helper binds, not the kernel for us. */
+/* The second thread shares the file table, so a helper binds, and not the kernel itself. */
 static int bind_path(const char *path)
 {
 	thread(idle, NULL);
@@ -63,31 +67,31 @@ static int bind_path(const char *path)
 
 static int path(void)
 {
-	MUST(mkdir("path-of-our-own", 0700));
-	return bind_path("path-of-our-own/socket");
+	MUST(mkdir("path-of-the-process", 0700));
+	return bind_path("path-of-the-process/socket");
 }
 
 static int path_as_another_user(void)
 {
-	MUST(mkdir("path-of-somebody", 0700));
-	MUST(chown("path-of-somebody", SOMEBODY, SOMEBODY));
-	become(SOMEBODY);
-	return bind_path("path-of-somebody/socket");
+	MUST(mkdir("path-as-another-user", 0700));
+	MUST(chown("path-as-another-user", ANOTHER_USER, ANOTHER_USER));
+	become(ANOTHER_USER);
+	return bind_path("path-as-another-user/socket");
 }
 
 static int path_of_another_user(void)
 {
-	MUST(mkdir("path-not-of-ours", 0700));
-	MUST(chown("path-not-of-ours", SOMEBODY, SOMEBODY));
-	return bind_path("path-not-of-ours/socket");
+	MUST(mkdir("path-of-another-user", 0700));
+	MUST(chown("path-of-another-user", ANOTHER_USER, ANOTHER_USER));
+	return bind_path("path-of-another-user/socket");
 }
 
 static int path_of_another_user_without_capability(void)
 {
-	MUST(mkdir("path-still-not-ours", 0700));
-	MUST(chown("path-still-not-ours", SOMEBODY, SOMEBODY));
+	MUST(mkdir("path-without-capability", 0700));
+	MUST(chown("path-without-capability", ANOTHER_USER, ANOTHER_USER));
 	keep_caps(0);
-	return bind_path("path-still-not-ours/socket");
+	return bind_path("path-without-capability/socket");
 }
 
 static int join_group(void)

@@ -1,7 +1,13 @@
-// Does to the command line's supervisor, its parent, what a process of the same user can, and says what its binds come to.
+/*
+ * Stops, continues and kills the supervisor of the command line, its parent, as a process
+ * of the same user can. It prints how binds end at each stage.
+ */
 #include "probe.h"
 
-/* A bind of a process of its own: waits, or how it ended. */
+/*
+ * Binds in a child process. Returns "works", an errno, or "waits" if the bind has not
+ * ended after a second.
+ */
 static const char *bind_within_a_second(int port)
 {
 	pid_t pid = child();

@@ -1,5 +1,16 @@
-// kind: attack
-// The kernel looks at the lower half of int arguments; BPF sees all of them.
+/*
+ * kind: attack
+ *
+ * The fd, the address length and the backlog are C ints. The kernel uses only the
+ * lower half of their registers, but the BPF filter sees all 64 bits. The attack puts
+ * garbage into the upper half, so that a filter which compares 64 bits does not
+ * recognize the call.
+ *
+ * Bare kernel: binds and listens as if the garbage were not there.
+ *
+ * port-restricter: bind(2) fails with EPERM, and listen(2) does not listen at a
+ * forbidden port.
+ */
 #include "probe.h"
 
 int main(void)

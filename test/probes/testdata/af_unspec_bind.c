@@ -1,5 +1,13 @@
-// kind: attack
-// bind(2) on an IPv4 socket takes AF_UNSPEC with INADDR_ANY for AF_INET.
+/*
+ * kind: attack
+ *
+ * bind(2) of an IPv4 socket accepts AF_UNSPEC with the address INADDR_ANY as AF_INET.
+ *
+ * Bare kernel: binds the forbidden port.
+ *
+ * port-restricter: the address is parsed as the kernel parses it. The call fails with
+ * EPERM.
+ */
 #include "probe.h"
 
 int main(void)

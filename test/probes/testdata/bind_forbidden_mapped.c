@@ -1,5 +1,13 @@
-// kind: attack
-// An IPv6 socket at an IPv4-mapped address.
+/*
+ * kind: attack
+ *
+ * bind(2) of an IPv6 socket to a forbidden port at an IPv4-mapped address, where IPv4
+ * clients reach the socket.
+ *
+ * Bare kernel: binds the port.
+ *
+ * port-restricter: EPERM, and nothing is bound.
+ */
 #include "probe.h"
 
 int main(void)
@@ -9,7 +17,7 @@ int main(void)
 	inet_pton(AF_INET6, "::ffff:127.0.0.1", &a.in6.sin6_addr);
 	int result = bind(fd, &a.any, sizeof a.in6), error = errno;
 	if (result == 0 && listen(fd, 1) == 0 && reached(AF_INET, FORBIDDEN))
-		BROKEN("reached at 127.0.0.1:%d", FORBIDDEN);
+		BROKEN("a client reached the socket at 127.0.0.1:%d", FORBIDDEN);
 	errno = error;
 	refused(fd, result);
 }

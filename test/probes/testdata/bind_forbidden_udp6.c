@@ -1,4 +1,10 @@
-// kind: attack
+/*
+ * kind: attack
+ *
+ * bind(2) of a UDP socket over IPv6 to a forbidden port.
+ *
+ * Bare kernel: binds the port. port-restricter: EPERM, and nothing is bound.
+ */
 #include "probe.h"
 
 int main(void) { bind_forbidden(sock(AF_INET6, SOCK_DGRAM, 0)); }

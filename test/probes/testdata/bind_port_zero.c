@@ -1,5 +1,13 @@
-// kind: attack
-// Port 0 is one of the kernel's choice, so not the allowed one.
+/*
+ * kind: attack
+ *
+ * bind(2) to port 0 lets the kernel choose a port, so the port need not be the allowed
+ * one.
+ *
+ * Bare kernel: binds a port of its choice.
+ *
+ * port-restricter: EPERM, and nothing is bound.
+ */
 #include "probe.h"
 
 int main(void)

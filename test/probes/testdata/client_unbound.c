@@ -1,5 +1,12 @@
-// kind: behaviour
-// Clients bind nothing by themselves, and need no port of the policy.
+/*
+ * kind: behaviour
+ *
+ * A client does not call bind(2): the kernel chooses its port in connect(2) or
+ * sendto(2).
+ *
+ * Bare kernel and port-restricter: clients work, and the policy need not list a port
+ * for them.
+ */
 #include "probe.h"
 
 int main(void)

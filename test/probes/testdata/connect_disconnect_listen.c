@@ -1,5 +1,14 @@
-// kind: attack
-// A port that connect(2) picked outlives the connection.
+/*
+ * kind: attack
+ *
+ * connect(2) picks a local port for a TCP socket. The port outlives the connection, so
+ * that after a disconnect (connect(2) with AF_UNSPEC) the socket can listen there
+ * without a bind(2).
+ *
+ * Bare kernel: listens at the port that connect(2) picked.
+ *
+ * port-restricter: listen(2) is checked against the local port and fails with EPERM.
+ */
 #include "probe.h"
 
 int main(void)
@@ -13,5 +22,5 @@ int main(void)
 	if (listen(client, 1) == 0)
 		no_harm(client);
 	else if (errno != EPERM)
-		WRONG("listen: %m");
+		WRONG("listen: %m; expected EPERM");
 }

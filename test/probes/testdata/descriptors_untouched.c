@@ -1,6 +1,12 @@
-// kind: behaviour
-// compare: stdout
-// The command gets the descriptors that it was given, and no notify fd.
+/*
+ * kind: behaviour
+ * compare: stdout
+ *
+ * The program prints the fds that it was started with.
+ *
+ * Under port-restricter the program gets the same fds as on the bare kernel, and no
+ * notify fd.
+ */
 #include "probe.h"
 
 int main(void)

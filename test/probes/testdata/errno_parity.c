@@ -1,6 +1,15 @@
-// kind: behaviour
-// compare: stdout
-// What the policy allows fails as the kernel fails it, in the kernel's order.
+/*
+ * kind: behaviour
+ * compare: stdout
+ *
+ * bind(2) and listen(2) with wrong arguments of every kind, and on sockets in the
+ * wrong state.
+ *
+ * A call that the policy permits must fail under port-restricter with the errno of the
+ * bare kernel. Where several things are wrong, the error that the kernel checks first
+ * must win. The same must hold for a process with two threads, for which the
+ * supervisor acts in another way.
+ */
 #include "probe.h"
 
 static int domain, type;
@@ -8,7 +17,7 @@ static int domain, type;
 static int fresh(void) { return sock(domain, type, 0); }
 static union addr good(void) { return loopback(domain, ALLOWED); }
 
-/* A bind of a fresh socket to the allowed port, but for one thing. */
+/* These bind a new socket to the allowed port, each with one wrong argument. */
 static int length(int n)
 {
 	union addr a = good();
@@ -41,7 +50,8 @@ static int by(int fd, void *address, int n) { return syscall(SYS_bind, fd, addre
 static int at(const char *text)
 {
 	union addr a = good();
-	MUST(inet_pton(domain, text, domain == AF_INET ? (void *)&a.in.sin_addr : (void *)&a.in6.sin6_addr));
+	void *to = domain == AF_INET ? (void *)&a.in.sin_addr : (void *)&a.in6.sin6_addr;
+	MUST(inet_pton(domain, text, to));
 	return from(&a);
 }
 
@@ -50,9 +60,13 @@ static void check(int d, int t)
 	domain = d, type = t;
 	printf("-- domain %d, type %d\n", d, t);
 	union addr a = good(), forbidden = loopback(d, FORBIDDEN);
-	int pipes[2], file = MUST(open("file", O_RDWR | O_CREAT, 0600)), path = MUST(open("file", O_PATH));
+	int pipes[2];
+	int file = MUST(open("file", O_RDWR | O_CREAT, 0600)), path = MUST(open("file", O_PATH));
 	MUST(pipe(pipes));
-	char *edge = MUST(mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) + 4096;
+	char *pages = MUST(mmap(NULL, 8192, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	/* Memory ends at edge: only the first half of an address at edge - 8 can be read. */
+	char *edge = pages + 4096;
 	MUST(munmap(edge, 4096));
 	memcpy(edge - 8, &a, 8);
 
@@ -71,7 +85,10 @@ static void check(int d, int t)
 	SHOW(from((void *)8));
 	SHOW(from((void *)-4096L));
 	SHOW(from(edge - 8));
-	static const int lengths[] = {-1, -16, 0, 1, 2, 3, 8, 15, 16, 17, 20, 23, 24, 27, 28, 29, 110, 127, 128, 129, 4096, 0x7fffffff, -0x7fffffff - 1};
+	static const int lengths[] = {
+		-1, -16, 0, 1, 2, 3, 8, 15, 16, 17, 20, 23, 24, 27, 28, 29,
+		110, 127, 128, 129, 4096, 0x7fffffff, -0x7fffffff - 1,
+	};
 	for (unsigned i = 0; i < sizeof lengths / sizeof *lengths; i++) {
 		printf("%d: ", lengths[i]);
 		SHOW(length(lengths[i]));
@@ -82,8 +99,10 @@ static void check(int d, int t)
 	SHOW(family(AF_UNSPEC));
 	SHOW(family(AF_NETLINK));
 	SHOW(family(65535));
-	static const char *const addresses[2][6] = {{"192.0.2.1", "224.0.0.1", "255.255.255.255", "127.1.2.3", "0.0.0.0", "240.0.0.1"},
-		{"2001:db8::1", "fe80::1", "ff02::1", "::ffff:127.0.0.1", "::", "::ffff:192.0.2.1"}};
+	static const char *const addresses[2][6] = {
+		{"192.0.2.1", "224.0.0.1", "255.255.255.255", "127.1.2.3", "0.0.0.0", "240.0.0.1"},
+		{"2001:db8::1", "fe80::1", "ff02::1", "::ffff:127.0.0.1", "::", "::ffff:192.0.2.1"},
+	};
 	for (int i = 0; i < 6; i++) {
 		printf("%s: ", addresses[d == AF_INET6][i]);
 		SHOW(at(addresses[d == AF_INET6][i]));
@@ -99,7 +118,7 @@ static void check(int d, int t)
 	close(first), close(second), close(third);
 	first = fresh(), second = fresh();
 	SHOW(bind_port(first, ALLOWED));
-	SHOW(bind_port(second, ALLOWED)); /* SO_REUSEADDR, nobody listens yet */
+	SHOW(bind_port(second, ALLOWED)); /* works: SO_REUSEADDR, and no socket listens yet */
 	SHOW(listen(first, -1));
 	SHOW(listen(second, 1));
 	SHOW(listen(-1, 1));
@@ -111,5 +130,9 @@ static void check(int d, int t)
 
 int main(void)
 {
-	ALONE_AND_IN_COMPANY(check(AF_INET, SOCK_STREAM); check(AF_INET, SOCK_DGRAM); check(AF_INET6, SOCK_STREAM); check(AF_INET6, SOCK_DGRAM));
+	WITH_ONE_AND_TWO_THREADS(
+		check(AF_INET, SOCK_STREAM);
+		check(AF_INET, SOCK_DGRAM);
+		check(AF_INET6, SOCK_STREAM);
+		check(AF_INET6, SOCK_DGRAM));
 }

@@ -1,5 +1,12 @@
-// kind: behaviour
-// A process with no fd left still binds what it has.
+/*
+ * kind: behaviour
+ *
+ * A process that has no free fd left, because it is at RLIMIT_NOFILE, binds and
+ * listens on sockets that it has.
+ *
+ * Bare kernel and port-restricter: everything works. The supervisor needs no fd in the
+ * target.
+ */
 #include "probe.h"
 
 #include <sys/resource.h>

@@ -1,5 +1,13 @@
-// kind: attack
-// A root directory without a /proc.
+/*
+ * kind: attack
+ *
+ * A process whose root directory has no /proc binds.
+ *
+ * Bare kernel: it can bind the forbidden port.
+ *
+ * port-restricter: it can bind the allowed port, and is refused the forbidden one with
+ * EPERM.
+ */
 #include "probe.h"
 
 int main(void)

@@ -1,5 +1,13 @@
-// kind: attack
-// A daemon: a session of its own, its parent gone.
+/*
+ * kind: attack
+ *
+ * A daemon binds: a process that has called setsid(2), and whose parent has ended.
+ *
+ * Bare kernel: it can bind the forbidden port.
+ *
+ * port-restricter: it can bind the allowed port, and is refused the forbidden one with
+ * EPERM.
+ */
 #include "probe.h"
 
 int main(void)
@@ -13,7 +21,7 @@ int main(void)
 		alarm(20);
 		close(result[0]);
 		usleep(10000);
-		pid_t pid = child(); /* its verdict goes through the pipe */
+		pid_t pid = child(); /* its exit status goes through the pipe */
 		if (pid == 0) {
 			only_allowed();
 			_exit(0);
@@ -25,6 +33,6 @@ int main(void)
 	close(result[1]);
 	char code;
 	if (MUST(read(result[0], &code, 1)) == 0)
-		SETUP("the daemon died");
+		SETUP("the daemon ended before it reported a result");
 	return code;
 }

@@ -1,5 +1,13 @@
-// kind: attack
-// 200 processes at once.
+/*
+ * kind: attack
+ *
+ * 200 processes bind at the same time.
+ *
+ * Bare kernel: each can bind the forbidden port.
+ *
+ * port-restricter: each can bind the allowed port, and is refused the forbidden one
+ * with EPERM.
+ */
 #include "probe.h"
 
 enum { PROCESSES = 200 };

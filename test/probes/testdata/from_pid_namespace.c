@@ -1,5 +1,14 @@
-// kind: attack
-// The first process of a pid namespace, in a user namespace of its own.
+/*
+ * kind: attack
+ *
+ * The first process of a new pid namespace binds, and so does its child. Both are in a
+ * new user namespace. Their process ids are not those that the supervisor sees.
+ *
+ * Bare kernel: both can bind the forbidden port.
+ *
+ * port-restricter: both can bind the allowed port, and are refused the forbidden one
+ * with EPERM.
+ */
 #include "probe.h"
 
 int main(void)

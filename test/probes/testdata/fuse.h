@@ -1,4 +1,7 @@
-/* A FUSE file system of files 0 to 9 of a page each; closing and reading them waits for us as we like. */
+/*
+ * A FUSE file system with the files 0 to 9, of one page each, served by a thread of this
+ * process. The probe decides when a close or a read of a file may end.
+ */
 #ifndef FUSE_H
 #define FUSE_H
 #include "probe.h"
@@ -7,11 +10,11 @@
 #include <sys/uio.h>
 
 static int fuse_fd = -1;
-/* Says whether the close of a file by the owner of this file table may go on. */
+/* Called at each close of a file, with an id of the closing file table. 0: the close hangs. */
 static int (*fuse_lets_close)(int file, uint64_t owner);
-/* Told of a read of the file, which then waits for fuse_read. */
+/* Called at each read of a file. The read waits until fuse_read is called. */
 static void (*fuse_holds_read)(int file);
-static struct fuse_in_header fuse_reads[10];
+static struct fuse_in_header fuse_reads[10]; /* the reads that wait */
 
 static inline void fuse_answer(const struct fuse_in_header *in, int error, void *data, size_t size)
 {
@@ -20,6 +23,7 @@ static inline void fuse_answer(const struct fuse_in_header *in, int error, void 
 	(void)!writev(fuse_fd, parts, 2);
 }
 
+/* Answers the read of a file that waits, with an address at the start of the page. */
 static inline void fuse_read(int file, const union addr *content)
 {
 	static char page[4096];
@@ -40,18 +44,26 @@ static inline void *fuse_serve(void *arg)
 				continue;
 			return arg;
 		}
-		struct fuse_attr attr = {.ino = in->nodeid, .nlink = 1, .size = 4096, .mode = in->nodeid == FUSE_ROOT_ID ? S_IFDIR | 0777 : S_IFREG | 0777};
+		struct fuse_attr attr = {
+			.ino = in->nodeid,
+			.nlink = 1,
+			.size = 4096,
+			.mode = in->nodeid == FUSE_ROOT_ID ? S_IFDIR | 0777 : S_IFREG | 0777,
+		};
+		struct fuse_init_out init = {.major = 7, .minor = 31, .max_write = 4096};
+		struct fuse_attr_out attributes = {.attr_valid = 1000, .attr = attr};
+		struct fuse_entry_out entry = {.entry_valid = 1000, .attr_valid = 1000, .attr = attr};
 		switch (in->opcode) {
 		case FUSE_INIT:
-			fuse_answer(in, 0, &(struct fuse_init_out){.major = 7, .minor = 31, .max_write = 4096}, sizeof(struct fuse_init_out));
+			fuse_answer(in, 0, &init, sizeof init);
 			break;
 		case FUSE_GETATTR:
-			fuse_answer(in, 0, &(struct fuse_attr_out){.attr_valid = 1000, .attr = attr}, sizeof(struct fuse_attr_out));
+			fuse_answer(in, 0, &attributes, sizeof attributes);
 			break;
 		case FUSE_LOOKUP:
-			attr.ino = 2 + *(char *)(in + 1) - '0', attr.mode = S_IFREG | 0777;
-			fuse_answer(in, 0, &(struct fuse_entry_out){.nodeid = attr.ino, .entry_valid = 1000, .attr_valid = 1000, .attr = attr},
-			            sizeof(struct fuse_entry_out));
+			entry.nodeid = entry.attr.ino = 2 + *(char *)(in + 1) - '0';
+			entry.attr.mode = S_IFREG | 0777;
+			fuse_answer(in, 0, &entry, sizeof entry);
 			break;
 		case FUSE_OPEN:
 			fuse_answer(in, 0, &(struct fuse_open_out){.fh = 1}, sizeof(struct fuse_open_out));
@@ -74,7 +86,10 @@ static inline void *fuse_serve(void *arg)
 	}
 }
 
-/* Mounts it on DIR, in a mount namespace of our own. What hangs on it is let go when we end. */
+/*
+ * Mounts the file system on dir, in a mount namespace of this process. When this process ends,
+ * every call that hangs on the file system fails.
+ */
 static inline void fuse_mount(const char *dir, int (*lets_close)(int, uint64_t))
 {
 	char options[128];
@@ -83,10 +98,11 @@ static inline void fuse_mount(const char *dir, int (*lets_close)(int, uint64_t))
 	if (fuse_fd < 0)
 		NOT_APPLICABLE("/dev/fuse: %m");
 	if (unshare(CLONE_NEWNS))
-		NOT_APPLICABLE("a mount namespace: %m");
+		NOT_APPLICABLE("unshare(CLONE_NEWNS): %m");
 	MUST(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
 	MUST(mkdir(dir, 0777));
-	snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=%d,group_id=%d", fuse_fd, getuid(), getgid());
+	snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=%d,group_id=%d", fuse_fd,
+		 getuid(), getgid());
 	MUST(mount("probe", dir, "fuse", 0, options));
 	thread(fuse_serve, NULL);
 }

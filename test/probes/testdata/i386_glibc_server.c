@@ -1,6 +1,13 @@
-// kind: behaviour
-// arch: i386
-// A 32-bit server: glibc goes through socketcall(2).
+/*
+ * kind: behaviour
+ * arch: i386
+ *
+ * A 32-bit server with TCP, UDP and AF_UNIX sockets. glibc makes these calls through
+ * socketcall(2).
+ *
+ * Bare kernel and port-restricter: everything works, and the file of the AF_UNIX
+ * socket belongs to the caller.
+ */
 #include "probe.h"
 
 int main(void)
@@ -11,7 +18,7 @@ int main(void)
 		WORKS(bind_port(fd, ALLOWED));
 		WORKS(listen(fd, 8));
 		if (!reached(domains[i], ALLOWED))
-			WRONG("the listener can't be reached");
+			WRONG("no client can reach the listener at port %d", ALLOWED);
 		WORKS(bind_port(udp, ALLOWED));
 		close(fd);
 		close(udp);
@@ -22,5 +29,5 @@ int main(void)
 	WORKS(listen(fd, 1));
 	WORKS(stat("socket-of-32-bits", &st));
 	if (st.st_uid != geteuid())
-		WRONG("its file belongs to %d", st.st_uid);
+		WRONG("the socket's file belongs to user %d, not to %d", st.st_uid, geteuid());
 }

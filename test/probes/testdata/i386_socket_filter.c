@@ -1,6 +1,13 @@
-// kind: behaviour
-// arch: i386
-// A packet filter set through socketcall(2): its value holds a pointer.
+/*
+ * kind: behaviour
+ * arch: i386
+ *
+ * A 32-bit program attaches a packet filter (SO_ATTACH_FILTER) through socketcall(2).
+ * The value of the option contains a pointer into the program's memory.
+ *
+ * Bare kernel and port-restricter: the filter is attached. The supervisor makes the
+ * call, so it must copy the packet filter too.
+ */
 #include "probe.h"
 
 int main(void)

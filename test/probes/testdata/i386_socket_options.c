@@ -1,7 +1,14 @@
-// kind: behaviour
-// arch: i386
-// compare: stdout
-// setsockopt(2) through socketcall(2) sets what the direct call sets.
+/*
+ * kind: behaviour
+ * arch: i386
+ * compare: stdout
+ *
+ * A 32-bit program sets socket options through socketcall(2). The supervisor makes
+ * these calls from a copy of the option's value.
+ *
+ * Each option must be set, or refused with an errno, as on the bare kernel. What
+ * getsockopt(2) reads back must be the same too.
+ */
 #include "probe.h"
 
 #include <net/if.h>
@@ -27,11 +34,16 @@ struct narrow { int32_t s, us; };
 struct wide { int64_t s, us; };
 
 #define SET(fd, level, name, ...) \
-	do { const __typeof__(__VA_ARGS__) *v_ = &(__VA_ARGS__); show(#level " " #name, set(fd, level, name, v_, sizeof *v_)); read_back(fd, level, name); } while (0)
+	do { \
+		const __typeof__(__VA_ARGS__) *v_ = &(__VA_ARGS__); \
+		show(#level " " #name, set(fd, level, name, v_, sizeof *v_)); \
+		read_back(fd, level, name); \
+	} while (0)
 
 int main(void)
 {
-	int tcp = sock(AF_INET, SOCK_STREAM, 0), udp = sock(AF_INET, SOCK_DGRAM, 0), six = sock(AF_INET6, SOCK_STREAM, 0), pair[2];
+	int tcp = sock(AF_INET, SOCK_STREAM, 0), udp = sock(AF_INET, SOCK_DGRAM, 0);
+	int six = sock(AF_INET6, SOCK_STREAM, 0), pair[2];
 	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
 	int on = 1, bad = -1;
 	SET(tcp, SOL_SOCKET, SO_REUSEADDR, on);
@@ -53,7 +65,8 @@ int main(void)
 	SET(udp, SOL_SOCKET, SO_BROADCAST, on);
 	SET(udp, SOL_SOCKET, SO_BINDTODEVICE, ((char[]){"lo"}));
 	SET(udp, IPPROTO_IP, IP_MULTICAST_IF, ((struct in_addr){htonl(INADDR_LOOPBACK)}));
-	SET(udp, IPPROTO_IP, IP_ADD_MEMBERSHIP, ((struct ip_mreq){{htonl(0xe0000101)}, {htonl(INADDR_LOOPBACK)}}));
+	SET(udp, IPPROTO_IP, IP_ADD_MEMBERSHIP,
+	    ((struct ip_mreq){{htonl(0xe0000101)}, {htonl(INADDR_LOOPBACK)}}));
 	SET(six, IPPROTO_IPV6, IPV6_V6ONLY, on);
 	SET(six, IPPROTO_IPV6, IPV6_UNICAST_HOPS, (int){9});
 	SET(pair[0], SOL_SOCKET, SO_PASSCRED, on);

@@ -1,5 +1,11 @@
-// kind: attack
-// arch: i386
+/*
+ * kind: attack
+ * arch: i386
+ *
+ * A 32-bit program binds a forbidden port through socketcall(2).
+ *
+ * Bare kernel: binds the port. port-restricter: EPERM, and nothing is bound.
+ */
 #include "probe.h"
 
 int main(void)

@@ -1,5 +1,12 @@
-// kind: attack
-// listen(2) on an unbound socket binds it to a port of the kernel's choice.
+/*
+ * kind: attack
+ *
+ * listen(2) on an unbound socket binds the socket to a port of the kernel's choice.
+ *
+ * Bare kernel: listens at that port.
+ *
+ * port-restricter: EPERM, and nothing is bound.
+ */
 #include "probe.h"
 
 int main(void)

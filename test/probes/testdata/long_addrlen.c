@@ -1,5 +1,15 @@
-// kind: attack
-// The kernel takes up to 128 bytes for a sockaddr of 16 or 28.
+/*
+ * kind: attack
+ *
+ * bind(2) with an address that is longer than its family needs. The kernel accepts up
+ * to 128 bytes (struct sockaddr_storage) for a sockaddr_in of 16 bytes or a
+ * sockaddr_in6 of 28 bytes. It also accepts a sockaddr_in6 from 24 bytes on, without a
+ * scope id.
+ *
+ * Bare kernel: binds the forbidden port with each of these lengths.
+ *
+ * port-restricter: EPERM with each of them.
+ */
 #include "probe.h"
 
 int main(void)

@@ -1,5 +1,14 @@
-// kind: behaviour
-// Netlink: 12 bytes never leave the kernel, and the port id is the caller's pid; 128 do.
+/*
+ * kind: behaviour
+ *
+ * A netlink socket binds, and the kernel picks its port id. A struct sockaddr_nl has
+ * 12 bytes: a bind(2) of that length never leaves the kernel, and the port id is the
+ * pid of the caller. The kernel also accepts 128 bytes: a bind(2) of that length goes
+ * to the supervisor.
+ *
+ * Bare kernel and port-restricter: both lengths work, and with 12 bytes the port id is
+ * the caller's pid. For the port id with 128 bytes see netlink_port_id_threads.c.
+ */
 #include "probe.h"
 
 static void check(void)
@@ -12,12 +21,12 @@ static void check(void)
 		WORKS(bind(fd, &a.any, lengths[i]));
 		WORKS(getsockname(fd, &got.any, &size));
 		if (got.nl.nl_pid != (unsigned)getpid() && i == 0)
-			WRONG("%s: port id %u, pid %d", company, got.nl.nl_pid, getpid());
+			WRONG("%s: the port id is %u, not the pid %d", situation, got.nl.nl_pid, getpid());
 		close(fd);
 	}
 }
 
 int main(void)
 {
-	ALONE_AND_IN_COMPANY(check());
+	WITH_ONE_AND_TWO_THREADS(check());
 }

@@ -1,6 +1,13 @@
-// kind: behaviour
-// compare: stdout
-// Multicast groups: only who may join them joins them.
+/*
+ * kind: behaviour
+ * compare: stdout
+ *
+ * A netlink socket joins multicast groups in bind(2), with 12 bytes of address (which
+ * never leaves the kernel) and with 128 (which goes to the supervisor).
+ *
+ * Under port-restricter the call has the same result as on the bare kernel: only a
+ * caller that may join a group joins it, whatever privileges the supervisor has.
+ */
 #include "probe.h"
 
 static int join_group(int protocol, unsigned groups, socklen_t length)
@@ -26,7 +33,11 @@ static void check(void)
 
 int main(void)
 {
-	ALONE_AND_IN_COMPANY(check());
-	CHILD(keep_caps(0); company = "without capabilities"; check());
-	CHILD(keep_caps(0); thread(idle, NULL); company = "without capabilities, with a second thread"; check());
+	WITH_ONE_AND_TWO_THREADS(check());
+	CHILD(keep_caps(0); situation = "without capabilities"; check());
+	CHILD(
+		keep_caps(0);
+		thread(idle, NULL);
+		situation = "without capabilities, with two threads";
+		check());
 }

@@ -1,6 +1,13 @@
-// kind: behaviour
-// compare: stdout
-// Packet, vsock, raw, ping and algorithm sockets, where the kernel and the user's rights have them.
+/*
+ * kind: behaviour
+ * compare: stdout
+ *
+ * bind(2) and listen(2) on packet, vsock, raw, ping and AF_ALG sockets, as far as the
+ * kernel has them and the user may make them.
+ *
+ * The policy is about none of them. Under port-restricter each call must have the same
+ * result as on the bare kernel.
+ */
 #include "probe.h"
 
 #include <linux/if_alg.h>
@@ -9,7 +16,8 @@
 #include <net/ethernet.h>
 #include <net/if.h>
 
-static void try(const char *what, int domain, int type, int protocol, const void *a, socklen_t length)
+static void try(const char *what, int domain, int type, int protocol, const void *a,
+		socklen_t length)
 {
 	errno = 0;
 	int fd = socket(domain, type, protocol);
@@ -26,11 +34,21 @@ static void try(const char *what, int domain, int type, int protocol, const void
 
 static void check(void)
 {
-	struct sockaddr_ll packet = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = if_nametoindex("lo")};
-	struct sockaddr_vm any = {.svm_family = AF_VSOCK, .svm_port = 5001, .svm_cid = VMADDR_CID_ANY}, low = any;
+	struct sockaddr_ll packet = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_ALL),
+		.sll_ifindex = if_nametoindex("lo"),
+	};
+	struct sockaddr_vm any = {
+		.svm_family = AF_VSOCK,
+		.svm_port = 5001,
+		.svm_cid = VMADDR_CID_ANY,
+	};
+	struct sockaddr_vm low = any;
 	low.svm_port = 80;
 	struct sockaddr_alg alg = {.salg_family = AF_ALG, .salg_type = "hash", .salg_name = "sha256"};
-	union addr four = loopback(AF_INET, FORBIDDEN), six = loopback(AF_INET6, FORBIDDEN), zero = loopback(AF_INET, 0), away = four;
+	union addr four = loopback(AF_INET, FORBIDDEN), six = loopback(AF_INET6, FORBIDDEN);
+	union addr zero = loopback(AF_INET, 0), away = four; /* away: an address of another host */
 	away.in.sin_addr.s_addr = inet_addr("192.0.2.1");
 	try("packet", AF_PACKET, SOCK_RAW, htons(ETH_P_ALL), &packet, sizeof packet);
 	try("packet dgram", AF_PACKET, SOCK_DGRAM, 0, &packet, 128);
@@ -52,6 +70,10 @@ static void check(void)
 
 int main(void)
 {
-	ALONE_AND_IN_COMPANY(check());
-	CHILD(keep_caps(0); thread(idle, NULL); company = "without capabilities, with a second thread"; check());
+	WITH_ONE_AND_TWO_THREADS(check());
+	CHILD(
+		keep_caps(0);
+		thread(idle, NULL);
+		situation = "without capabilities, with two threads";
+		check());
 }

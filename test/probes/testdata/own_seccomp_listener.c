@@ -1,5 +1,13 @@
-// kind: attack
-// A supervisor of the target's own would be asked instead of ours, and says yes.
+/*
+ * kind: attack
+ *
+ * The attack loads a seccomp filter with a listener of its own, which the kernel would
+ * ask instead of the supervisor, and which lets every bind(2) through.
+ *
+ * Bare kernel: the bind works.
+ *
+ * port-restricter: no second listener can be made. seccomp(2) fails with EBUSY.
+ */
 #include "probe.h"
 #include <sys/ioctl.h>
 
@@ -29,5 +37,5 @@ int main(void)
 	listener = MUST(fd);
 	fd = sock(AF_INET, SOCK_STREAM, 0);
 	bind_forbidden(fd);
-	WRONG("a second listener could be made");
+	WRONG("a second seccomp listener could be made; expected EBUSY");
 }

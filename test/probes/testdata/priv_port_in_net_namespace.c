@@ -1,6 +1,13 @@
-// kind: behaviour
-// ports: 80
-// In a network namespace of its own: with the capability there, and after dropping it.
+/*
+ * kind: behaviour
+ * ports: 80
+ *
+ * A process in a network namespace of its own binds port 80: with CAP_NET_BIND_SERVICE
+ * in the user namespace that owns it, and after dropping the capability.
+ *
+ * Bare kernel and port-restricter: the first bind works, and the port can be reached
+ * there. The others fail with EACCES.
+ */
 #include "probe.h"
 
 static void check(void)
@@ -9,7 +16,7 @@ static void check(void)
 	WORKS(bind_port(fd, 80));
 	WORKS(listen(fd, 1));
 	if (!reached(AF_INET, 80))
-		WRONG("%s: the listener at port 80 can't be reached", company);
+		WRONG("%s: no client can reach the listener at port 80", situation);
 	close(fd);
 	keep_caps(0);
 	FAILS(bind_port(sock(AF_INET, SOCK_STREAM, 0), 80), EACCES);
@@ -19,5 +26,5 @@ static void check(void)
 int main(void)
 {
 	enter_net_namespace();
-	ALONE_AND_IN_COMPANY(check());
+	WITH_ONE_AND_TWO_THREADS(check());
 }

@@ -1,7 +1,14 @@
-// kind: behaviour
-// ports: 80
-// compare: stdout
-// Who has the capability has the port, alone and with nothing else.
+/*
+ * kind: behaviour
+ * ports: 80
+ * compare: stdout
+ *
+ * A process with the caller's capabilities binds port 80, then does so with
+ * CAP_NET_BIND_SERVICE as its only capability.
+ *
+ * Under port-restricter the result is the same as on the bare kernel: if the process
+ * has the capability, it gets the port, and needs nothing else.
+ */
 #include "probe.h"
 
 static void check(void)
@@ -20,5 +27,5 @@ static void check(void)
 
 int main(void)
 {
-	ALONE_AND_IN_COMPANY(check());
+	WITH_ONE_AND_TWO_THREADS(check());
 }

@@ -1,6 +1,12 @@
-// kind: behaviour
-// ports: 80
-// A port below 1024 needs CAP_NET_BIND_SERVICE, whatever the supervisor has.
+/*
+ * kind: behaviour
+ * ports: 80
+ *
+ * A process without capabilities binds port 80, which the policy permits.
+ *
+ * Bare kernel and port-restricter: EACCES. A port below 1024 needs
+ * CAP_NET_BIND_SERVICE in the caller, whatever the supervisor has.
+ */
 #include "probe.h"
 
 static void check(void)
@@ -12,5 +18,5 @@ static void check(void)
 
 int main(void)
 {
-	ALONE_AND_IN_COMPANY(check());
+	WITH_ONE_AND_TWO_THREADS(check());
 }

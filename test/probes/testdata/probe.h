@@ -1,13 +1,20 @@
 /*
- * What every probe shares: its verdicts, its time limit, and the steps of a
- * bind. A probe begins with comment lines that the harness reads:
+ * Everything that the probes share: the ways to end, the time limit, and the steps of a
+ * bind.
  *
- *   // kind: attack      does harm on the bare kernel (exit 1), none when held
- *   // kind: behaviour   exits 0 everywhere
- *   // ports: 80,5000    what may be bound, if not 5000
- *   // arch: i386        compiled with -m32
- *   // compare: stdout   prints what the same user's run on the bare kernel prints
- *   // expect WAY: 3 why  another exit status is right there; 0|3: either
+ * A probe is a program that attacks port-restricter, or shows a behaviour that must be the
+ * same as on the bare kernel. The comment at the top of a probe says what it does, and has
+ * lines of this form, which the Go test reads:
+ *
+ *   kind: attack      does harm on the bare kernel (status 1), and none under
+ *                     port-restricter (status 0)
+ *   kind: behaviour   ends with status 0 both on the bare kernel and under port-restricter
+ *   ports: 80,5000    the ports that the policy permits, if not 5000
+ *   arch: i386        the probe is compiled with -m32
+ *   compare: stdout   must print the same under port-restricter as on the bare kernel, run
+ *                     by the same user
+ *   expect WAY: 3     the right status in one way of running under port-restricter, if not
+ *                     0 (0|3: either)
  */
 #ifndef PROBE_H
 #define PROBE_H
@@ -46,12 +53,18 @@
 #include <unistd.h>
 
 #define IP_LOCAL_PORT_RANGE 51
-/* Counts inside the kernel's ip_local_port_range only: 32768 to 60999. */
+/*
+ * A value of IP_LOCAL_PORT_RANGE. The kernel heeds it only inside of the sysctl
+ * ip_local_port_range, by default 32768 to 60999.
+ */
 #define RANGE(from, to) ((uint32_t)(to) << 16 | (from))
 
 enum { ALLOWED = 5000, FORBIDDEN = 5001 };
 
-/* Verdicts. Never through exit(3): threads and shared tables may be about. */
+/*
+ * The ways to end. The numbers are exit statuses, which the Go test knows too. A probe ends by
+ * _exit(2), since exit(3) is not safe while other threads run or other processes share memory.
+ */
 enum { BROKEN_ = 1, SETUP_ = 2, WRONG_ = 3, NOT_APPLICABLE_ = 77 };
 
 __attribute__((noreturn, format(printf, 2, 3), unused))
@@ -65,30 +78,38 @@ static void verdict(int code, const char *format, ...)
 }
 #define SAY_(code, what, format, ...) \
 	verdict(code, what ": %s:%d: " format "\n", __FILE__, __LINE__, ##__VA_ARGS__)
-#define BROKEN(...) SAY_(BROKEN_, "broken", __VA_ARGS__)                         /* harm was done */
-#define SETUP(...) SAY_(SETUP_, "set-up", __VA_ARGS__)                           /* the probe itself could not run */
-#define WRONG(...) SAY_(WRONG_, "wrong", __VA_ARGS__)                            /* not as on the bare kernel */
-#define NOT_APPLICABLE(...) SAY_(NOT_APPLICABLE_, "not applicable", __VA_ARGS__) /* this kernel has no such thing */
+/* The attack did harm. */
+#define BROKEN(...) SAY_(BROKEN_, "broken", __VA_ARGS__)
+/* The probe itself could not run. */
+#define SETUP(...) SAY_(SETUP_, "set-up failed", __VA_ARGS__)
+/* A result is not the expected one, which is mostly that of the bare kernel. */
+#define WRONG(...) SAY_(WRONG_, "wrong", __VA_ARGS__)
+/* The kernel does not have what the probe is about, or the caller may not use it. */
+#define NOT_APPLICABLE(...) SAY_(NOT_APPLICABLE_, "not applicable", __VA_ARGS__)
 
 #define OR_(verdict_, x) \
 	({ __typeof__(x) r_ = (x); if (r_ == (__typeof__(x))-1) verdict_("%s: %m", #x); r_; })
+/* A call that the probe itself needs. */
 #define MUST(x) OR_(SETUP, x)
+/* A call that works on the bare kernel, and must work here. */
 #define WORKS(x) OR_(WRONG, x)
+/* A call that must fail with the errno expected. */
 #define FAILS(x, expected) \
 	do { \
 		errno = 0; \
-		if ((x) != -1) WRONG("%s worked, not %s", #x, #expected); \
-		if (errno != (expected)) WRONG("%s: %m, not %s", #x, #expected); \
+		if ((x) != -1) WRONG("%s worked; expected %s", #x, #expected); \
+		if (errno != (expected)) WRONG("%s: %m; expected %s", #x, #expected); \
 	} while (0)
 
 __attribute__((unused)) static void hung(int sig)
 {
 	(void)sig;
-	static const char message[] = "set-up: hung\n";
+	static const char message[] = "set-up failed: the probe did not end in time\n";
 	(void)!write(2, message, sizeof message - 1);
 	_exit(SETUP_);
 }
 
+/* Runs before main: the probe has 20 seconds. */
 __attribute__((constructor)) static void begin(void)
 {
 	signal(SIGALRM, hung);
@@ -102,10 +123,12 @@ static inline double now(void)
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
+/* Repeats a statement for 2 seconds, the time that a race gets to be won. */
 #define FOR_A_WHILE for (double end_ = now() + 2; now() < end_;)
 
 /* Processes and threads */
 
+/* Forks a child that ends with this process. */
 static inline pid_t child(void)
 {
 	pid_t pid = MUST(fork());
@@ -116,6 +139,7 @@ static inline pid_t child(void)
 	return pid;
 }
 
+/* Waits for a child, and returns its status as a shell does. */
 static inline int status_of(pid_t pid)
 {
 	int status;
@@ -125,14 +149,25 @@ static inline int status_of(pid_t pid)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* A child's verdict is ours. */
+/* Waits for a child. If the child failed, this process ends with the child's status. */
 static inline void join(pid_t pid)
 {
 	int code = status_of(pid);
 	if (code)
 		_exit(code);
 }
-#define CHILD(...) do { pid_t p_ = child(); if (!p_) { __VA_ARGS__; fflush(stdout); _exit(0); } join(p_); } while (0)
+
+/* Runs the statements in a child, and joins it. */
+#define CHILD(...) \
+	do { \
+		pid_t p_ = child(); \
+		if (!p_) { \
+			__VA_ARGS__; \
+			fflush(stdout); \
+			_exit(0); \
+		} \
+		join(p_); \
+	} while (0)
 
 static inline pthread_t thread(void *(*run)(void *), void *arg)
 {
@@ -142,6 +177,7 @@ static inline pthread_t thread(void *(*run)(void *), void *arg)
 	return t;
 }
 
+/* The start routine of a thread that does nothing. */
 static inline void *idle(void *arg)
 {
 	for (;;)
@@ -149,17 +185,27 @@ static inline void *idle(void *arg)
 	return arg;
 }
 
-/* Where several threads share everything the kernel can't be trusted with it. */
-__attribute__((unused)) static const char *company = "alone";
-#define ALONE_AND_IN_COMPANY(check) \
-	do { CHILD(check); CHILD(company = "with a second thread"; thread(idle, NULL); check); } while (0)
+/* For messages: how the process is set up. */
+__attribute__((unused)) static const char *situation = "with one thread";
 
+/*
+ * Runs check in a process with one thread, then in a process with two. The supervisor takes
+ * different ways for them: it never lets the kernel run a call itself (with the arguments in
+ * the target's memory) while another thread shares the file table.
+ */
+#define WITH_ONE_AND_TWO_THREADS(check) \
+	do { \
+		CHILD(check); \
+		CHILD(situation = "with two threads"; thread(idle, NULL); check); \
+	} while (0)
+
+/* Memory that this process shares with the children that it forks from now on. */
 static inline void *shared(size_t size)
 {
 	return MUST(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
 }
 
-/* Leaves only the capabilities of mask. */
+/* Drops all capabilities but those of mask. */
 static inline void keep_caps(uint32_t mask)
 {
 	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -170,6 +216,10 @@ static inline void keep_caps(uint32_t mask)
 	MUST(syscall(SYS_capset, &header, data));
 }
 
+/*
+ * Loads a seccomp filter that takes an action for one system call and allows all others. The
+ * result of seccomp(2) goes to *listener: with SECCOMP_FILTER_FLAG_NEW_LISTENER an fd.
+ */
 static inline void filter(unsigned nr, unsigned action, unsigned flags, int *listener)
 {
 	struct sock_filter code[] = {
@@ -195,6 +245,7 @@ union addr {
 	unsigned char bytes[128];
 };
 
+/* A socket. The probe is not applicable if the kernel has no such protocol. */
 static inline int sock(int domain, int type, int protocol)
 {
 	int fd = socket(domain, type, protocol), on = 1;
@@ -206,7 +257,7 @@ static inline int sock(int domain, int type, int protocol)
 	return fd;
 }
 
-/* One of its own, in which lo is up. */
+/* Enters a new network namespace, in a new user namespace, and sets its lo up. */
 static inline void enter_net_namespace(void)
 {
 	MUST(unshare(CLONE_NEWUSER | CLONE_NEWNET));
@@ -245,7 +296,7 @@ static inline int bind_port(int fd, int port)
 	return bind(fd, &a.any, size_of(domain));
 }
 
-/* 0: it is not bound. */
+/* Returns the local port, or 0 if the socket is not bound. */
 static inline int port_of(int fd)
 {
 	union addr a = {0};
@@ -254,6 +305,7 @@ static inline int port_of(int fd)
 	return ntohs(a.in.sin_port);
 }
 
+/* Reports whether a TCP client reaches the port. */
 static inline int reached(int domain, int port)
 {
 	int fd = MUST(socket(domain, SOCK_STREAM, 0));
@@ -263,16 +315,20 @@ static inline int reached(int domain, int port)
 	return ok;
 }
 
-/* Harm is a socket at a port that nobody allowed. */
+/* Harm is a socket that is bound to a port other than the allowed one. */
 static inline void no_harm(int fd)
 {
 	int port = port_of(fd), domain = option(fd, SO_DOMAIN);
 	if (port && port != ALLOWED)
-		BROKEN("bound to port %d%s", port,
-		       option(fd, SO_ACCEPTCONN) && reached(domain, port) ? ", where a client reached it" : "");
+		BROKEN("the socket is bound to port %d%s", port,
+		       option(fd, SO_ACCEPTCONN) && reached(domain, port) ?
+		       ", where a client reached it" : "");
 }
 
-/* The policy's no: EPERM, and nothing is bound. */
+/*
+ * Checks the result of a call that the policy must refuse: it failed with EPERM, and nothing is
+ * bound.
+ */
 static inline void refused(int fd, int result)
 {
 	int error = errno;
@@ -280,9 +336,9 @@ static inline void refused(int fd, int result)
 		listen(fd, 1);
 	no_harm(fd);
 	if (result == 0)
-		WRONG("worked, and bound nothing");
+		WRONG("the call worked, but bound nothing; expected EPERM");
 	if (error != EPERM)
-		WRONG("refused with %s, not EPERM", strerrorname_np(error));
+		WRONG("the call failed with %s; expected EPERM", strerrorname_np(error));
 }
 
 static inline void bind_forbidden(int fd)
@@ -290,35 +346,39 @@ static inline void bind_forbidden(int fd)
 	refused(fd, bind_port(fd, FORBIDDEN));
 }
 
-/* Of a place from which to bind: the allowed port works and another does not. */
+/* Checks that this process can bind the allowed port, and no other. */
 static inline void only_allowed(void)
 {
 	int fd = sock(AF_INET, SOCK_STREAM, 0);
 	WORKS(bind_port(fd, ALLOWED));
 	if (port_of(fd) != ALLOWED)
-		WRONG("bound to port %d", port_of(fd));
+		WRONG("bound to port %d, not to the allowed one", port_of(fd));
 	WORKS(listen(fd, 8));
 	if (!reached(AF_INET, ALLOWED))
-		WRONG("the listener at port %d can't be reached", ALLOWED);
+		WRONG("no client can reach the listener at port %d", ALLOWED);
 	close(fd);
 	fd = sock(AF_INET, SOCK_STREAM, 0);
 	bind_forbidden(fd);
 	close(fd);
 }
 
-/* A line for `compare: stdout`. */
+/* Prints the result of a call, for a probe with compare: stdout. */
 #define SHOW(x) show(#x, (errno = 0, (x)))
 static inline void show(const char *what, long result)
 {
-	printf("%s: %s: %s\n", company, what, result == -1 ? strerrorname_np(errno) : "works");
+	printf("%s: %s: %s\n", situation, what, result == -1 ? strerrorname_np(errno) : "works");
 }
 
-/* AF_UNIX: at least 16 bytes, so that the name passes through the supervisor. */
+/*
+ * Makes an AF_UNIX address, and returns its length. With a path of 13 characters or more it has at
+ * least 16 bytes, so that the filter sends the bind(2) to the supervisor.
+ */
 static inline socklen_t unix_addr(union addr *a, const char *path)
 {
 	memset(a, 0, sizeof *a);
 	a->any.sa_family = AF_UNIX;
-	return offsetof(struct sockaddr_un, sun_path) + snprintf(a->un.sun_path, sizeof a->un.sun_path, "%s", path) + 1;
+	int length = snprintf(a->un.sun_path, sizeof a->un.sun_path, "%s", path);
+	return offsetof(struct sockaddr_un, sun_path) + length + 1;
 }
 
 static inline int bind_unix(int fd, const char *path)
@@ -329,8 +389,9 @@ static inline int bind_unix(int fd, const char *path)
 }
 
 /*
- * The swap: SWAPPED is now an AF_UNIX socket, which is no matter of ports, and
- * now an internet socket. A look at the one must not let the other through.
+ * For attacks that swap the socket behind an fd. The fd SWAPPED is an AF_UNIX socket, which has
+ * no port, and an internet socket in turn. A supervisor that has seen the AF_UNIX socket must not
+ * let the call through, since the kernel could find the internet socket by then.
  */
 enum { SWAPPED = 200 };
 struct swap {
@@ -352,7 +413,7 @@ static inline void swap_once(const struct swap *s)
 	dup2(s->unix_fd, SWAPPED);
 }
 
-/* Calls under the swap; the AF_UNIX socket answers natively, over and over. */
+/* Calls bind(2) or listen(2) again and again, while something else calls swap_once. */
 static inline void bind_swapped(const struct swap *s)
 {
 	union addr a = loopback(AF_INET, FORBIDDEN);
@@ -371,8 +432,9 @@ static inline void listen_swapped(const struct swap *s)
 }
 
 /*
- * listen(2) on a socket whose port connect(2) picked, while a thread dissolves
- * the connection, at some moment around the call.
+ * For attacks that call listen(2) on a socket whose port connect(2) has picked. The thread
+ * dissolve disconnects the socket dissolving (connect(2) with AF_UNSPEC) at a random moment
+ * around the call, then sets dissolving to -1.
  */
 static volatile int dissolving = -1;
 
@@ -399,7 +461,10 @@ static inline void listen_dissolved(int fd)
 		;
 }
 
-/* Signals without end, from another process: a timer of our own would kill time only while we run. */
+/*
+ * Sends SIGUSR1 to this process without end, from a child. A timer of this process would send
+ * signals only while this process runs.
+ */
 static inline void nothing(int sig) { (void)sig; }
 
 static inline void storm(int flags, int pause)

@@ -1,5 +1,15 @@
-// kind: attack
-// A tracer stops the thread anywhere in its bind(2) and puts another address in.
+/*
+ * kind: attack
+ *
+ * A tracer stops its child at any point of a bind(2), and puts another address into
+ * the register.
+ *
+ * Bare kernel: the forbidden port is bound.
+ *
+ * port-restricter: seccomp sees the call after the tracer has changed it (since Linux
+ * 4.8). The supervisor copies the address once, checks the copy and binds it. The
+ * forbidden port is never bound.
+ */
 #include "probe.h"
 #include <sys/user.h>
 
@@ -37,7 +47,7 @@ int main(void)
 			regs.rsi = (uintptr_t)&forbidden;
 			MUST(ptrace(PTRACE_SETREGS, pid, 0, &regs));
 		}
-		/* Now from call to call, now stopped wherever it is. */
+		/* In turn: run to the next system call, or stop at a random moment. */
 		if (step++ % 3) {
 			MUST(ptrace(PTRACE_SYSCALL, pid, 0, 0));
 		} else {

@@ -1,6 +1,14 @@
-// kind: attack
-// A filter of the target's own hands a harmless call to its tracer, who makes
-// a bind(2) of it.
+/*
+ * kind: attack
+ *
+ * A seccomp filter that the target loads hands a harmless call to the target's tracer
+ * (SECCOMP_RET_TRACE), and the tracer turns the call into a bind(2).
+ *
+ * Bare kernel: the forbidden port is bound.
+ *
+ * port-restricter: the kernel runs all filters again after the tracer has changed the
+ * call (since Linux 4.8). The bind(2) is refused.
+ */
 #include "probe.h"
 #include <sys/user.h>
 

@@ -1,5 +1,15 @@
-// kind: attack
-// The sharer of the fd table hops from process to process, ahead of whoever looks for it.
+/*
+ * kind: attack
+ *
+ * The attack swaps the socket behind an fd while bind(2) is in progress: see
+ * swap_sockets in probe.h. The swapper shares the file table with the caller, and hops
+ * from process to process, ahead of a supervisor that looks for it.
+ *
+ * Bare kernel: the internet socket is bound to the forbidden port.
+ *
+ * port-restricter: a scan of all tasks counts only if no task was created meanwhile,
+ * so the swapper cannot hide and the forbidden port is never bound.
+ */
 #include "probe.h"
 
 static double end;

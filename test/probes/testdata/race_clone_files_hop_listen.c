@@ -1,5 +1,15 @@
-// kind: attack
-// The sharer of the fd table hops from process to process, ahead of whoever looks for it.
+/*
+ * kind: attack
+ *
+ * The attack swaps the socket behind an fd while listen(2) is in progress: see
+ * swap_sockets in probe.h. The swapper shares the file table with the caller, and hops
+ * from process to process, ahead of a supervisor that looks for it.
+ *
+ * Bare kernel: the internet socket listens at a port of the kernel's choice.
+ *
+ * port-restricter: a scan of all tasks counts only if no task was created meanwhile,
+ * so the swapper cannot hide and the internet socket never listens.
+ */
 #include "probe.h"
 
 static double end;

@@ -1,7 +1,17 @@
-// kind: attack
-// ports: 5000,32768-46883
-// connect(2) picks a port that is allowed, half of the time; a thread dissolves
-// it just before listen(2), which then picks another.
+/*
+ * kind: attack
+ * ports: 5000,32768-46883
+ *
+ * connect(2) picks a port that the policy permits, half of the time: 32768 to 46883 is
+ * half of the kernel's default range. A thread dissolves the connection just before
+ * listen(2), which then picks another port.
+ *
+ * Bare kernel: listens at a port that the policy does not permit.
+ *
+ * port-restricter: the supervisor looks at the local address again after listen(2),
+ * and shuts the socket down if the policy does not permit the address. No client
+ * reaches another port.
+ */
 #include "probe.h"
 
 int main(void)
@@ -13,12 +23,14 @@ int main(void)
 	MUST(fcntl(server, F_SETFL, O_NONBLOCK));
 	thread(dissolve, NULL);
 	FOR_A_WHILE {
-		int fd = MUST(socket(AF_INET, SOCK_STREAM, 0)); /* SO_REUSEADDR would keep it to the range's lower half */
+		/* Not sock(): SO_REUSEADDR would keep the socket to the lower half of the range. */
+		int fd = MUST(socket(AF_INET, SOCK_STREAM, 0));
 		connect(fd, &a.any, sizeof a.in);
 		listen_dissolved(fd);
 		int port = port_of(fd);
 		if (option(fd, SO_ACCEPTCONN) && port != ALLOWED && (port < 32768 || port > 46883))
-			BROKEN("listens on port %d%s", port, reached(AF_INET, port) ? ", where a client reached it" : "");
+			BROKEN("the socket listens at port %d%s", port,
+			       reached(AF_INET, port) ? ", where a client reached it" : "");
 		close(fd);
 		close(accept(server, NULL, NULL));
 	}

@@ -1,8 +1,18 @@
-// kind: attack
-// ports: 5000,127.0.0.1:40000
-// connect(2) picks the port that is allowed at one address; a thread dissolves
-// it just before listen(2), which picks the same port at every address: in a
-// network namespace that has no other. Elsewhere all others can be taken.
+/*
+ * kind: attack
+ * ports: 5000,127.0.0.1:40000
+ *
+ * connect(2) picks port 40000, which the policy permits at 127.0.0.1 only. A thread
+ * dissolves the connection just before listen(2), which then picks the same port at
+ * every address. It picks the same one because this network namespace has no other
+ * port to choose. Elsewhere a program can get the same effect by taking all other
+ * ports.
+ *
+ * Bare kernel: listens at 0.0.0.0:40000.
+ *
+ * port-restricter: the supervisor looks at the local address again after listen(2),
+ * and shuts the socket down if the policy does not permit the address.
+ */
 #include "probe.h"
 
 int main(void)
@@ -22,14 +32,15 @@ int main(void)
 	thread(dissolve, NULL);
 	FOR_A_WHILE {
 		int fd = MUST(socket(AF_INET, SOCK_STREAM, 0));
-		MUST(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset)); /* leaves the port free again */
+		/* The close resets the connection, which leaves the port free again. */
+		MUST(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset));
 		connect(fd, &a.any, sizeof a.in);
 		listen_dissolved(fd);
 		union addr at;
 		socklen_t length = sizeof at;
 		MUST(getsockname(fd, &at.any, &length));
 		if (option(fd, SO_ACCEPTCONN) && at.in.sin_addr.s_addr == INADDR_ANY)
-			BROKEN("listens on 0.0.0.0:%d", ntohs(at.in.sin_port));
+			BROKEN("the socket listens at 0.0.0.0:%d", ntohs(at.in.sin_port));
 		close(fd);
 		close(accept(server, NULL, NULL));
 	}

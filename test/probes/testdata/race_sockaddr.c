@@ -1,5 +1,13 @@
-// kind: attack
-// A thread changes the port while bind(2) is under way.
+/*
+ * kind: attack
+ *
+ * A thread changes the port in the sockaddr while bind(2) is in progress.
+ *
+ * Bare kernel: the port that the kernel happens to read is bound, also the forbidden
+ * one.
+ *
+ * port-restricter: the sockaddr is copied once, and the copy is checked and bound.
+ */
 #include "probe.h"
 
 static union addr a;

@@ -1,5 +1,15 @@
-// kind: attack
-// The same from another process: shared memory, which no thread count shows.
+/*
+ * kind: attack
+ *
+ * Another process changes the port in the sockaddr while bind(2) is in progress. The
+ * sockaddr is in shared memory, so the number of threads does not show that somebody
+ * else can change it.
+ *
+ * Bare kernel: the port that the kernel happens to read is bound, also the forbidden
+ * one.
+ *
+ * port-restricter: the sockaddr is copied once, and the copy is checked and bound.
+ */
 #include "probe.h"
 
 int main(void)

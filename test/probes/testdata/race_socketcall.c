@@ -1,6 +1,16 @@
-// kind: attack
-// arch: i386
-// socketcall(2) has even its fd in memory, which a process with an fd table of its own changes.
+/*
+ * kind: attack
+ * arch: i386
+ *
+ * The arguments of socketcall(2), even the fd, are in memory. Another process, which
+ * has a file table of its own but shares that memory, changes the fd from an AF_UNIX
+ * socket to an internet socket while the call is in progress.
+ *
+ * Bare kernel: the internet socket is bound to the forbidden port, or listens.
+ *
+ * port-restricter: the arguments are copied once, and the kernel never runs a
+ * socketcall(2) itself.
+ */
 #include "probe.h"
 
 struct block {

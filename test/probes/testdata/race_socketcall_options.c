@@ -1,6 +1,16 @@
-// kind: attack
-// arch: i386
-// A harmless option for the look, IP_LOCAL_PORT_RANGE for the kernel.
+/*
+ * kind: attack
+ * arch: i386
+ *
+ * The arguments of socketcall(2) are in memory. Another process changes the option
+ * from a harmless one to IP_LOCAL_PORT_RANGE (Linux 6.3) while setsockopt(2) is in
+ * progress.
+ *
+ * Bare kernel: the range is set, and sendto(2) binds its port.
+ *
+ * port-restricter: the arguments are copied once, and the option in the copy is
+ * checked and set.
+ */
 #include "probe.h"
 
 enum { HARMLESS = 1 }; /* IP_TOS */
@@ -15,7 +25,7 @@ int main(void)
 			b->block[2] = IP_LOCAL_PORT_RANGE;
 		}
 	union addr a = loopback(AF_INET, 9);
-	/* The kernel's own choice falls on that port too, about once in a run. */
+	/* About once in a run the kernel chooses that port by itself, so a few hits prove nothing. */
 	int hits = 0;
 	FOR_A_WHILE {
 		int fd = sock(AF_INET, SOCK_DGRAM, 0);
@@ -26,7 +36,7 @@ int main(void)
 		syscall(SYS_socketcall, 14, b->block);
 		MUST(sendto(fd, "", 1, 0, &a.any, sizeof a.in));
 		if (port_of(fd) == 41005 && ++hits == 10)
-			BROKEN("sendto bound to port 41005");
+			BROKEN("sendto bound %d sockets to port 41005", hits);
 		close(fd);
 	}
 	_exit(0);

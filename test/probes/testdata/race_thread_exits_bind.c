@@ -1,10 +1,22 @@
-// kind: attack
-// The sharer of the fd table is the last of many threads. Some end while they are listed, and the kernel, which goes on by
-// position, leaves others out.
+/*
+ * kind: attack
+ *
+ * The attack swaps the socket behind an fd while bind(2) is in progress: see
+ * swap_sockets in probe.h. The swapper shares the file table with the caller, and is
+ * the last of many threads. Some of the others end while the supervisor lists the
+ * threads in /proc/PID/task. The kernel continues a listing by position, so it leaves
+ * out a thread for each that has ended, and the swapper can be among those.
+ *
+ * Bare kernel: the internet socket is bound to the forbidden port.
+ *
+ * port-restricter: a list of threads counts only if it has as many threads as there
+ * are afterwards. The forbidden port is never bound.
+ */
 #include "probe.h"
 #include <linux/futex.h>
 
-enum { PER_READ = 1022, THREADS = PER_READ + 5 }; /* entries of /proc/PID/task in 32 KiB */
+/* One read of 32 KiB returns PER_READ entries of /proc/PID/task. */
+enum { PER_READ = 1022, THREADS = PER_READ + 5 };
 
 static volatile int created, end_some;
 static volatile struct { int caller, over; } *state;
@@ -42,7 +54,10 @@ static void *sharer(void *sockets)
 
 static void attempt(void)
 {
-	/* UDP, since Landlock, the command line's second lock, knows TCP only. */
+	/*
+	 * UDP, because the command line's second lock, Landlock, restricts binds of UDP only
+	 * since its ABI 10.
+	 */
 	struct swap sockets = {sock(AF_UNIX, SOCK_DGRAM, 0), sock(AF_INET, SOCK_DGRAM, 0)};
 	MUST(dup2(sockets.unix_fd, SWAPPED));
 	for (long i = 1; i < THREADS; i++)

@@ -1,5 +1,16 @@
-// kind: attack
-// A thread with an fd table of its own changes the address under a task whose fds nobody shares.
+/*
+ * kind: attack
+ *
+ * A thread with a file table of its own changes the address family in the sockaddr
+ * from AF_INET to AF_UNIX and back, while the main thread binds an AF_UNIX and an
+ * internet socket in turn. No task shares the main thread's file table, so the
+ * supervisor may let the kernel run the call on the AF_UNIX socket.
+ *
+ * Bare kernel: the internet socket is bound to the forbidden port.
+ *
+ * port-restricter: the kernel runs the call only on a socket of another family, which
+ * never gets an internet port, whatever its address becomes.
+ */
 #include "probe.h"
 
 static union addr a;

@@ -1,5 +1,12 @@
-// kind: attack
-// AF_RXRPC binds a UDP port inside the kernel.
+/*
+ * kind: attack
+ *
+ * bind(2) of an AF_RXRPC socket binds a UDP port inside the kernel.
+ *
+ * Bare kernel: binds the forbidden port.
+ *
+ * port-restricter: the call is refused.
+ */
 #include "probe.h"
 #include <linux/rxrpc.h>
 
@@ -7,7 +14,10 @@ int main(void)
 {
 	int fd = sock(AF_RXRPC, SOCK_DGRAM, PF_INET);
 	struct sockaddr_rxrpc a = {
-		.srx_family = AF_RXRPC, .srx_service = 1, .transport_type = SOCK_DGRAM, .transport_len = sizeof(struct sockaddr_in),
+		.srx_family = AF_RXRPC,
+		.srx_service = 1,
+		.transport_type = SOCK_DGRAM,
+		.transport_len = sizeof(struct sockaddr_in),
 		.transport.sin = {.sin_family = AF_INET, .sin_port = htons(FORBIDDEN)},
 	};
 	if (bind(fd, (struct sockaddr *)&a, sizeof a) == 0)

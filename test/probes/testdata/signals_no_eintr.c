@@ -1,8 +1,19 @@
-// kind: behaviour
-// expect cli-root: 0|3 until the supervisor has received the call, the kernel lets a signal interrupt it
-// expect cli-user: 0|3
-// expect runc: 0|3
-// bind(2) of an internet socket never waits, so never gives EINTR.
+/*
+ * kind: behaviour
+ * expect cli-root: 0|3
+ * expect cli-user: 0|3
+ * expect runc: 0|3
+ *
+ * bind(2) and listen(2) of an internet socket, under a storm of signals whose handler
+ * has no SA_RESTART.
+ *
+ * Bare kernel: these calls never wait, so they never fail with EINTR.
+ *
+ * port-restricter: until the supervisor has received a call, the kernel lets a signal
+ * interrupt the call. So EINTR can occur (status 3). This cannot be closed. From the
+ * receipt on only a fatal signal interrupts the call
+ * (SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Linux 5.19).
+ */
 #include "probe.h"
 
 int main(void)

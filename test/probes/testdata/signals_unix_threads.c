@@ -1,7 +1,17 @@
-// kind: behaviour
-// expect runc: 0|3 runc 1.1 takes no WAIT_KILLABLE_RECV: an answer in some 100,000 is lost to a signal that comes with it
-// A pathname socket in a storm, bound by a helper for several threads: who was
-// told EINTR asks again, and doesn't find the file of the first call in the way.
+/*
+ * kind: behaviour
+ * expect runc: 0|3
+ *
+ * A process with two threads binds an AF_UNIX socket to a path, under a storm of
+ * signals whose handler has no SA_RESTART. A helper makes the bind. A caller that gets
+ * EINTR calls again.
+ *
+ * Bare kernel and port-restricter: the repeated call works. In particular it does not
+ * fail because of the file that the first call made. runc 1.1 does not know
+ * SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (Linux 5.19). Without that flag one answer in
+ * about 100,000 is lost to a signal that comes at the same time, so status 3 is right
+ * there as well.
+ */
 #include "probe.h"
 
 int main(void)

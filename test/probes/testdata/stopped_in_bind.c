@@ -1,5 +1,11 @@
-// kind: behaviour
-// Processes stopped anywhere in a bind hold up nobody else.
+/*
+ * kind: behaviour
+ *
+ * Processes are stopped (SIGSTOP) at any point of a bind(2).
+ *
+ * Bare kernel and port-restricter: binds of other processes work, and do not wait for
+ * the stopped ones.
+ */
 #include "probe.h"
 
 enum { PROCESSES = 30 };
@@ -27,7 +33,7 @@ int main(void)
 		MUST(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on));
 		WORKS(bind_port(fd, ALLOWED));
 		if (now() - start > 5)
-			WRONG("a bind took %.1f s", now() - start);
+			WRONG("a bind took %.1f s, while other processes were stopped", now() - start);
 		close(fd);
 	}
 	for (int i = 0; i < PROCESSES; i++)

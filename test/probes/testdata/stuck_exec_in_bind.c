@@ -1,12 +1,20 @@
-// kind: behaviour
-// ports: 5000,5002
-// A thread hangs in execve(2) while the supervisor waits for the memory of its leader's bind: so does whoever
-// then wants the leader's fd, and nobody else.
+/*
+ * kind: behaviour
+ * ports: 5000,5002
+ *
+ * A process has two threads. The leader calls bind(2) with an address in a file on a
+ * FUSE file system, and the supervisor waits for that memory. Meanwhile the second
+ * thread calls execve(2), which hangs because it closes a file there. From then on
+ * pidfd_getfd(2) of the leader's fds hangs too, in the supervisor.
+ *
+ * Bare kernel and port-restricter: only the hanging processes wait. A bind of another
+ * process works.
+ */
 #include "fuse.h"
 
 enum { STUCK = 6 };
 
-static int go[STUCK][2]; /* tells the second thread to exec */
+static int go[STUCK][2]; /* a byte tells the second thread to call execve */
 
 static void exec_now(int file) { (void)!write(go[file][1], "", 1); }
 
@@ -14,7 +22,7 @@ static int never(int file, uint64_t owner)
 {
 	(void)owner;
 	union addr a = loopback(AF_INET, 5002);
-	fuse_read(file, &a); /* by now it is in execve */
+	fuse_read(file, &a); /* this close is made by execve, so execve has begun */
 	return 0;
 }
 
@@ -24,7 +32,7 @@ static void *exec_when_told(void *file)
 	MUST(read(go[(intptr_t)file][0], &byte, 1));
 	usleep(10000);
 	execl("/proc/self/exe", "probe", "again", NULL);
-	SETUP("exec: %m");
+	SETUP("execve: %m");
 }
 
 static void bind_and_exec(int file)
@@ -57,7 +65,7 @@ int main(int argc, char **argv)
 {
 	(void)argv;
 	if (argc > 1)
-		return 0; /* let go, in the end */
+		return 0; /* the execve that hung, after the FUSE file system was gone */
 	int ready[2];
 	MUST(pipe(ready));
 	pid_t hanging = child();
@@ -68,9 +76,12 @@ int main(int argc, char **argv)
 	if (read(ready[0], &byte, 1) == 1) {
 		double start = now();
 		alarm(8);
-		CHILD(int fd = sock(AF_INET, SOCK_STREAM, 0); WORKS(bind_port(fd, ALLOWED)); WORKS(listen(fd, 1)));
+		CHILD(
+			int fd = sock(AF_INET, SOCK_STREAM, 0);
+			WORKS(bind_port(fd, ALLOWED));
+			WORKS(listen(fd, 1)));
 		if (now() - start > 5)
-			WRONG("another process waited %.1f s", now() - start);
+			WRONG("bind and listen of another process took %.1f s", now() - start);
 		kill(hanging, SIGKILL);
 		status_of(hanging);
 		return 0;

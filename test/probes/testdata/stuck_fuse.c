@@ -1,12 +1,22 @@
-// kind: behaviour
-// A file system whose server never answers blocks a bind to a path in it, and a
-// bind whose address stands in a file of it, and nobody else's.
+/*
+ * kind: behaviour
+ *
+ * A FUSE file system has a server that never answers. One thread binds an AF_UNIX
+ * socket to a path on it. Another thread binds an internet socket with an address in a
+ * file on it.
+ *
+ * Bare kernel and port-restricter: these two binds wait, until the server has gone. A
+ * bind of another process works.
+ */
 #include "probe.h"
 
 #include <linux/fuse.h>
 #include <sys/mount.h>
 
-/* Knows one file, PAGE, and lets whoever reads it or asks for another wait. */
+/*
+ * The file system has one file, PAGE. The server never answers a read of PAGE, nor a lookup
+ * of any other name.
+ */
 static void serve(int fd)
 {
 	static struct { struct fuse_in_header head; char rest[1 << 16]; } in;
@@ -18,13 +28,23 @@ static void serve(int fd)
 		}
 		struct {
 			struct fuse_out_header head;
-			union { struct fuse_init_out init; struct fuse_entry_out entry; struct fuse_attr_out attr; struct fuse_open_out open; };
+			union {
+				struct fuse_init_out init;
+				struct fuse_entry_out entry;
+				struct fuse_attr_out attr;
+				struct fuse_open_out open;
+			};
 		} out = {.head.unique = in.head.unique};
-		struct fuse_attr dir = {.ino = 1, .mode = S_IFDIR | 0755, .nlink = 1}, file = {.ino = 2, .mode = S_IFREG | 0644, .nlink = 1, .size = 4096};
+		struct fuse_attr dir = {.ino = 1, .mode = S_IFDIR | 0755, .nlink = 1};
+		struct fuse_attr file = {.ino = 2, .mode = S_IFREG | 0644, .nlink = 1, .size = 4096};
 		size_t length = 0;
 		switch (in.head.opcode) {
 		case FUSE_INIT:
-			out.init = (struct fuse_init_out){.major = FUSE_KERNEL_VERSION, .minor = FUSE_KERNEL_MINOR_VERSION, .max_write = 4096};
+			out.init = (struct fuse_init_out){
+				.major = FUSE_KERNEL_VERSION,
+				.minor = FUSE_KERNEL_MINOR_VERSION,
+				.max_write = 4096,
+			};
 			length = sizeof out.init;
 			break;
 		case FUSE_LOOKUP:
@@ -50,7 +70,7 @@ static void serve(int fd)
 	}
 }
 
-static int over; /* the server is gone: calls may fail now */
+static int over; /* the server is being killed, so the binds may fail from now on */
 
 static void *bind_path(void *dir)
 {
@@ -59,15 +79,16 @@ static void *bind_path(void *dir)
 	char path[64];
 	snprintf(path, sizeof path, "%s/socket", (char *)dir);
 	if (bind(fd, &a.any, unix_addr(&a, path)) == 0 || !__atomic_load_n(&over, __ATOMIC_SEQ_CST))
-		WRONG("a bind on a file system that doesn't answer ended: %m");
+		WRONG("a bind to a path on a file system that does not answer returned: %m");
 	return NULL;
 }
 
 static void *bind_page(void *page)
 {
 	int fd = sock(AF_INET, SOCK_STREAM, 0);
-	if (bind(fd, page, sizeof(struct sockaddr_in)) == 0 || !__atomic_load_n(&over, __ATOMIC_SEQ_CST))
-		WRONG("a bind from a page that never comes ended: %m");
+	if (bind(fd, page, sizeof(struct sockaddr_in)) == 0 ||
+	    !__atomic_load_n(&over, __ATOMIC_SEQ_CST))
+		WRONG("a bind with an address on a page that never comes returned: %m");
 	return NULL;
 }
 
@@ -75,7 +96,7 @@ int main(void)
 {
 	int device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (device < 0 || unshare(CLONE_NEWNS) < 0)
-		NOT_APPLICABLE("fuse: %m");
+		NOT_APPLICABLE("/dev/fuse, or a mount namespace: %m");
 	char dir[] = "/tmp/stuck-XXXXXX", options[64], path[64];
 	MUST(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) - !mkdtemp(dir));
 	snprintf(options, sizeof options, "fd=%d,rootmode=40755,user_id=0,group_id=0", device);
@@ -90,9 +111,12 @@ int main(void)
 	pthread_t path_thread = thread(bind_path, dir), page_thread = thread(bind_page, page);
 	usleep(300000);
 	double start = now();
-	CHILD(int fd = sock(AF_INET, SOCK_STREAM, 0); WORKS(bind_port(fd, ALLOWED)); WORKS(listen(fd, 1)));
+	CHILD(
+		int fd = sock(AF_INET, SOCK_STREAM, 0);
+		WORKS(bind_port(fd, ALLOWED));
+		WORKS(listen(fd, 1)));
 	if (now() - start > 5)
-		WRONG("another process waited %.1f s", now() - start);
+		WRONG("bind and listen of another process took %.1f s", now() - start);
 	__atomic_store_n(&over, 1, __ATOMIC_SEQ_CST);
 	kill(server, SIGKILL);
 	status_of(server);

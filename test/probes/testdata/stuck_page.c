@@ -1,5 +1,11 @@
-// kind: behaviour
-// A page that userfaultfd(2) holds back blocks its own bind and nobody else's; let go, that bind works.
+/*
+ * kind: behaviour
+ *
+ * Threads bind with addresses on pages that userfaultfd(2) (Linux 4.3) holds back.
+ *
+ * Bare kernel and port-restricter: each bind waits for its own page, and works once
+ * the page is there. A bind of another process works meanwhile.
+ */
 #include "probe.h"
 
 #include <linux/userfaultfd.h>
@@ -12,7 +18,7 @@ static void *bind_at(void *page)
 	int fd = sock(AF_INET, SOCK_STREAM, 0);
 	WORKS(bind(fd, page, sizeof(struct sockaddr_in)));
 	if (port_of(fd) != ALLOWED)
-		WRONG("bound to port %d", port_of(fd));
+		WRONG("bound to port %d, not to the allowed one", port_of(fd));
 	close(fd);
 	return NULL;
 }
@@ -28,21 +34,26 @@ int main(void)
 	pthread_t all[STUCK];
 	static char pages[STUCK][4096] __attribute__((aligned(4096)));
 	for (int i = 0; i < STUCK; i++) {
-		void *page = MUST(mmap(pages[i], 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+		void *page = MUST(mmap(pages[i], 4096, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
 		struct uffdio_register range = {{(uintptr_t)page, 4096}, UFFDIO_REGISTER_MODE_MISSING, 0};
 		MUST(ioctl(uffd, UFFDIO_REGISTER, &range));
 		all[i] = thread(bind_at, page);
 	}
 	usleep(300000);
 	double start = now();
-	CHILD(int fd = sock(AF_INET, SOCK_STREAM, 0); WORKS(bind_port(fd, ALLOWED)); WORKS(listen(fd, 1)));
+	CHILD(
+		int fd = sock(AF_INET, SOCK_STREAM, 0);
+		WORKS(bind_port(fd, ALLOWED));
+		WORKS(listen(fd, 1)));
 	if (now() - start > 5)
-		WRONG("another process waited %.1f s", now() - start);
+		WRONG("bind and listen of another process took %.1f s", now() - start);
 	static char source[4096] __attribute__((aligned(4096)));
 	union addr good = loopback(AF_INET, ALLOWED);
 	memcpy(source, &good, sizeof good);
 	for (int i = 0; i < STUCK; i++) {
-		struct uffdio_copy copy = {.dst = (uintptr_t)pages[i], .src = (uintptr_t)source, .len = 4096};
+		struct uffdio_copy copy = {
+			.dst = (uintptr_t)pages[i], .src = (uintptr_t)source, .len = 4096};
 		MUST(ioctl(uffd, UFFDIO_COPY, &copy));
 		pthread_join(all[i], NULL);
 	}

@@ -1,6 +1,15 @@
-// kind: behaviour
-// expect cli-user: 3 on purpose: it can't be looked into, so it is refused
-// A process that made itself undumpable: an ordinary user's supervisor can't look into it, and refuses.
+/*
+ * kind: behaviour
+ * expect cli-user: 3
+ *
+ * A process that made itself undumpable binds the allowed port.
+ *
+ * Bare kernel: the bind works.
+ *
+ * port-restricter: it works as well, except under the command line of an ordinary
+ * user. That supervisor has no privilege to inspect an undumpable process, and refuses
+ * the bind on purpose (status 3): what cannot be checked cannot be permitted.
+ */
 #include "probe.h"
 
 int main(void)

@@ -1,10 +1,18 @@
-// kind: behaviour
-// Abstract names and the kernel's choice of one.
+/*
+ * kind: behaviour
+ *
+ * AF_UNIX sockets with abstract names: a name that the program chooses, and one that
+ * the kernel chooses (autobind, a bind(2) with the address family only).
+ *
+ * Bare kernel and port-restricter: both work, and a name in use is refused with
+ * EADDRINUSE.
+ */
 #include "probe.h"
 
 static void check(void)
 {
-	int fd = sock(AF_UNIX, SOCK_STREAM, 0), client = sock(AF_UNIX, SOCK_STREAM, 0), other = sock(AF_UNIX, SOCK_STREAM, 0);
+	int fd = sock(AF_UNIX, SOCK_STREAM, 0), client = sock(AF_UNIX, SOCK_STREAM, 0);
+	int other = sock(AF_UNIX, SOCK_STREAM, 0);
 	union addr a = {.un = {AF_UNIX, "\0port-restricter-probe"}};
 	socklen_t length = offsetof(struct sockaddr_un, sun_path) + 22;
 	WORKS(bind(fd, &a.any, length));
@@ -19,13 +27,14 @@ static void check(void)
 	socklen_t got_length = sizeof got;
 	WORKS(getsockname(chosen, &got.any, &got_length));
 	if (got_length != 8)
-		WRONG("%s: the name chosen has %u bytes", company, got_length);
+		WRONG("%s: the address with the name that the kernel chose has %u bytes, not 8",
+		      situation, got_length);
 	WORKS(listen(chosen, 1));
-	/* bind(2) of the same family alone binds once and is then satisfied. */
+	/* To repeat a bind(2) with the family only succeeds, and changes nothing. */
 	WORKS(bind(chosen, &a.any, sizeof(sa_family_t)));
 }
 
 int main(void)
 {
-	ALONE_AND_IN_COMPANY(check());
+	WITH_ONE_AND_TWO_THREADS(check());
 }

@@ -1,5 +1,11 @@
-// kind: behaviour
-// An absolute path is the caller's, in the caller's root.
+/*
+ * kind: behaviour
+ *
+ * A process with another root directory binds an AF_UNIX socket to an absolute path.
+ *
+ * Bare kernel and port-restricter: the file is made at that path in the root directory
+ * of the caller.
+ */
 #include "probe.h"
 
 static void check(void)
@@ -16,12 +22,12 @@ static void check(void)
 	WORKS(unlink("/absolute-socket"));
 }
 
-/* A user namespace is made before there is a second thread: unshare(2). */
-static void in_company(void)
+/* unshare(2) makes a user namespace for a process with one thread only, so it comes first. */
+static void check_with_two_threads(void)
 {
 	if (chroot(".") < 0)
 		MUST(unshare(CLONE_NEWUSER));
-	company = "with a second thread";
+	situation = "with two threads";
 	thread(idle, NULL);
 	check();
 }
@@ -30,5 +36,5 @@ int main(void)
 {
 	MUST(mkdir("new-root", 0755));
 	CHILD(check());
-	CHILD(in_company());
+	CHILD(check_with_two_threads());
 }

@@ -1,6 +1,13 @@
-// kind: behaviour
-// compare: stdout
-// What fails for AF_UNIX fails as on the bare kernel.
+/*
+ * kind: behaviour
+ * compare: stdout
+ *
+ * bind(2) and listen(2) of AF_UNIX sockets with wrong arguments of every kind, and on
+ * sockets in the wrong state.
+ *
+ * Under port-restricter each call must have the same result as on the bare kernel, for
+ * one thread and for two.
+ */
 #include "probe.h"
 
 static int fresh_bind(const char *path)
@@ -43,7 +50,8 @@ static void check(void)
 		printf("%d: ", n);
 		SHOW(length(n));
 	}
-	int fd = sock(AF_UNIX, SOCK_STREAM, 0), dgram = sock(AF_UNIX, SOCK_DGRAM, 0), other = sock(AF_UNIX, SOCK_STREAM, 0);
+	int fd = sock(AF_UNIX, SOCK_STREAM, 0), dgram = sock(AF_UNIX, SOCK_DGRAM, 0);
+	int other = sock(AF_UNIX, SOCK_STREAM, 0);
 	union addr internet = loopback(AF_INET, ALLOWED);
 	SHOW(bind(fd, &internet.any, sizeof internet.in));
 	SHOW(bind(fd, &internet.any, 128));
@@ -67,5 +75,5 @@ int main(void)
 	MUST(mkdir("directory-with-slash", 0755));
 	MUST(symlink("directory-with-slash", "link-to-directory"));
 	MUST(symlink("link-to-itself", "link-to-itself"));
-	ALONE_AND_IN_COMPANY(check());
+	WITH_ONE_AND_TWO_THREADS(check());
 }

@@ -1,5 +1,11 @@
-// kind: behaviour
-// A file system that only the caller's mount namespace has.
+/*
+ * kind: behaviour
+ *
+ * A process binds AF_UNIX sockets to paths on a file system that only its own mount
+ * namespace has.
+ *
+ * Bare kernel and port-restricter: the files are made there, and belong to the caller.
+ */
 #include "probe.h"
 #include <sys/mount.h>
 
@@ -14,7 +20,7 @@ static void check(void)
 	WORKS(bind_unix(sock(AF_UNIX, SOCK_STREAM, 0), path));
 	WORKS(stat("absolute-socket", &st));
 	if (st.st_uid != geteuid())
-		WRONG("%s: the file belongs to %d, not %d", company, st.st_uid, geteuid());
+		WRONG("%s: the file belongs to user %d, not to %d", situation, st.st_uid, geteuid());
 	WORKS(unlink("absolute-socket"));
 }
 
@@ -23,7 +29,7 @@ static void map_to_root(const char *file, int id)
 	char map[32];
 	int length = snprintf(map, sizeof map, "0 %d 1", id);
 	if (write(MUST(open(file, O_WRONLY)), map, length) < 0)
-		NOT_APPLICABLE("%s: %m: root without CAP_SETFCAP maps nobody", file);
+		NOT_APPLICABLE("%s: %m: to map root takes CAP_SETFCAP (Linux 5.12)", file);
 }
 
 int main(void)
@@ -36,5 +42,5 @@ int main(void)
 	map_to_root("/proc/self/gid_map", gid);
 	MUST(mount("private", "mounted", "tmpfs", 0, "mode=1777"));
 	MUST(chdir("mounted"));
-	ALONE_AND_IN_COMPANY(check());
+	WITH_ONE_AND_TWO_THREADS(check());
 }

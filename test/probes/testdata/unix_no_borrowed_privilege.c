@@ -1,5 +1,11 @@
-// kind: behaviour
-// Who may not write to a directory makes no socket in it, whatever the supervisor may.
+/*
+ * kind: behaviour
+ *
+ * A process without capabilities binds an AF_UNIX socket to a path in a directory that
+ * it may not write to.
+ *
+ * Bare kernel and port-restricter: EACCES, whatever the supervisor may do.
+ */
 #include "probe.h"
 
 static void check(void)
@@ -11,5 +17,5 @@ static void check(void)
 int main(void)
 {
 	MUST(mkdir("read-only-directory", 0555));
-	ALONE_AND_IN_COMPANY(check());
+	WITH_ONE_AND_TWO_THREADS(check());
 }

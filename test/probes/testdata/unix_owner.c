@@ -1,6 +1,13 @@
-// kind: behaviour
-// compare: stdout
-// The file belongs to whom the caller is now, under the caller's umask.
+/*
+ * kind: behaviour
+ * compare: stdout
+ *
+ * A process changes its umask, ids and groups, and binds AF_UNIX sockets to paths.
+ *
+ * Under port-restricter each call must have the same result as on the bare kernel. The
+ * file belongs to the user and group that the caller has at that moment, and its mode
+ * obeys the caller's umask.
+ */
 #include "probe.h"
 
 static void made(const char *name)
@@ -27,7 +34,7 @@ static void check(void)
 	MUST(mkdir("group-directory", 0770));
 	chown("group-directory", 0, 4321);
 	gid_t groups[] = {4321};
-	/* Where these fail they fail on the bare kernel, too, and are compared. */
+	/* These may fail. They then fail on the bare kernel too: the output is compared. */
 	show("setgroups", syscall(SYS_setgroups, 1, groups));
 	show("setresgid", syscall(SYS_setresgid, 1234, 1235, 1236));
 	show("setresuid", syscall(SYS_setresuid, 1234, 1235, 1236));
@@ -40,6 +47,6 @@ static void check(void)
 int main(void)
 {
 	MUST(chmod(".", 0777));
-	ALONE_AND_IN_COMPANY(check());
+	WITH_ONE_AND_TWO_THREADS(check());
 	return 0;
 }

@@ -1,5 +1,12 @@
-// kind: behaviour
-// A pathname socket: made in the working directory, connected to, its name as asked.
+/*
+ * kind: behaviour
+ *
+ * AF_UNIX sockets of each type bind to a path relative to the working directory, and a
+ * client connects.
+ *
+ * Bare kernel and port-restricter: the file is made in the caller's working directory,
+ * clients can connect, and getsockname(2) returns the path as it was given.
+ */
 #include "probe.h"
 
 static void check(void)
@@ -15,7 +22,7 @@ static void check(void)
 		WORKS(access("../deep-directory/socket-in-cwd", F_OK));
 		WORKS(getsockname(fd, &got.any, &got_length));
 		if (got_length != length || memcmp(&got, &a, length))
-			WRONG("%s: the name is %u bytes %s", company, got_length, got.un.sun_path);
+			WRONG("%s: getsockname returned %u bytes: %s", situation, got_length, got.un.sun_path);
 		if (types[i] != SOCK_DGRAM)
 			WORKS(listen(fd, 1));
 		WORKS(connect(client, &a.any, length));
@@ -29,5 +36,5 @@ static void check(void)
 
 int main(void)
 {
-	ALONE_AND_IN_COMPANY(check());
+	WITH_ONE_AND_TWO_THREADS(check());
 }

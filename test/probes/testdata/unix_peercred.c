@@ -1,5 +1,12 @@
-// kind: behaviour
-// A client sees which user listens.
+/*
+ * kind: behaviour
+ *
+ * A client of an AF_UNIX listener asks for the user and group of the listener
+ * (SO_PEERCRED).
+ *
+ * Bare kernel and port-restricter: the client gets the ids that the listener had when
+ * it called listen(2), for one thread and for two.
+ */
 #include "probe.h"
 
 static void listener(void)
@@ -15,7 +22,8 @@ static void listener(void)
 	socklen_t size = sizeof peer;
 	WORKS(getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size));
 	if (peer.uid != geteuid() || peer.gid != getegid())
-		WRONG("%s: the listener is said to be %d:%d", company, peer.uid, peer.gid);
+		WRONG("%s: SO_PEERCRED names the listener %d:%d, not %d:%d", situation, peer.uid, peer.gid,
+		      geteuid(), getegid());
 	close(fd);
 	close(client);
 }
@@ -31,5 +39,5 @@ static void check(void)
 int main(void)
 {
 	MUST(chmod(".", 0777));
-	ALONE_AND_IN_COMPANY(check());
+	WITH_ONE_AND_TWO_THREADS(check());
 }

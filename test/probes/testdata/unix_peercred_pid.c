@@ -1,6 +1,16 @@
-// kind: behaviour
-// The process id a client sees, of a listener with one thread. The proof that
-// nobody shares its fds fails while the machine makes processes, so try again.
+/*
+ * kind: behaviour
+ *
+ * A client of an AF_UNIX listener with one thread asks for the pid of the listener
+ * (SO_PEERCRED).
+ *
+ * Bare kernel: the client gets the pid of the process that called listen(2).
+ *
+ * port-restricter: the same, because the kernel runs the call itself if it is proved
+ * that no other task shares the listener's file table. The proof fails while the
+ * machine creates processes, and a helper makes the call then. So the probe tries
+ * again for a while.
+ */
 #include "probe.h"
 
 static pid_t listener(void)
@@ -25,5 +35,5 @@ int main(void)
 	for (double end = now() + 15; now() < end; usleep(20000))
 		if (listener() == getpid())
 			return 0;
-	WRONG("the listener is never said to be process %d", getpid());
+	WRONG("SO_PEERCRED never names process %d as the listener", getpid());
 }

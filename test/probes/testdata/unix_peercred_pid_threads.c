@@ -1,8 +1,18 @@
-// kind: behaviour
-// expect cli-root: 3 for several threads a helper process makes the call, and the kernel notes its pid
-// expect cli-user: 3
-// expect runc: 3
-// The process id a client sees, of a listener with several threads.
+/*
+ * kind: behaviour
+ * expect cli-root: 3
+ * expect cli-user: 3
+ * expect runc: 3
+ *
+ * A client of an AF_UNIX listener with two threads asks for the pid of the listener
+ * (SO_PEERCRED).
+ *
+ * Bare kernel: the client gets the pid of the process that called listen(2).
+ *
+ * port-restricter: a helper makes the call for a process with several threads, and the
+ * kernel notes the pid of the helper. The probe then ends with status 3. This cannot
+ * be closed.
+ */
 #include "probe.h"
 
 int main(void)
@@ -18,5 +28,5 @@ int main(void)
 	socklen_t size = sizeof peer;
 	WORKS(getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size));
 	if (peer.pid != getpid())
-		WRONG("the listener is said to be process %d, not %d", peer.pid, getpid());
+		WRONG("SO_PEERCRED names process %d as the listener, not %d", peer.pid, getpid());
 }

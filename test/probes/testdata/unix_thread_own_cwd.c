@@ -1,5 +1,12 @@
-// kind: behaviour
-// A thread with a working directory and umask of its own.
+/*
+ * kind: behaviour
+ *
+ * A thread with a working directory and a umask of its own (unshare(CLONE_FS)) binds
+ * an AF_UNIX socket to a relative path.
+ *
+ * Bare kernel and port-restricter: the file is made in the working directory of the
+ * thread, and its mode obeys the umask of the thread.
+ */
 #include "probe.h"
 
 static void *run(void *arg)
@@ -11,7 +18,7 @@ static void *run(void *arg)
 	WORKS(bind_unix(sock(AF_UNIX, SOCK_STREAM, 0), "socket-of-a-thread"));
 	WORKS(stat("socket-of-a-thread", &st));
 	if ((st.st_mode & 0777) != 0700)
-		WRONG("its mode is %o", st.st_mode & 0777);
+		WRONG("the mode of the socket's file is %o, not 700", st.st_mode & 0777);
 	return arg;
 }
 

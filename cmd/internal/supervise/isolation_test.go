@@ -1,0 +1,114 @@
+package supervise
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// stage is the environment variable that says how far runIsolated has come.
+const stage = "PORT_RESTRICTER_SUPERVISE_TEST"
+
+// runIsolated runs the tests in a session of their own, with the default action for every
+// signal and none blocked, and returns the exit status. So the result does not depend on
+// what started the tests (nohup, a background job, a terminal), and no signal of a test
+// reaches a process outside.
+//
+// It takes three processes: the guard is the one that was started, and stays in its
+// session. Its child leads the new session, resets the signals, and executes the test
+// binary again, because C code looks at the signals before Go's runtime starts
+// (inherited.c). The third is the same process as the second, and runs the tests.
+func runIsolated(m *testing.M) int {
+	reached := os.Getenv(stage)
+	os.Unsetenv(stage)
+	// Orphans of a test become children of this process, which ends them.
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		panic(err)
+	}
+	switch reached {
+	case "":
+		return guard()
+	case "in a session":
+		panic(executeWithDefaultSignals())
+	}
+	return m.Run()
+}
+
+// guard runs the tests in a child, and ends what they leave behind. Tests that passed must
+// not leave a process behind.
+func guard() int {
+	runtime.LockOSThread() // Pdeathsig is sent when this thread ends
+	caught := make(chan os.Signal, 10)
+	for _, sig := range []os.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM} {
+		if !signal.Ignored(sig) {
+			signal.Notify(caught, sig)
+		}
+	}
+	tests := exec.Command("/proc/self/exe", os.Args[1:]...)
+	// The tests read what bash prints, which depends on the language.
+	tests.Env = append(os.Environ(), stage+"=in a session", "LC_ALL=C")
+	tests.Stdout, tests.Stderr = os.Stdout, os.Stderr
+	tests.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	if err := tests.Start(); err != nil {
+		panic(err)
+	}
+	go func() {
+		for sig := range caught { // ^C, or the SIGQUIT by which go test ends tests that hang
+			_ = tests.Process.Signal(sig)
+		}
+	}()
+	_ = tests.Wait()
+	left := endChildren()
+	status := exitStatus(unix.WaitStatus(tests.ProcessState.Sys().(syscall.WaitStatus)))
+	if status == 0 && len(left) > 0 {
+		fmt.Fprintln(os.Stderr, "the tests left processes behind:", strings.Join(left, ", "))
+		return 1
+	}
+	return status
+}
+
+// executeWithDefaultSignals executes the test binary again, as the tests. It returns only
+// on failure.
+func executeWithDefaultSignals() error {
+	runtime.LockOSThread() // the new program gets the signal mask of this thread
+	// A struct sigaction of the kernel, larger than on any architecture. SIG_DFL is 0.
+	// Package signal has no function that resets a signal which Go left ignored.
+	var byDefault [64]byte
+	const setSize = 8
+	for sig := uintptr(1); sig <= 64; sig++ {
+		_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, sig,
+			uintptr(unsafe.Pointer(&byDefault)), 0, setSize, 0, 0)
+	}
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &unix.Sigset_t{}, nil); err != nil {
+		return err
+	}
+	return unix.Exec("/proc/self/exe", os.Args, append(os.Environ(), stage+"=isolated"))
+}
+
+// endChildren kills all children of this process, and the processes that become children
+// of it by that. It returns the command lines of those that were running.
+func endChildren() (ended []string) {
+	killed := map[int]bool{}
+	for {
+		for _, pid := range children() {
+			line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+			if len(line) > 0 && !killed[pid] { // a zombie has an empty command line
+				words := strings.Split(strings.TrimRight(string(line), "\x00"), "\x00")
+				ended = append(ended, strings.Join(words, " "))
+			}
+			killed[pid] = true
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+		if _, err := unix.Wait4(-1, nil, 0, nil); err == unix.ECHILD {
+			return ended
+		}
+	}
+}
