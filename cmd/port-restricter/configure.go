@@ -24,15 +24,16 @@ func newConfigure() *cobra.Command {
 			"  port-restricter configure containerd --remove",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
-			return fmt.Errorf("configure %q: name one of podman, containerd, crio, docker and kubelet",
-				strings.Join(args, " "))
+			return fmt.Errorf("configure %q: name one of podman, containerd, crio, docker"+
+				" and kubelet", strings.Join(args, " "))
 		},
 	}
 	podman := newConfigureEngine("podman",
 		"Hooks for annotated containers, and the runtime "+engines.Handler,
 		"A precreate hook puts the filter into annotated containers, and a guard hook refuses\n"+
 			"to start an annotated container without the filter.\n"+
-			"An ordinary user configures podman for this user only, and runs an own agent.",
+			"For an ordinary user, only that user's podman is configured, with an agent that\n"+
+			"the user runs.",
 		engines.Podman)
 	kubelet := newConfigureEngine("kubelet", "A Localhost seccomp profile for pods",
 		"Without --base the profile allows every other system call: give the default profile\n"+
@@ -50,8 +51,7 @@ func newConfigure() *cobra.Command {
 			engines.CRIO),
 		newConfigureEngine("docker", "A runtime: docker run --runtime "+engines.Handler,
 			"Docker has annotations (docker run --annotation) since version 25. An older version\n"+
-				"can't annotate containers, and the runtime does not restrict a container without\n"+
-				"an annotation.",
+				"can't annotate containers, and the runtime restricts annotated ones only.",
 			engines.Docker),
 	} {
 		command.AddCommand(engine.Command)

@@ -35,8 +35,8 @@ func newHook() *cobra.Command {
 // A stage is the work of one hook, from stdin to stdout.
 type stage func(in []byte, out io.Writer, o filter.Options) error
 
-// newStage returns the command for a hook. Its name is that of the stage in the OCI
-// runtime spec, or in oci-hooks(5) of podman.
+// newStage returns the command for a hook. Its name is that of a stage in the OCI
+// runtime spec, or precreate, which only podman has.
 func newStage(name, short string, run stage) *cobra.Command {
 	var flags cli.InjectionFlags
 	command := &cobra.Command{

@@ -9,8 +9,8 @@ import (
 )
 
 // A lineFormatter formats the log of the command line: one line per decision or
-// error. Each line begins with the name of the program, since the command that it
-// runs writes to the same terminal.
+// error. Each line begins with port-restricter, since the restricted command writes to
+// the same stderr.
 type lineFormatter struct{}
 
 func (lineFormatter) Format(entry *logrus.Entry) ([]byte, error) {

@@ -70,7 +70,7 @@ var errItself = errors.New("that is port-restricter itself")
 func runnable(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return fmt.Errorf("find the OCI runtime: %w", err)
+		return fmt.Errorf("find the OCI runtime: %w: name another one %s", err, setRuntime)
 	}
 	if this, err := os.Stat(itself); err == nil && os.SameFile(info, this) {
 		return fmt.Errorf("the OCI runtime %s: %w: name the runtime behind it,"+

@@ -19,30 +19,38 @@ const (
 	ctrlBackslash = "\x1c"
 )
 
-// openTerminal makes a pty (pts(4)) and gives the command its other end as controlling terminal and input.
+// openTerminal makes a pty, pts(4), which cmd gets as its standard input and its
+// controlling terminal. It returns the end that a terminal emulator has.
 func openTerminal(t *testing.T, cmd *exec.Cmd) *os.File {
+	t.Helper()
 	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	require.NoError(t, err)
 	require.NoError(t, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
 	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
 	require.NoError(t, err)
-	side, err := os.OpenFile("/dev/pts/"+strconv.Itoa(n), os.O_RDWR|unix.O_NOCTTY, 0)
+	pts, err := os.OpenFile("/dev/pts/"+strconv.Itoa(n), os.O_RDWR|unix.O_NOCTTY, 0)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = side.Close() })
-	cmd.Stdin = side
+	t.Cleanup(func() { _ = pts.Close() })
+	cmd.Stdin = pts
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	return os.NewFile(uintptr(fd), "pty")
 }
 
-// startShell is an interactive shell, which does job control, at a terminal of its own. $US there is the supervisor, $BIN probe a CMD.
+// startShell starts an interactive shell, which does job control, at a terminal of its own.
+// There, $US is the supervisor, and $BIN probe is a program to supervise.
 func startShell(t *testing.T) *session {
+	t.Helper()
 	cmd := exec.Command("bash", "--norc", "--noprofile", "--noediting", "-i")
 	terminal := openTerminal(t, cmd)
 	cmd.Stdout, cmd.Stderr = cmd.Stdin.(*os.File), cmd.Stdin.(*os.File)
-	cmd.Env = append(os.Environ(), "PS1=> ", "HISTFILE=", "BIN="+self(t), "US="+self(t)+" supervise well")
+	// A new environment: with an inherited PROMPT_COMMAND, for example, bash would print more.
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "PS1=> ", "HISTFILE=",
+		"BIN=" + self(t), "US=" + self(t) + " supervise well",
+	}
 	s := newSession(t, cmd, terminal, terminal)
 	s.until("> ")
-	s.write("set -b\n") // tells at once that a job was stopped
+	s.write("set -b\n") // reports a stopped job immediately, not before the next prompt
 	s.until("> ")
 	return s
 }
@@ -57,11 +65,12 @@ func TestTerminalSignalReachesTheCommandOnce(t *testing.T) {
 	for key, sig := range map[string]int{ctrlC: 2, ctrlBackslash: 3} {
 		s.write(key)
 		s.until(fmt.Sprintf("signal %d\r\n", sig))
-		// What comes after it would come after its second, too.
+		// A second signal would come before this one.
 		require.NoError(t, unix.Kill(supervisor, unix.SIGUSR1))
 		require.NotContains(t, s.until("signal 10\r\n"), "signal") // the echoed ^C may be there
 	}
-	require.NoError(t, unix.IoctlSetWinsize(int(s.in.(*os.File).Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 9, Col: 9}))
+	terminal, size := int(s.in.(*os.File).Fd()), unix.Winsize{Row: 9, Col: 9}
+	require.NoError(t, unix.IoctlSetWinsize(terminal, unix.TIOCSWINSZ, &size))
 	s.until("signal 28\r\n")
 	require.NoError(t, unix.Kill(supervisor, unix.SIGTERM))
 	require.Empty(t, s.until("signal 15\r\n"))
@@ -106,7 +115,7 @@ func TestCommandThatStopsItselfOrItsGroupStopsTheJob(t *testing.T) {
 	}
 }
 
-// A shell may also continue one process of the job.
+// A shell continues the whole job, but a user may continue one process of it.
 func TestSupervisorContinuedAloneContinuesTheCommand(t *testing.T) {
 	s := startShell(t)
 	s.write("$US $BIN probe now 10 </dev/null\n")
@@ -122,7 +131,7 @@ func TestSupervisorContinuedAloneContinuesTheCommand(t *testing.T) {
 	s.until("signal 15\r\n")
 }
 
-// A terminal that goes away tells the leader of its session alone.
+// When a terminal goes away, the kernel sends SIGHUP to the leader of its session alone.
 func TestHangupOfASessionLeaderReachesTheCommand(t *testing.T) {
 	cmd := supervised("", self(t), "probe", "now", "1")
 	terminal := openTerminal(t, cmd)
@@ -139,7 +148,8 @@ func TestHangupOfASessionLeaderReachesTheCommand(t *testing.T) {
 	require.Zero(t, status)
 }
 
-// ^C has to end what is left in the foreground even when the command left a daemon in a session of its own.
+// ^C must end the job in the foreground also when all that is left of the command is a
+// daemon in a session of its own, which gets no signal from the terminal.
 func TestInterruptReachesADaemonThatKeepsTheTerminalWaiting(t *testing.T) {
 	s := startShell(t)
 	s.write("$US sh -c 'setsid $BIN probe adopted 2 & read started; exit 3'; echo \"status\" $?\n")
