@@ -139,6 +139,7 @@ func (a *attempt) decide(
 ) config.Decision {
 	return a.session.policy.Decide(config.Request{
 		Operation: operation, Protocol: transport, Addr: at.Addr(), Port: at.Port(),
+		DualStack: at.Addr() == netip.IPv6Unspecified() && isDualStack(a.socket),
 	})
 }
 
@@ -185,10 +186,14 @@ func (a *attempt) actInTargetContext() error {
 	return a.settle(a.makeCall(a.asked))
 }
 
-// makeCall has a helper make the call with argument in the target's place.
+// makeCall makes a helper do the call with argument in the target's place.
 func (a *attempt) makeCall(argument []byte) error {
-	return a.target.MakeCall(target.Call{
+	return a.target.MakeCall(a.callOnBehalf(argument), a.valid)
+}
+
+func (a *attempt) callOnBehalf(argument []byte) target.Call {
+	return target.Call{
 		Kind: a.call.kind, Socket: a.socket, Argument: argument,
 		Backlog: a.call.backlog, Level: a.call.level, Option: a.call.option,
-	}, a.valid)
+	}
 }

@@ -3,6 +3,7 @@ package agent
 import (
 	"bytes"
 	"errors"
+	"net/netip"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -10,9 +11,6 @@ import (
 	"github.com/port-restricter/port-restricter/agent/target"
 	"github.com/port-restricter/port-restricter/config"
 )
-
-// firstUnprivilegedPort is the kernel's default of ip_unprivileged_port_start.
-const firstUnprivilegedPort = 1024
 
 // bind makes bind(2) on the duplicate, with the address that was checked.
 func (a *attempt) bind(transport config.Protocol) error {
@@ -36,23 +34,63 @@ func (a *attempt) bind(transport config.Protocol) error {
 		setPort(sockaddr, d.Port)
 	}
 
-	// A thread that owns the target's user namespace has every capability there: it
-	// would bind a low port for a target that may not.
-	if d.Port < firstUnprivilegedPort && !a.neutral && a.target.InOtherUserNamespace() {
-		return a.settle(a.makeCall(sockaddr))
+	err = a.settle(a.bindSocket(sockaddr))
+	if err != nil {
+		return err
 	}
-	err = rawBind(a.socket, sockaddr)
-	if errors.Is(err, unix.EACCES) {
-		// The worker has no capability, but the target may have it. The answer of
-		// the kernel to the target counts.
-		asTarget := a.makeCall(sockaddr)
-		if errors.Is(asTarget, target.ErrNotMade) {
-			a.record.reason = config.NewReason(asTarget.Error())
-		} else {
-			err = asTarget
-		}
+	at = netip.AddrPortFrom(at.Addr(), d.Port)
+	if transport != config.UDP && d.Port != 0 && a.bound {
+		a.session.container.bound.remember(a.cookie, at)
 	}
-	return a.settle(err)
+	return a.checkFamilies(transport, at)
+}
+
+// bindSocket binds the duplicate, first without any privilege and then, if the kernel
+// says that this port takes one, with those of the target.
+func (a *attempt) bindSocket(sockaddr []byte) error {
+	err := a.bindUnprivileged(sockaddr)
+	if !errors.Is(err, unix.EACCES) && !errors.Is(err, target.ErrNotMade) {
+		return err
+	}
+	// The answer of the kernel to the target counts.
+	asTarget := a.makeCall(sockaddr)
+	if errors.Is(asTarget, target.ErrNotMade) && !errors.Is(err, target.ErrNotMade) {
+		a.record.reason = config.NewReason(asTarget.Error())
+		return err
+	}
+	return asTarget
+}
+
+// bindUnprivileged binds the duplicate by a thread that has no capability in the
+// target's user namespace. The owner of a user namespace has every capability in it, and
+// so in its network namespaces, so a worker that may be the owner needs a helper.
+func (a *attempt) bindUnprivileged(sockaddr []byte) error {
+	if a.neutral || !a.target.InOtherUserNamespace() {
+		return rawBind(a.socket, sockaddr)
+	}
+	call := a.callOnBehalf(sockaddr)
+	call.Unprivileged = true
+	return a.target.MakeCall(call, a.valid)
+}
+
+// checkFamilies looks again whether a socket that is bound to the unspecified address of
+// IPv6 serves IPv4: another thread may have cleared IPV6_V6ONLY just before the bind. For
+// a socket that listens, listen checks it. Any other socket receives from now on, so it
+// is muted.
+func (a *attempt) checkFamilies(transport config.Protocol, at netip.AddrPort) error {
+	if at.Addr() != netip.IPv6Unspecified() || transport == config.TCP || transport == config.SCTP {
+		return nil
+	}
+	d := a.decide(config.Bind, transport, at)
+	if d.Verdict != config.Deny {
+		return nil
+	}
+	mute := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 0}
+	program := &unix.SockFprog{Len: 1, Filter: &mute}
+	// It fails if the target has locked a filter of its own, docs/security.md.
+	_ = unix.SetsockoptSockFprog(a.socket, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, program)
+	_ = unix.SetsockoptInt(a.socket, unix.SOL_SOCKET, unix.SO_LOCK_FILTER, 1)
+	return a.recordDecision(config.Bind, transport, at, d)
 }
 
 // settle records the result of a bind that was made. If the bind failed only
@@ -65,7 +103,7 @@ func (a *attempt) settle(err error) error {
 		return err
 	}
 	if err == nil {
-		cookie, cookieErr := unix.GetsockoptUint64(a.socket, unix.SOL_SOCKET, unix.SO_COOKIE)
+		cookie, cookieErr := cookieOf(a.socket)
 		a.bound, a.cookie = cookieErr == nil, cookie
 	} else if (errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EADDRINUSE)) && a.claimOrphan() {
 		return nil
@@ -80,7 +118,7 @@ func (a *attempt) claimOrphan() bool {
 	if a.call.kind != target.Bind || a.session.orphans.none() {
 		return false
 	}
-	cookie, err := unix.GetsockoptUint64(a.socket, unix.SOL_SOCKET, unix.SO_COOKIE)
+	cookie, err := cookieOf(a.socket)
 	if err != nil || !a.session.orphans.claim(cookie, a.asked) {
 		return false
 	}

@@ -13,8 +13,6 @@ const inFlightLimit = 8
 // inFlight counts the workers that serve one container, in whichever of its
 // sessions: each exec makes another session, and the program may stay.
 type inFlight struct {
-	sessions int // of the container; guarded by Supervisor.mu
-
 	mu      sync.Mutex
 	workers int
 	parked  []*session // watched for their end only, until a worker leaves

@@ -21,9 +21,9 @@ func TestCallsInFlightAreBoundedForAContainer(t *testing.T) {
 	idle, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
 	require.NoError(t, err)
 	t.Cleanup(func() { unix.Close(idle) })
-	container, armed, parked := new(inFlight), map[string]int{}, 0
+	container, armed, parked := new(container), map[string]int{}, 0
 	newOne := func(name string, fd int) *session {
-		return &session{notifyFD: fd, calls: container, arm: func(events uint32) {
+		return &session{notifyFD: fd, container: container, arm: func(events uint32) {
 			if events != 0 {
 				armed[name]++
 			} else {
@@ -39,7 +39,7 @@ func TestCallsInFlightAreBoundedForAContainer(t *testing.T) {
 	require.False(t, silent.enter())
 	require.False(t, exec.enter(), "the session of an exec'd process got a share of its own")
 	require.False(t, late.enter())
-	require.True(t, container.crowded())
+	require.True(t, container.calls.crowded())
 	require.Equal(t, 3, parked, "the end of a parked session would not be noticed")
 
 	first.leave()
@@ -49,7 +49,7 @@ func TestCallsInFlightAreBoundedForAContainer(t *testing.T) {
 	late.hangUp()
 	first.leave()
 	require.NotContains(t, armed, "late")
-	require.False(t, container.crowded())
+	require.False(t, container.calls.crowded())
 }
 
 // The last worker to leave must wake every parked session. The notification of the
@@ -59,8 +59,8 @@ func TestTheLastWorkerLeavesNobodyParked(t *testing.T) {
 	asks, err := unix.Eventfd(1, unix.EFD_CLOEXEC)
 	require.NoError(t, err)
 	defer unix.Close(asks)
-	container, armed := new(inFlight), 0
-	s := &session{notifyFD: asks, calls: container, arm: func(events uint32) {
+	container, armed := new(container), 0
+	s := &session{notifyFD: asks, container: container, arm: func(events uint32) {
 		if events != 0 {
 			armed++
 		}
@@ -77,5 +77,5 @@ func TestTheLastWorkerLeavesNobodyParked(t *testing.T) {
 		s.leave()
 	}
 	require.Equal(t, 3, armed)
-	require.False(t, container.crowded())
+	require.False(t, container.calls.crowded())
 }

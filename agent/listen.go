@@ -1,21 +1,28 @@
 package agent
 
 import (
+	"net/netip"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/port-restricter/port-restricter/config"
 )
 
 // listen makes listen(2) on the duplicate. listen is a way to a port, too: the
-// kernel binds an unbound socket to a port of its choice, and a port that
-// connect(2) picked can outlive the connection.
+// kernel binds a socket that has none to a port of its choice, at every address.
 func (a *attempt) listen(transport config.Protocol) error {
 	if transport == config.UDP {
 		return unix.Listen(a.socket, a.call.backlog) // EOPNOTSUPP, from the kernel itself
 	}
-	at, err := localAddress(a.socket)
+	cookie, err := cookieOf(a.socket)
 	if err != nil {
 		return err
+	}
+	// What the socket was bound to, and not what getsockname(2) returns now: another
+	// thread could dissolve a port of the kernel's choice before listen(2).
+	at, chosen := a.session.container.bound.address(cookie)
+	if !chosen {
+		at = a.kind.anyAddress()
 	}
 	d := a.decide(config.Listen, transport, at)
 	if !a.concernsPort(d) {
@@ -26,23 +33,16 @@ func (a *attempt) listen(transport config.Protocol) error {
 	}
 	err = unix.Listen(a.socket, a.call.backlog)
 	a.record.errno = err
-	if err != nil {
-		return err
+	if err == nil && chosen {
+		a.session.container.bound.listens(cookie)
 	}
-	// Another thread may have dissolved a port that connect(2) had picked, just
-	// before listen. The kernel has then picked another port, or the same one at
-	// every address.
-	now, err := localAddress(a.socket)
-	if err == nil && now.Addr() == at.Addr() && (now.Port() == at.Port() || at.Port() == 0) {
-		return nil
+	return err
+}
+
+// anyAddress returns the unspecified address of the socket's family, with port 0.
+func (k socketKind) anyAddress() netip.AddrPort {
+	if k.domain == unix.AF_INET6 {
+		return netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
 	}
-	if err == nil {
-		d := a.decide(config.Listen, transport, now)
-		err = a.recordDecision(config.Listen, transport, now, d)
-	}
-	if err == nil {
-		return nil
-	}
-	_ = unix.Shutdown(a.socket, unix.SHUT_RDWR)
-	return errDenied
+	return netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
 }

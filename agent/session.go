@@ -16,13 +16,13 @@ import (
 type session struct {
 	notifyFD  int
 	notifier  notifier
-	container string
+	key       containerKey
+	container *container
 	policy    config.Policy
 	audit     *audit
 	orphans   orphans
 	open      func(cache *target.Cache, tid uint32) (targetThread, error)
 	arm       func(events uint32) // makes events, or the session's end, wake one worker
-	calls     *inFlight           // of the container
 
 	mu      sync.Mutex
 	workers int  // that use the notify fd
@@ -50,15 +50,15 @@ func openThread(cache *target.Cache, tid uint32) (targetThread, error) {
 }
 
 func newSession(
-	fd int, container string, policy config.Policy, log *logrus.Logger,
+	fd int, key containerKey, policy config.Policy, log *logrus.Logger,
 ) (*session, error) {
 	notifier, err := newNotifyFD(fd)
 	if err != nil {
 		return nil, err
 	}
 	return &session{
-		notifyFD: fd, notifier: notifier, container: container, policy: policy,
-		audit: newAudit(log.WithField("container", container)),
+		notifyFD: fd, notifier: notifier, key: key, policy: policy,
+		audit: newAudit(log.WithField("container", key.id)),
 		open:  openThread,
 	}, nil
 }
@@ -129,7 +129,7 @@ func (s *session) enter() bool {
 	// it calls, waits for this lock, so the arm in passOn comes last.
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.calls.enter(s) {
+	if s.container.calls.enter(s) {
 		s.workers++
 		return true
 	}
@@ -154,7 +154,7 @@ func (s *session) passOn() bool {
 // leave counts a worker out. The container's count comes first: once the session
 // has ended, none of its workers may be counted for the container any more.
 func (s *session) leave() {
-	s.calls.leave()
+	s.container.calls.leave()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.workers--

@@ -76,19 +76,19 @@ func TestTheEndOfASessionIsNoticedWhileItIsParked(t *testing.T) {
 	require.NoError(t, err)
 	defer supervisor.Close()
 	target, fd := startTarget(t)
-	s, err := newSession(fd, t.Name(), config.Policy{}, quietLog())
+	s, err := newSession(fd, containerKey{id: t.Name()}, config.Policy{}, quietLog())
 	require.NoError(t, err)
 	require.NoError(t, supervisor.add(s))
 	for range inFlightLimit { // calls of the container's other sessions, which block
-		require.True(t, s.calls.enter(nil))
+		require.True(t, s.container.calls.enter(nil))
 	}
 	require.NoError(t, supervisor.arm(fd, unix.EPOLL_CTL_ADD, unix.EPOLLIN))
-	require.Eventually(t, s.calls.crowded, time.Minute, time.Millisecond)
+	require.Eventually(t, s.container.calls.crowded, time.Minute, time.Millisecond)
 	require.NoError(t, target.Kill())
 	_, err = target.Wait()
 	require.NoError(t, err)
 	require.Eventually(t, s.ended, time.Minute, time.Millisecond)
 	for range inFlightLimit {
-		s.calls.leave()
+		s.container.calls.leave()
 	}
 }

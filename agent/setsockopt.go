@@ -3,6 +3,7 @@ package agent
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -30,12 +31,47 @@ func (a *attempt) setsockopt() error {
 		return fmt.Errorf("option %d of level %d can't be set through socketcall: "+
 			"it binds a port, or its value is not plain data", a.call.option, a.call.level)
 	}
-	a.call.addrlen = len(value)
-	err := unix.SetsockoptString(a.socket, a.call.level, a.call.option, string(value))
-	if err == unix.EPERM || err == unix.EACCES {
+	if !isUnprivileged(a.call.level, a.call.option, value) {
+		// Set by the target's own credentials. The worker may own the target's
+		// user namespace, and then has every capability over the socket.
 		return a.makeCall(value)
 	}
-	return err
+	return unix.SetsockoptString(a.socket, a.call.level, a.call.option, string(value))
+}
+
+// unprivilegedOptions are options of which the kernel asks no capability, whatever the
+// value, with the sources in which that was read: net/core/sock.c, net/ipv4/tcp.c,
+// net/ipv4/ip_sockglue.c and net/ipv6/ipv6_sockglue.c of Linux 6.18. They are what
+// programs use; any other option works, too, by a helper.
+var unprivilegedOptions = map[int][]int{
+	unix.SOL_SOCKET: {
+		unix.SO_REUSEADDR, unix.SO_REUSEPORT, unix.SO_KEEPALIVE, unix.SO_BROADCAST, unix.SO_LINGER,
+		unix.SO_OOBINLINE, unix.SO_SNDBUF, unix.SO_RCVBUF, unix.SO_RCVLOWAT, unix.SO_RCVTIMEO,
+		unix.SO_SNDTIMEO, unix.SO_PASSCRED, unix.SO_TIMESTAMP, unix.SO_TIMESTAMPNS,
+	},
+	unix.IPPROTO_TCP: {
+		unix.TCP_NODELAY, unix.TCP_CORK, unix.TCP_MAXSEG, unix.TCP_KEEPIDLE, unix.TCP_KEEPINTVL,
+		unix.TCP_KEEPCNT, unix.TCP_SYNCNT, unix.TCP_LINGER2, unix.TCP_DEFER_ACCEPT,
+		unix.TCP_QUICKACK, unix.TCP_USER_TIMEOUT, unix.TCP_NOTSENT_LOWAT,
+	},
+	unix.IPPROTO_IP: {
+		unix.IP_TOS, unix.IP_TTL, unix.IP_MTU_DISCOVER, unix.IP_RECVERR, unix.IP_RECVTOS,
+		unix.IP_RECVTTL, unix.IP_PKTINFO, unix.IP_MULTICAST_TTL, unix.IP_MULTICAST_LOOP,
+	},
+	unix.IPPROTO_IPV6: {
+		unix.IPV6_V6ONLY, unix.IPV6_UNICAST_HOPS, unix.IPV6_MULTICAST_HOPS,
+		unix.IPV6_MULTICAST_LOOP, unix.IPV6_MTU_DISCOVER, unix.IPV6_RECVERR,
+		unix.IPV6_RECVPKTINFO, unix.IPV6_RECVHOPLIMIT,
+	},
+}
+
+// isUnprivileged reports whether the kernel asks no capability for the option.
+func isUnprivileged(level, option int, value []byte) bool {
+	if level == unix.SOL_SOCKET && option == unix.SO_PRIORITY && len(value) == 4 {
+		priority := int32(binary.NativeEndian.Uint32(value))
+		return 0 <= priority && priority <= 6 // above, it asks CAP_NET_ADMIN or CAP_NET_RAW
+	}
+	return slices.Contains(unprivilegedOptions[level], option)
 }
 
 // attachFilter attaches a copy of a classic BPF program. The option's value is a

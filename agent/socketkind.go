@@ -65,3 +65,17 @@ func (k socketKind) transport() (p config.Protocol, ok bool) {
 	}
 	return config.Other, true
 }
+
+// isDualStack reports whether a socket serves IPv4 as well if it is bound to the
+// unspecified address of IPv6, ipv6(7). Once the socket is bound, the option that
+// decides this can't be changed any more.
+func isDualStack(socket int) bool {
+	only, err := unix.GetsockoptInt(socket, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY)
+	return err != nil || only == 0
+}
+
+// cookieOf returns the cookie of a socket (SO_COOKIE, socket(7)), which the kernel never
+// gives to another one.
+func cookieOf(socket int) (uint64, error) {
+	return unix.GetsockoptUint64(socket, unix.SOL_SOCKET, unix.SO_COOKIE)
+}

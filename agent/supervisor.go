@@ -38,8 +38,8 @@ type PolicyFunc func(*specs.ContainerProcessState) (config.Policy, error)
 // takes a notification leaves the wait to another one and stays with the session
 // while it is active, so a call that blocks holds up nobody else.
 //
-// Locks are taken in the order Supervisor.mu, session.mu, inFlight.mu. The lock of
-// orphans is never held together with another one.
+// Locks are taken in the order Supervisor.mu, session.mu, inFlight.mu. Those of orphans
+// and boundSockets are never held together with another one.
 type Supervisor struct {
 	log    *logrus.Logger
 	policy PolicyFunc
@@ -60,8 +60,8 @@ type Supervisor struct {
 	mu         sync.Mutex
 	watchAfter time.Duration // from one watch to the next
 	workers    map[*worker]struct{}
-	sessions   map[int32]*session   // by notify fd
-	containers map[string]*inFlight // by container id
+	sessions   map[int32]*session // by notify fd
+	containers map[containerKey]*container
 }
 
 // NewSupervisor starts a supervisor. It fails on a kernel that lacks what it
@@ -93,7 +93,7 @@ func NewSupervisor(log *logrus.Logger, policy PolicyFunc) (*Supervisor, error) {
 		log: log, policy: policy, limits: limits, epoll: -1, stop: -1, timer: -1,
 		workers:    make(map[*worker]struct{}),
 		sessions:   make(map[int32]*session),
-		containers: make(map[string]*inFlight),
+		containers: make(map[containerKey]*container),
 	}
 	if err := s.openFDs(); err != nil {
 		s.closeFDs()
@@ -143,12 +143,24 @@ func (s *Supervisor) closeFDs() {
 // Attach starts to serve a container's notify fd. From then on the fd belongs to the
 // supervisor, also if Attach fails. A container without a valid policy is served too:
 // all its internet binds will fail, and the log says why.
-func (s *Supervisor) Attach(state *specs.ContainerProcessState, fd int) error {
+//
+// inherited are sockets that the container's processes were given at their start, as
+// fds of this process. They count as bound where they are, as if a process of the
+// container had bound them. No process of the container may run before Attach returns,
+// or it could give itself such a socket.
+func (s *Supervisor) Attach(state *specs.ContainerProcessState, fd int, inherited ...int) error {
+	if err := s.attach(state, fd, inherited); err != nil {
+		return fmt.Errorf("container %q: %w", state.State.ID, err)
+	}
+	return nil
+}
+
+func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherited []int) error {
 	s.limits.attaching <- struct{}{}
 	defer func() { <-s.limits.attaching }()
 	if err := s.limits.checkRoom(fd); err != nil {
 		unix.Close(fd)
-		return fmt.Errorf("container %q: %w", state.State.ID, err)
+		return err
 	}
 	policy, err := s.policy(state)
 	log := s.log.WithField("container", state.State.ID)
@@ -156,21 +168,25 @@ func (s *Supervisor) Attach(state *specs.ContainerProcessState, fd int) error {
 		log.WithField("reason", err.Error()).Warn("every bind will be refused")
 		policy = config.DenyAll(err.Error())
 	}
-	sess, err := newSession(fd, state.State.ID, policy, s.log)
+	key := containerKey{state.State.ID, state.State.Bundle}
+	sess, err := newSession(fd, key, policy, s.log)
 	if err != nil {
 		unix.Close(fd)
-		return fmt.Errorf("container %q: %w", state.State.ID, err)
+		return err
 	}
 	if err := s.add(sess); err != nil {
 		sess.hangUp()
-		return fmt.Errorf("container %q: %w", state.State.ID, err)
+		return err
+	}
+	for _, socket := range inherited {
+		sess.container.bound.rememberInherited(socket)
 	}
 	log.WithFields(logrus.Fields{"pid": state.Pid, "policy": policy.String()}).Info("attached")
 	s.trim.Reset(idleAfter)
 	if err := s.arm(fd, unix.EPOLL_CTL_ADD, unix.EPOLLIN); err != nil {
 		err = fmt.Errorf("watch the seccomp fd: %w", err)
 		s.detach(sess, err)
-		return fmt.Errorf("container %q: %w", state.State.ID, err)
+		return err
 	}
 	return nil
 }
@@ -208,11 +224,11 @@ func (s *Supervisor) add(sess *session) error {
 		return errors.New("the agent is shutting down")
 	}
 	s.sessions[int32(sess.notifyFD)] = sess
-	if s.containers[sess.container] == nil {
-		s.containers[sess.container] = new(inFlight)
+	if s.containers[sess.key] == nil {
+		s.containers[sess.key] = new(container)
 	}
-	sess.calls = s.containers[sess.container]
-	sess.calls.sessions++
+	sess.container = s.containers[sess.key]
+	sess.container.sessions++
 	return nil
 }
 
@@ -222,13 +238,13 @@ func (s *Supervisor) detach(sess *session, err error) {
 	attached := s.sessions[int32(sess.notifyFD)] == sess
 	if attached {
 		delete(s.sessions, int32(sess.notifyFD))
-		sess.calls.sessions--
+		sess.container.sessions--
 	}
 	s.mu.Unlock()
 	if !attached {
 		return
 	}
-	log := s.log.WithField("container", sess.container)
+	log := s.log.WithField("container", sess.key.id)
 	if err != nil {
 		log.WithError(err).Error("the session broke: all binds of its processes will fail")
 	} else {

@@ -23,12 +23,13 @@ func (s *Supervisor) sweep(sess *session, after time.Duration) {
 }
 
 // forget deletes the container of an ended session if it has no other session and
-// no worker. A container that comes back with the same id before that is charged
+// no worker. A container that comes back under the same key before that is charged
 // for the calls that it left blocked.
 func (s *Supervisor) forget(sess *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.containers[sess.container] == sess.calls && sess.calls.sessions == 0 && sess.calls.idle() {
-		delete(s.containers, sess.container)
+	c := sess.container
+	if s.containers[sess.key] == c && c.sessions == 0 && c.calls.idle() {
+		delete(s.containers, sess.key)
 	}
 }

@@ -62,7 +62,7 @@ func (s *Supervisor) watch() {
 			if w.silent.IsZero() {
 				w.silent = time.Now()
 			}
-			if time.Since(w.silent) >= hotWait || sess.calls.crowded() {
+			if time.Since(w.silent) >= hotWait || sess.container.calls.crowded() {
 				w.recall()
 			}
 		case w.turn.pass(state):

@@ -136,7 +136,7 @@ func (w *worker) receiveAll(sess *session) (passed bool, err error) {
 			return false, err
 		}
 		if err != nil || w.supervisor.closed.Load() || w.supervisor.busy.Load() > hotLimit ||
-			sess.calls.crowded() {
+			sess.container.calls.crowded() {
 			sess.passOn()
 			return false, nil
 		}

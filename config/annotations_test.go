@@ -80,10 +80,10 @@ func TestAnnotationsAndMetadataMustBothAllow(t *testing.T) {
 		"port-restricter.port": "5000,6000", "port-restricter.mode": "audit",
 	}, "a note\nport-restricter.port=5000,7000\n")
 	require.NoError(t, err)
-	require.Equal(t, Allow, p.Decide(Request{Bind, TCP, anywhere, 5000}).Verdict)
-	require.Equal(t, Deny, p.Decide(Request{Bind, TCP, anywhere, 6000}).Verdict,
+	require.Equal(t, Allow, p.Decide(Request{Bind, TCP, anywhere, 5000, false}).Verdict)
+	require.Equal(t, Deny, p.Decide(Request{Bind, TCP, anywhere, 6000, false}).Verdict,
 		"mode=audit of the pod lifted the administrator's limit")
-	audited := p.Decide(Request{Bind, TCP, anywhere, 7000})
+	audited := p.Decide(Request{Bind, TCP, anywhere, 7000, false})
 	require.Equal(t, Allow, audited.Verdict)
 	require.True(t, audited.Audited)
 }
@@ -115,7 +115,7 @@ func FuzzFromState(f *testing.F) {
 			return
 		}
 		require.NotEmpty(t, p.limits)
-		p.Decide(Request{Bind, TCP, anywhere, 5000})
+		p.Decide(Request{Bind, TCP, anywhere, 5000, false})
 	})
 }
 
@@ -160,8 +160,8 @@ func TestThePolicyIsFoundInTheStatesOfEngines(t *testing.T) {
 			require.True(t, Annotated(annotations))
 			p, err := FromState(annotations, "")
 			require.NoError(t, err)
-			require.Equal(t, Allow, p.Decide(Request{Bind, TCP, anywhere, 5001}).Verdict)
-			require.Equal(t, Deny, p.Decide(Request{Bind, TCP, anywhere, 5000}).Verdict)
+			require.Equal(t, Allow, p.Decide(Request{Bind, TCP, anywhere, 5001, false}).Verdict)
+			require.Equal(t, Deny, p.Decide(Request{Bind, TCP, anywhere, 5000, false}).Verdict)
 
 			// A pod can forge the annotation in which the other engine has the name.
 			for _, name := range []string{nameCRIO, nameContainerd} {

@@ -32,6 +32,9 @@ type Reason struct {
 	request Request
 	port    uint16 // the port that would be bound
 	source  string // the limit that does not allow it
+
+	// onlyIPv6 means that the limit allows the IPv6 half of a dual-stack socket.
+	onlyIPv6 bool
 }
 
 // NewReason returns a Reason with the given text.
@@ -44,6 +47,10 @@ func (r Reason) String() string {
 	}
 	what := fmt.Sprintf("port %d/%s at %s", r.port, r.request.Protocol, addrText(r.request.Addr))
 	switch {
+	case r.onlyIPv6:
+		return fmt.Sprintf("port %d/%s at [::] without IPV6_V6ONLY serves IPv4, too, which %s "+
+			"does not allow: write *:%d there, or set IPV6_V6ONLY",
+			r.port, r.request.Protocol, r.source, r.port)
 	case r.port == 0:
 		what = fmt.Sprintf("a port of the kernel's choice (0/%s)", r.request.Protocol)
 	case r.port != r.request.Port:

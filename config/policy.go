@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 )
 
@@ -109,6 +110,7 @@ func (p *Policy) Decide(r Request) Decision {
 			continue
 		}
 		reason := Reason{request: r, port: d.Port, source: l.source}
+		reason.onlyIPv6 = r.DualStack && l.allowsAt(r, r.Addr, d.Port)
 		if !l.audit {
 			return Decision{Reason: reason}
 		}
@@ -119,12 +121,19 @@ func (p *Policy) Decide(r Request) Decision {
 	return d
 }
 
-// allows reports whether the limit has a rule for the request. A rule for port 0
+// allows reports whether the limit has rules for everything that the request asks
+// for.
+func (l *limit) allows(r Request, port uint16) bool {
+	return l.allowsAt(r, r.Addr, port) &&
+		(!r.DualStack || l.allowsAt(r, netip.IPv4Unspecified(), port))
+}
+
+// allowsAt reports whether the limit has a rule for one address. A rule for port 0
 // lets a socket listen on any port: a port that the program chose itself was
 // decided when it was bound, so this one was chosen by the kernel.
-func (l *limit) allows(r Request, port uint16) bool {
-	return l.ports.allow(r.Protocol, r.Addr, port) ||
-		r.Operation == Listen && l.ports.allow(r.Protocol, r.Addr, 0)
+func (l *limit) allowsAt(r Request, addr netip.Addr, port uint16) bool {
+	return l.ports.allow(r.Protocol, addr, port) ||
+		r.Operation == Listen && l.ports.allow(r.Protocol, addr, 0)
 }
 
 // String returns the policy in its own grammar, for logs.

@@ -19,31 +19,31 @@ func mustParse(t testing.TB, ports, maps, mode string) *Policy {
 
 func TestTheZeroPolicyDenies(t *testing.T) {
 	require.Equal(t, Decision{Reason: NewReason("there is no policy")},
-		new(Policy).Decide(Request{Bind, TCP, anywhere, 5000}))
+		new(Policy).Decide(Request{Bind, TCP, anywhere, 5000, false}))
 	denied := DenyAll("no annotation")
 	require.Equal(t, Decision{Reason: NewReason("no annotation")},
-		denied.Decide(Request{Listen, TCP, anywhere, 0}))
+		denied.Decide(Request{Listen, TCP, anywhere, 0, false}))
 }
 
 func TestAMappedBindIsRewritten(t *testing.T) {
 	p := mustParse(t, "5000,127.0.0.1:6000/tcp", "80:5000/tcp,81:6000", "")
 	verdict := func(r Request) Verdict { return p.Decide(r).Verdict }
 	require.Equal(t, Decision{Verdict: Rewrite, Port: 5000},
-		p.Decide(Request{Bind, TCP, anywhere, 80}))
-	require.Equal(t, Deny, verdict(Request{Bind, UDP, anywhere, 80}), "a map for another protocol")
-	require.Equal(t, Deny, verdict(Request{Bind, TCP, anywhere, 81}),
+		p.Decide(Request{Bind, TCP, anywhere, 80, false}))
+	require.Equal(t, Deny, verdict(Request{Bind, UDP, anywhere, 80, false}), "a map for another protocol")
+	require.Equal(t, Deny, verdict(Request{Bind, TCP, anywhere, 81, false}),
 		"the port to bind is not allowed at this address")
 	loopback := netip.MustParseAddr("127.0.0.1")
-	require.Equal(t, Rewrite, verdict(Request{Bind, TCP, loopback, 81}))
-	require.Equal(t, Deny, verdict(Request{Listen, TCP, anywhere, 80}), "listen is never rewritten")
-	require.Equal(t, Allow, verdict(Request{Listen, TCP, anywhere, 5000}))
+	require.Equal(t, Rewrite, verdict(Request{Bind, TCP, loopback, 81, false}))
+	require.Equal(t, Deny, verdict(Request{Listen, TCP, anywhere, 80, false}), "listen is never rewritten")
+	require.Equal(t, Allow, verdict(Request{Listen, TCP, anywhere, 5000, false}))
 }
 
 // A port that is both listed and mapped is rewritten.
 func TestAMapWinsOverTheListedPort(t *testing.T) {
 	p := mustParse(t, "80,5000", "80:5000", "")
 	require.Equal(t, Decision{Verdict: Rewrite, Port: 5000},
-		p.Decide(Request{Bind, TCP, anywhere, 80}))
+		p.Decide(Request{Bind, TCP, anywhere, 80, false}))
 }
 
 func TestBadMapsAndModesAreNamed(t *testing.T) {
@@ -66,15 +66,15 @@ func TestBadMapsAndModesAreNamed(t *testing.T) {
 // In audit mode the reason is the one for which enforce mode would deny the request.
 func TestAuditLetsAllThroughAndSaysWhatEnforceWouldHave(t *testing.T) {
 	p := mustParse(t, "5000", "80:5000", "audit")
-	forbidden := Request{Bind, TCP, anywhere, 5001}
+	forbidden := Request{Bind, TCP, anywhere, 5001, false}
 	require.Equal(t, Decision{
 		Verdict: Allow, Port: 5001, Audited: true,
 		Reason: Reason{request: forbidden, port: 5001, source: "-p 5000"},
 	}, p.Decide(forbidden))
 	require.Equal(t, Decision{Verdict: Allow, Port: 5000},
-		p.Decide(Request{Bind, TCP, anywhere, 5000}))
+		p.Decide(Request{Bind, TCP, anywhere, 5000, false}))
 	require.Equal(t, Decision{Verdict: Rewrite, Port: 5000},
-		p.Decide(Request{Bind, TCP, anywhere, 80}))
+		p.Decide(Request{Bind, TCP, anywhere, 80, false}))
 }
 
 // A port that the kernel picked can be any port, so only a rule for port 0 allows to
@@ -88,7 +88,7 @@ func TestListenOnAPickedPortNeedsPortZero(t *testing.T) {
 		{"5000", 0, false}, {"5000", 41234, false}, {"5000", 5000, true},
 		{"0", 0, true}, {"0", 41234, true}, {"0/udp", 41234, false},
 	} {
-		d := mustParse(t, c.ports, "", "").Decide(Request{Listen, TCP, anywhere, c.port})
+		d := mustParse(t, c.ports, "", "").Decide(Request{Listen, TCP, anywhere, c.port, false})
 		require.Equal(t, c.allowed, d.Verdict == Allow, "%+v", c)
 	}
 }
@@ -96,15 +96,32 @@ func TestListenOnAPickedPortNeedsPortZero(t *testing.T) {
 // The supervisor asks the policy for each bind.
 func TestAllowingAllocatesNothing(t *testing.T) {
 	p := mustParse(t, "80,8000-8010,127.0.0.1:5000/tcp", "81:80", "")
-	r := Request{Bind, TCP, netip.MustParseAddr("127.0.0.1"), 5000}
+	r := Request{Bind, TCP, netip.MustParseAddr("127.0.0.1"), 5000, false}
 	require.Zero(t, testing.AllocsPerRun(100, func() { p.Decide(r) }))
 }
 
 func BenchmarkDecide(b *testing.B) {
 	p := mustParse(b, "80,8000-8010,127.0.0.1:5000/tcp", "81:80", "")
-	r := Request{Bind, TCP, netip.MustParseAddr("127.0.0.1"), 5000}
+	r := Request{Bind, TCP, netip.MustParseAddr("127.0.0.1"), 5000, false}
 	b.ReportAllocs()
 	for b.Loop() {
 		p.Decide(r)
 	}
+}
+
+// A socket of IPv6 at the unspecified address serves IPv4 as well, so it needs both.
+func TestADualStackSocketNeedsBothFamilies(t *testing.T) {
+	for ports, allowed := range map[string]bool{
+		"5000": true, "*:5000": true, "[::]:5000,0.0.0.0:5000": true, "0.0.0.0:5000,5000/tcp": true,
+		"[::]:5000": false, "0.0.0.0:5000": false, "[::]:5000,127.0.0.1:5000": false,
+		"[::]:5000,0.0.0.0:5000/udp": false,
+	} {
+		for _, operation := range []Operation{Bind, Listen} {
+			r := Request{operation, TCP, netip.IPv6Unspecified(), 5000, true}
+			d := mustParse(t, ports, "", "").Decide(r)
+			require.Equal(t, allowed, d.Verdict == Allow, "%s of %s", operation, ports)
+		}
+	}
+	r := Request{Bind, TCP, netip.IPv6Unspecified(), 5000, false}
+	require.Equal(t, Allow, mustParse(t, "[::]:5000", "", "").Decide(r).Verdict, "IPV6_V6ONLY")
 }

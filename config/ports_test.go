@@ -74,7 +74,7 @@ func TestARuleAllowsWhatItSays(t *testing.T) {
 	} {
 		p, err := ParsePolicy(c.rules, "", "")
 		require.NoError(t, err, c.rules)
-		d := p.Decide(Request{Bind, c.protocol, netip.MustParseAddr(c.addr), c.port})
+		d := p.Decide(Request{Bind, c.protocol, netip.MustParseAddr(c.addr), c.port, false})
 		require.Equal(t, c.allowed, d.Verdict == Allow,
 			"%s: %s %d/%s: %s", c.rules, c.addr, c.port, c.protocol, d.Reason)
 		require.Equal(t, c.allowed, d.Reason == Reason{})
@@ -99,7 +99,7 @@ func FuzzPorts(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, p.String(), again.String())
 		addr, _ := netip.AddrFromSlice(address)
-		r := Request{Bind, UDP, addr, port}
+		r := Request{Bind, UDP, addr, port, false}
 		if tcp {
 			r.Protocol = TCP
 		}

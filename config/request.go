@@ -24,12 +24,15 @@ const (
 	Listen Operation = "listen"
 )
 
-// A Request is one call on an internet socket. For Listen, Addr and Port are the
-// local address of the socket. Port is 0 for a socket that is not bound yet: the
+// A Request is one call on an internet socket. For Listen, Addr and Port are those
+// that the socket was bound to by bind(2). Port is 0 for every other socket: the
 // kernel would pick a port.
 type Request struct {
 	Operation Operation
 	Protocol  Protocol
 	Addr      netip.Addr // an IPv4-mapped IPv6 address is treated as IPv4
 	Port      uint16
+	// DualStack means that the socket is one of IPv6 at the unspecified address
+	// without IPV6_V6ONLY, ipv6(7). It serves IPv4, too, so both must be allowed.
+	DualStack bool
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
 // plain are the calls that an agent may make with any arguments.
@@ -98,6 +99,12 @@ func checked() []rule {
 		unix.NS_GET_PARENT, unix.NS_GET_OWNER_UID,
 	} {
 		all = append(all, rule{"ioctl", []condition{is(1, request)}})
+	}
+	// Without CAP_SETUID the workers may own a target's user namespace. What they may
+	// not do with its capabilities is done by a helper in a user namespace of its own.
+	setuid, err := cap.GetProc().GetFlag(cap.Permitted, cap.SETUID)
+	if err != nil || !setuid {
+		all = append(all, rule{"unshare", []condition{is(0, unix.CLONE_NEWUSER)}})
 	}
 	return all
 }

@@ -192,11 +192,11 @@ static void limit_time(void)
 	syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &alarm_only, NULL, _NSIG / 8);
 }
 
-static void make_call(const struct helper *t, struct helper_result *r)
+static int take_identity(const struct helper *t, struct helper_result *r)
 {
 	r->step = STEP_IDS;
 	if (t->ids && take_ids(t) < 0)
-		goto failed;
+		return -1;
 	guard();
 
 	/*
@@ -206,39 +206,50 @@ static void make_call(const struct helper *t, struct helper_result *r)
 	int rooted = take_root(t) == 0;
 	r->step = STEP_USERNS;
 	if (enter_userns(t) < 0)
-		goto failed;
+		return -1;
 	r->step = STEP_ROOT;
 	if (!rooted && take_root(t) < 0)
-		goto failed;
+		return -1;
 	r->step = STEP_CWD;
 	if (syscall(SYS_fchdir, t->cwd) < 0)
-		goto failed;
+		return -1;
 	syscall(SYS_umask, t->umask);
 
 	r->step = STEP_CAPS;
 	uint64_t caps = t->caps & permitted_caps();
-	if (set_caps(caps, caps) < 0)
-		goto failed;
-	guard();
+	return set_caps(caps, caps);
+}
 
-	r->step = STEP_CALL;
-	long result;
-	switch (t->call) {
-	case CALL_BIND:
-		result = bind(t->sock, (const struct sockaddr *)t->data, t->len);
-		break;
-	case CALL_LISTEN:
-		result = listen(t->sock, t->backlog);
-		break;
-	default:
-		result = setsockopt(t->sock, t->level, t->option, t->data, t->len);
-	}
+/*
+ * A process in a user namespace of its own has no capability in a namespace beside
+ * it, even if its user owns that one: user_namespaces(7).
+ */
+static int drop_privileges(struct helper_result *r)
+{
+	r->step = STEP_OWN_USERNS;
+	if (syscall(SYS_unshare, CLONE_NEWUSER) < 0)
+		return -1;
+	return set_caps(0, 0);
+}
+
+static void make_call(const struct helper *t, struct helper_result *r)
+{
+	long result = t->unprivileged ? drop_privileges(r) : take_identity(t, r);
 	if (result == 0) {
-		r->error = 0;
-		return;
+		guard();
+		r->step = STEP_CALL;
+		switch (t->call) {
+		case CALL_BIND:
+			result = bind(t->sock, (const struct sockaddr *)t->data, t->len);
+			break;
+		case CALL_LISTEN:
+			result = listen(t->sock, t->backlog);
+			break;
+		default:
+			result = setsockopt(t->sock, t->level, t->option, t->data, t->len);
+		}
 	}
-failed:
-	r->error = errno;
+	r->error = result == 0 ? 0 : errno;
 }
 
 /*

@@ -49,6 +49,10 @@ type Call struct {
 	Backlog  int    // Listen
 	Level    int    // Setsockopt
 	Option   int    // Setsockopt
+
+	// Unprivileged makes the call without any capability and without the target's
+	// identity, in a user namespace of the helper's own.
+	Unprivileged bool
 }
 
 // MakeCall makes the call in a helper process, which has the target's user
@@ -61,10 +65,14 @@ type Call struct {
 // valid returned false. Two things remain the agent's: the pid (SO_PEERCRED of a
 // listener, a netlink port id) and the LSM label.
 func (t *Thread) MakeCall(c Call, valid func() bool) error {
-	h, release, err := t.identity()
-	defer release()
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNotMade, err)
+	h := &C.struct_helper{unprivileged: 1, userns: -1, outer: -1, root: -1, cwd: -1}
+	if !c.Unprivileged {
+		identity, release, err := t.identity()
+		defer release()
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrNotMade, err)
+		}
+		h = identity
 	}
 	if !valid() {
 		return ErrWithdrawn
@@ -135,6 +143,8 @@ func readResult(pipe, pidfd int) error {
 			C.STEP_ROOT:   "enter its root directory",
 			C.STEP_CWD:    "enter its working directory",
 			C.STEP_CAPS:   "take its capabilities",
+
+			C.STEP_OWN_USERNS: "make a user namespace (user.max_user_namespaces)",
 		}[step]
 		return fmt.Errorf("%w: %s: %w", ErrNotMade, what, errno)
 	}

@@ -22,6 +22,7 @@ struct helper {
 	pid_t agent; /* the process that starts the helper */
 	int fetches; /* 1: the helper takes its fds from the agent by pidfd_getfd(2) */
 
+	int unprivileged; /* 1: no capability and no identity; all below is unused */
 	int userns;  /* -1: the target's user namespace is the agent's */
 	int outer;   /* userns or its ancestor whose parent is the agent's user namespace */
 	uid_t owner; /* the user who owns outer */
@@ -41,7 +42,7 @@ struct helper_result {
 	int step, error;
 };
 
-enum { STEP_IDS = 1, STEP_USERNS, STEP_ROOT, STEP_CWD, STEP_CAPS, STEP_CALL };
+enum { STEP_IDS = 1, STEP_USERNS, STEP_ROOT, STEP_CWD, STEP_CAPS, STEP_OWN_USERNS, STEP_CALL };
 
 /* Reports whether a helper of the calling thread can fetch its fds. */
 int helper_can_fetch(void);

@@ -65,6 +65,7 @@ func newRun(use string) *cobra.Command {
 // runRestricted runs args under a supervisor in this process, and returns the exit
 // status of port-restricter.
 func runRestricted(policy config.Policy, verbose bool, args []string) (int, error) {
+	inherited := supervise.InheritedSockets() // before the supervisor opens any
 	log := logrus.New()
 	log.SetFormatter(lineFormatter{})
 	log.SetLevel(logrus.ErrorLevel)
@@ -100,7 +101,7 @@ func runRestricted(policy config.Policy, verbose bool, args []string) (int, erro
 				State: specs.State{
 					Version: specs.Version, ID: "run", Status: specs.StateCreating, Pid: pid,
 				},
-			}, notifyFD)
+			}, notifyFD, inherited...)
 		},
 	}.Run()
 }

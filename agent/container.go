@@ -1,0 +1,16 @@
+package agent
+
+// A container is what the sessions of one container share: one session for its first
+// process, and another for each exec.
+type container struct {
+	sessions int // that are attached; guarded by Supervisor.mu
+
+	calls inFlight
+	bound boundSockets
+}
+
+// A containerKey identifies a container. Its id does not suffice: another runtime, or
+// another root directory of the same one, can have a container with the same id, and
+// must not be charged for the calls of this one. The bundle is in the state that the
+// runtime sends, also for an exec, and is not the container's choice.
+type containerKey struct{ id, bundle string }
