@@ -52,3 +52,20 @@ func TestASupervisorThatClosesDoesNotWaitForTheNextCall(t *testing.T) {
 		require.Less(t, logrus.WarnLevel, entry.Level, entry.Message)
 	}
 }
+
+// Another runtime, or another root directory of the same one, can have a container with
+// the same id. Neither is charged for the calls of the other.
+func TestContainersOfOneIDInTwoBundlesShareNothing(t *testing.T) {
+	supervisor, err := NewSupervisor(quietLog(), nil)
+	require.NoError(t, err)
+	defer supervisor.Close()
+	add := func(bundle string) *session {
+		sess := &session{notifyFD: -1 - len(supervisor.sessions), key: containerKey{"web", bundle}}
+		require.NoError(t, supervisor.add(sess))
+		return sess
+	}
+	first, exec, other := add("/a/web"), add("/a/web"), add("/b/web")
+	require.Same(t, first.container, exec.container)
+	require.NotSame(t, first.container, other.container)
+	clear(supervisor.sessions) // they have no notify fd to close
+}

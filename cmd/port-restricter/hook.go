@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/spf13/cobra"
@@ -17,9 +18,15 @@ import (
 
 func newHook() *cobra.Command {
 	command := &cobra.Command{
-		Use:   "hook",
+		Use:   "hook STAGE",
 		Short: "Run as a hook of a container engine or an OCI runtime",
-		Args:  cobra.NoArgs,
+		Args:  cobra.ArbitraryArgs,
+		// Help with status 0 would let every container pass a guard whose stage is
+		// misspelled.
+		RunE: func(_ *cobra.Command, args []string) error {
+			return fmt.Errorf("hook %q: the stages are precreate, prestart and createRuntime",
+				strings.Join(args, " "))
+		},
 	}
 	guard := "Refuse to start an annotated container that has no filter or no agent" +
 		" (container's state on stdin)"

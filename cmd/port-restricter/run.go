@@ -40,7 +40,14 @@ func newRun(use string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			status, err := runRestricted(policy, verbose, args)
+			level := logrus.ErrorLevel
+			switch {
+			case verbose:
+				level = logrus.DebugLevel
+			case mode == "audit":
+				level = logrus.WarnLevel // what enforce would refuse
+			}
+			status, err := runRestricted(policy, level, args)
 			if status == 0 && err == nil {
 				return nil
 			}
@@ -56,22 +63,19 @@ func newRun(use string) *cobra.Command {
 		"`ASKED:BOUND`, for example 80:5000: a bind to port 80 gets port 5000,"+
 			" which -p must allow; may be repeated")
 	flags.StringVar(&mode, "mode", "",
-		"`MODE`: enforce, or audit, which allows every bind and logs (with -v)"+
-			" those that enforce would refuse (default enforce)")
+		"`MODE`: enforce, or audit, which allows every bind and logs those"+
+			" that enforce would refuse (default enforce)")
 	flags.BoolVarP(&verbose, "verbose", "v", false, "print one line for each decision")
 	return run
 }
 
 // runRestricted runs args under a supervisor in this process, and returns the exit
 // status of port-restricter.
-func runRestricted(policy config.Policy, verbose bool, args []string) (int, error) {
+func runRestricted(policy config.Policy, level logrus.Level, args []string) (int, error) {
 	inherited := supervise.InheritedSockets() // before the supervisor opens any
 	log := logrus.New()
 	log.SetFormatter(lineFormatter{})
-	log.SetLevel(logrus.ErrorLevel)
-	if verbose {
-		log.SetLevel(logrus.DebugLevel)
-	}
+	log.SetLevel(level)
 	// The same filter as for containers. To save time, it is compiled while the
 	// supervisor starts.
 	flags := []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagWaitKillableRecv}
