@@ -39,7 +39,7 @@ func (a *attempt) bind(transport config.Protocol) error {
 		return err
 	}
 	at = netip.AddrPortFrom(at.Addr(), d.Port)
-	if transport != config.UDP && d.Port != 0 && a.bound {
+	if transport != config.UDP && a.bound {
 		a.session.container.bound.remember(a.cookie, at)
 	}
 	return a.checkFamilies(transport, at)

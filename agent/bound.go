@@ -13,18 +13,18 @@ import (
 // not listen yet, and those that do.
 const boundLimit = 1024
 
-// boundSockets remembers which sockets of a container bind(2) has bound to a port that
-// the program named, and where. The kernel never takes such a port away from the socket.
+// boundSockets remembers where bind(2) has bound the sockets of a container: the address
+// and the port that the program named. The kernel never takes either away from the
+// socket. If the program named port 0, the port is 0 here.
 //
-// A port that the kernel picked, for bind(2) with port 0, connect(2), or because
+// A port that the kernel picked, for bind(2) with port 0, for connect(2), or because
 // accept(2) returned the socket, is another matter: a disconnect dissolves it, and
 // listen(2) then picks another one. Between any look at the port and listen(2), another
-// thread can dissolve it. So a socket that is not remembered has no port that could be
-// decided about.
+// thread can dissolve it. So what the port is at the moment decides nothing.
 //
 // The key is the cookie of the socket, which the kernel never uses twice (SO_COOKIE,
 // socket(7)). Over the limit, the oldest socket is forgotten: listen(2) on that one is
-// then decided as on a socket with a port of the kernel's choice.
+// then decided as on a socket that was not bound.
 type boundSockets struct {
 	mu        sync.Mutex
 	addresses map[uint64]netip.AddrPort // by cookie
@@ -84,8 +84,7 @@ func (b *boundSockets) replace(r *ring, cookie uint64) {
 	}
 }
 
-// address returns where a socket is bound. ok is false if its port may be the kernel's
-// choice.
+// address returns where a socket is bound. ok is false if it was not bound by bind(2).
 func (b *boundSockets) address(cookie uint64) (at netip.AddrPort, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

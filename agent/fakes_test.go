@@ -80,8 +80,9 @@ func newFakeSession(t *testing.T, ports string, fake *fakeTarget) (*session, *fa
 	require.NoError(t, err)
 	kernel := &fakeNotifier{withdrawn: map[uint64]bool{}}
 	return &session{
-		notifier: kernel, container: new(container), policy: policy, audit: newAudit(quietLog().WithField("container", "c1")),
-		open: func(*target.Cache, uint32) (targetThread, error) { return fake, nil },
+		notifier: kernel, container: new(container), policy: policy,
+		audit: newAudit(quietLog().WithField("container", "c1")),
+		open:  func(*target.Cache, uint32) (targetThread, error) { return fake, nil },
 	}, kernel
 }
 

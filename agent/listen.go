@@ -20,8 +20,8 @@ func (a *attempt) listen(transport config.Protocol) error {
 	}
 	// What the socket was bound to, and not what getsockname(2) returns now: another
 	// thread could dissolve a port of the kernel's choice before listen(2).
-	at, chosen := a.session.container.bound.address(cookie)
-	if !chosen {
+	at, named := a.session.container.bound.address(cookie)
+	if !named {
 		at = a.kind.anyAddress()
 	}
 	d := a.decide(config.Listen, transport, at)
@@ -33,7 +33,7 @@ func (a *attempt) listen(transport config.Protocol) error {
 	}
 	err = unix.Listen(a.socket, a.call.backlog)
 	a.record.errno = err
-	if err == nil && chosen {
+	if err == nil && named {
 		a.session.container.bound.listens(cookie)
 	}
 	return err

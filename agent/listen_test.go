@@ -90,6 +90,19 @@ func TestListenIsDecidedByTheAddressOfTheBind(t *testing.T) {
 	}
 }
 
+// The address of a bind to port 0 stays, so a rule for one address is enough, and not
+// enough for every address.
+func TestListenOnAPickedPortIsDecidedByTheAddressOfTheBind(t *testing.T) {
+	for address, allowed := range map[byte]bool{127: true, 0: false} {
+		fake := &fakeTarget{onSocket: socketOf(t, unix.AF_INET, unix.SOCK_STREAM)}
+		fake.memory = ipv4(unix.AF_INET, 0, address, 0, 0, address&1)
+		s, kernel := newFakeSession(t, "127.0.0.1:0", fake)
+		s.handle(bindNotification(1, 16), &workspace{neutral: true})
+		s.handle(listenNotification(2), &workspace{neutral: true})
+		require.Equal(t, allowed, kernel.answers[1].Error == 0)
+	}
+}
+
 // A command that is started with a listener (socket activation) may go on listening by
 // it, at a port that the policy allows.
 func TestListenOnAnInheritedSocketIsDecidedByItsPort(t *testing.T) {

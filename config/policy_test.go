@@ -30,12 +30,14 @@ func TestAMappedBindIsRewritten(t *testing.T) {
 	verdict := func(r Request) Verdict { return p.Decide(r).Verdict }
 	require.Equal(t, Decision{Verdict: Rewrite, Port: 5000},
 		p.Decide(Request{Bind, TCP, anywhere, 80, false}))
-	require.Equal(t, Deny, verdict(Request{Bind, UDP, anywhere, 80, false}), "a map for another protocol")
+	require.Equal(t, Deny, verdict(Request{Bind, UDP, anywhere, 80, false}),
+		"a map for another protocol")
 	require.Equal(t, Deny, verdict(Request{Bind, TCP, anywhere, 81, false}),
 		"the port to bind is not allowed at this address")
 	loopback := netip.MustParseAddr("127.0.0.1")
 	require.Equal(t, Rewrite, verdict(Request{Bind, TCP, loopback, 81, false}))
-	require.Equal(t, Deny, verdict(Request{Listen, TCP, anywhere, 80, false}), "listen is never rewritten")
+	require.Equal(t, Deny, verdict(Request{Listen, TCP, anywhere, 80, false}),
+		"listen is never rewritten")
 	require.Equal(t, Allow, verdict(Request{Listen, TCP, anywhere, 5000, false}))
 }
 

@@ -97,7 +97,7 @@ func (t *Thread) MakeCall(c Call, valid func() bool) error {
 	if h.fetches != 0 {
 		flags = unix.CLONE_FILES
 	}
-	_, pidfd, err := fork.Start(flags, unsafe.Pointer(C.helper_run), unsafe.Pointer(h))
+	_, pidfd, err := fork.Start(flags, C.helper_run, unsafe.Pointer(h))
 	if err != nil {
 		return fmt.Errorf("%w: start a helper process: %w", ErrNotMade, err)
 	}

@@ -82,7 +82,7 @@ func runRestricted(policy config.Policy, level logrus.Level, args []string) (int
 	compile := sync.OnceValues(func() (filter.Program, error) {
 		return filter.Compile(filter.Profile(filter.Options{Flags: flags}))
 	})
-	go compile()
+	go func() { _, _ = compile() }()
 	policyOf := func(*specs.ContainerProcessState) (config.Policy, error) { return policy, nil }
 	supervisor, err := agent.NewSupervisor(log, policyOf)
 	if err != nil {

@@ -32,7 +32,8 @@ type probe struct {
 	expect       map[string][]int // way → the exit statuses that are right there
 }
 
-var marker = regexp.MustCompile(`(?m)^ \* (kind|ports|arch|compare|expect [a-z-]+): ([][\w,|:.*-]+)`)
+var marker = regexp.MustCompile(
+	`(?m)^ \* (kind|ports|arch|compare|expect [a-z-]+): ([][\w,|:.*-]+)`)
 
 // readProbes returns the probes in testdata.
 func readProbes(t *testing.T) (all []probe) {

@@ -69,8 +69,7 @@ func (c Command) start() (*child, error) {
 	if searched {
 		told.searched = 1
 	}
-	run, argument := unsafe.Pointer(C.run_child), unsafe.Pointer(&told)
-	pid, pidfd, err := fork.Start(uintptr(unix.SIGCHLD), run, argument)
+	pid, pidfd, err := fork.Start(uintptr(unix.SIGCHLD), C.run_child, unsafe.Pointer(&told))
 	if err != nil {
 		unix.Close(pair[0])
 		return nil, fmt.Errorf("start the child: %w", err)

@@ -28,7 +28,7 @@ func reap(child *child, before []int) (status unix.WaitStatus) {
 			return status
 		case ws.Stopped():
 			if pid == child.pid {
-				stopWithChild(child, unix.Signal(ws.StopSignal()))
+				stopWithChild(child, ws.StopSignal())
 			}
 			continue
 		case pid == child.pid:
