@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/port-restricter/port-restricter/hook/internal/atomicfile"
 )
@@ -41,7 +40,9 @@ func (c Change) apply() error {
 		if err := os.Remove(c.Path); err != nil {
 			return err
 		}
-		removeEmptyOwnDirs(filepath.Dir(c.Path))
+		if c.ownDir != "" {
+			removeEmptyDirs(filepath.Dir(c.Path), c.ownDir)
+		}
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(c.Path), 0o755); err != nil {
@@ -50,11 +51,14 @@ func (c Change) apply() error {
 	return atomicfile.Replace(c.Path, c.After, c.Mode)
 }
 
-// removeEmptyOwnDirs removes dir and the directories above it, as long as they are
-// empty and a name in their path begins with port-restricter.
-func removeEmptyOwnDirs(dir string) {
-	const own = string(filepath.Separator) + "port-restricter"
-	for strings.Contains(dir, own) && os.Remove(dir) == nil {
+// removeEmptyDirs removes dir and the directories above it, up to and including last,
+// as long as they are empty. Of a dir that is not inside of last it removes nothing.
+func removeEmptyDirs(dir, last string) {
+	for {
+		inside, err := filepath.Rel(last, dir)
+		if err != nil || !filepath.IsLocal(inside) || os.Remove(dir) != nil {
+			return
+		}
 		dir = filepath.Dir(dir)
 	}
 }

@@ -57,3 +57,17 @@ func TestAFailedRunIsFinishedByTheNext(t *testing.T) {
 		require.False(t, strings.HasPrefix(filepath.Base(path), ".port-restricter-"), path)
 	}
 }
+
+// Directories that become empty are removed if they are those of port-restricter, and
+// only then: not even if the name of one above them begins with port-restricter.
+func TestOnlyOwnDirectoriesAreRemoved(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "port-restricter", "port-restricter-image")
+	require.NoError(t, os.MkdirAll(root, 0o755))
+	o := optionsIn(root)
+	apply(t, plan(t, Podman, o))
+	o.Remove = true
+	apply(t, plan(t, Podman, o))
+	require.NoDirExists(t, filepath.Join(root, systemDir))
+	require.DirExists(t, filepath.Join(root, "/etc/containers/containers.conf.d"))
+	require.DirExists(t, filepath.Dir(filepath.Join(root, systemDir)))
+}

@@ -36,8 +36,8 @@ type Options struct {
 }
 
 func (o Options) validate() error {
-	for name, path := range map[string]string{"binary": o.Binary, "listener": o.Listener} {
-		if !filepath.IsAbs(path) && !o.Remove {
+	for _, flag := range [][2]string{{"binary", o.Binary}, {"listener", o.Listener}} {
+		if name, path := flag[0], flag[1]; !filepath.IsAbs(path) && !o.Remove {
 			return fmt.Errorf("--%s %q: an engine needs an absolute path", name, path)
 		}
 	}

@@ -3,6 +3,7 @@ package engines
 import (
 	"bytes"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -16,6 +17,10 @@ type Change struct {
 	Before, After []byte
 	// Mode is the mode of a new file. An existing file keeps its mode and its owner.
 	Mode fs.FileMode
+
+	// ownDir is the directory of port-restricter in which the file is, or "". It is
+	// removed together with the last file in it.
+	ownDir string
 }
 
 // Verb returns "create", "remove" or "change": what is done to the file.
@@ -69,7 +74,13 @@ func (p *Plan) edit(o Options, path string, after []byte, mode fs.FileMode) erro
 	if err != nil {
 		return err
 	}
-	p.Changes = append(p.Changes, Change{Path: resolved, Before: before, After: after, Mode: mode})
+	c := Change{Path: resolved, Before: before, After: after, Mode: mode}
+	if inside, err := filepath.Rel(o.ownDir(), path); err == nil && filepath.IsLocal(inside) {
+		if c.ownDir, err = o.resolve(o.ownDir()); err != nil {
+			return err
+		}
+	}
+	p.Changes = append(p.Changes, c)
 	return nil
 }
 
