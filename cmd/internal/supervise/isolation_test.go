@@ -66,7 +66,7 @@ func guard() int {
 		}
 	}()
 	_ = tests.Wait()
-	left := endChildren()
+	left := endChildren(inAnotherSession)
 	status := exitStatus(unix.WaitStatus(tests.ProcessState.Sys().(syscall.WaitStatus)))
 	if status == 0 && len(left) > 0 {
 		fmt.Fprintln(os.Stderr, "the tests left processes behind:", strings.Join(left, ", "))
@@ -93,22 +93,40 @@ func executeWithDefaultSignals() error {
 	return unix.Exec("/proc/self/exe", os.Args, append(os.Environ(), stage+"=isolated"))
 }
 
-// endChildren kills all children of this process, and the processes that become children
-// of it by that. It returns the command lines of those that were running.
-func endChildren() (ended []string) {
-	killed := map[int]bool{}
-	for {
+// endChildren kills the children of this process for which isTest is true, and those that
+// become its children by that. It returns the command lines of those that were running.
+func endChildren(isTest func(pid int) bool) (ended []string) {
+	for more := true; more; {
+		more = false
 		for _, pid := range children() {
+			if !isTest(pid) {
+				continue
+			}
+			more = true
 			line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-			if len(line) > 0 && !killed[pid] { // a zombie has an empty command line
+			if len(line) > 0 { // a zombie has an empty command line
 				words := strings.Split(strings.TrimRight(string(line), "\x00"), "\x00")
 				ended = append(ended, strings.Join(words, " "))
 			}
-			killed[pid] = true
 			_ = unix.Kill(pid, unix.SIGKILL)
-		}
-		if _, err := unix.Wait4(-1, nil, 0, nil); err == unix.ECHILD {
-			return ended
+			for {
+				if _, err := unix.Wait4(pid, nil, 0, nil); err != unix.EINTR {
+					break
+				}
+			}
 		}
 	}
+	return ended
+}
+
+// anyChild is for the process that runs the tests: it starts without children.
+func anyChild(int) bool { return true }
+
+// inAnotherSession is for the guard, which may have children from the start: those of a
+// script that executes the test binary. They are in its own session, and no process of the
+// tests is.
+func inAnotherSession(pid int) bool {
+	session, err := unix.Getsid(pid)
+	own, ownErr := unix.Getsid(0)
+	return err == nil && ownErr == nil && session != own
 }

@@ -41,7 +41,7 @@ func newSession(t *testing.T, cmd *exec.Cmd, in io.WriteCloser, out io.Reader) *
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-		endChildren()
+		endChildren(anyChild)
 	})
 	go func() {
 		defer close(s.out)
