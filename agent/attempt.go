@@ -167,6 +167,9 @@ func (a *attempt) recordDecision(
 	a.record = record{
 		operation: operation, protocol: transport, at: at, decision: decision, reason: d.Reason,
 	}
+	if d.Verdict == config.Rewrite {
+		a.record.bound = d.Port
+	}
 	return err
 }
 

@@ -21,6 +21,7 @@ type record struct {
 	operation config.Operation
 	protocol  config.Protocol
 	at        netip.AddrPort
+	bound     uint16 // the port of a rewritten bind
 	decision  string // allow, deny, audit, rewrite
 	reason    config.Reason
 	errno     error // from the kernel, if the call was allowed
@@ -55,6 +56,9 @@ func (a *audit) write(tid uint32, r *record) {
 	if r.at.IsValid() {
 		fields["address"], fields["port"] = r.at.Addr().String(), r.at.Port()
 		fields["protocol"] = r.protocol
+	}
+	if r.bound != 0 {
+		fields["bound_port"] = r.bound
 	}
 	if r.reason != (config.Reason{}) {
 		fields["reason"] = r.reason.String()

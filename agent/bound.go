@@ -1,7 +1,9 @@
 package agent
 
 import (
+	"fmt"
 	"net/netip"
+	"os"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -47,7 +49,9 @@ func (b *boundSockets) remember(cookie uint64, at netip.AddrPort) {
 }
 
 // rememberInherited records where a socket is bound that a container was given at its
-// start: a listener from socket activation, say. A connected socket is not recorded.
+// start: a listener from socket activation, say. It records nothing of a socket whose
+// port may be the kernel's choice: one that is connected, or whose port is in the range
+// from which the kernel picks.
 func (b *boundSockets) rememberInherited(socket int) {
 	kind, err := kindOf(socket)
 	if err != nil {
@@ -60,12 +64,23 @@ func (b *boundSockets) rememberInherited(socket int) {
 		return
 	}
 	at, err := localAddress(socket)
-	if err != nil || at.Port() == 0 {
+	if err != nil || at.Port() == 0 || mayBePicked(at.Port()) {
 		return
 	}
 	if cookie, err := cookieOf(socket); err == nil {
 		b.remember(cookie, at)
 	}
+}
+
+// mayBePicked reports whether the kernel picks ports such as this one, ip(7).
+func mayBePicked(port uint16) bool {
+	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	if err != nil {
+		return true
+	}
+	var first, last uint16
+	_, err = fmt.Sscan(string(text), &first, &last)
+	return err != nil || first <= port && port <= last
 }
 
 // listens records that a remembered socket listens.

@@ -3,6 +3,7 @@ package agent
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"testing"
 
@@ -103,13 +104,33 @@ func TestListenOnAPickedPortIsDecidedByTheAddressOfTheBind(t *testing.T) {
 	}
 }
 
+// listenOnNamedPort returns a listener on a port that the kernel does not pick.
+func listenOnNamedPort(t *testing.T) net.Listener {
+	t.Helper()
+	for port := 20000; port < 30000; port++ {
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			t.Cleanup(func() { listener.Close() })
+			return listener
+		}
+	}
+	require.Fail(t, "no port is free")
+	return nil
+}
+
 // A command that is started with a listener (socket activation) may go on listening by
 // it, at a port that the policy allows.
 func TestListenOnAnInheritedSocketIsDecidedByItsPort(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	picked, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer listener.Close()
-	socket, port := fdOf(t, listener), listener.Addr().(*net.TCPAddr).Port
+	defer picked.Close()
+	socket, port := fdOf(t, picked), picked.Addr().(*net.TCPAddr).Port
+	require.Equal(t, unix.EPERM, listenWith(t, fmt.Sprint(port), socket, func(s *session) {
+		s.container.bound.rememberInherited(socket)
+	}), "shutdown(2) would dissolve the port that the kernel picked")
+
+	listener := listenOnNamedPort(t)
+	socket, port = fdOf(t, listener), listener.Addr().(*net.TCPAddr).Port
 	inherit := func(s *session) { s.container.bound.rememberInherited(socket) }
 	require.Zero(t, listenWith(t, fmt.Sprint(port), socket, inherit))
 	require.Equal(t, unix.EPERM, listenWith(t, fmt.Sprint(port+1), socket, inherit))
@@ -130,12 +151,11 @@ func TestListenOnADualStackSocketNeedsBothFamilies(t *testing.T) {
 		require.NoError(t, err)
 		defer unix.Close(socket)
 		require.NoError(t, unix.SetsockoptInt(socket, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, only))
-		require.NoError(t, unix.Bind(socket, &unix.SockaddrInet6{}))
-		at, err := localAddress(socket)
+		cookie, err := cookieOf(socket)
 		require.NoError(t, err)
-		ports := fmt.Sprintf("[::]:%d", at.Port())
-		require.Equal(t, answer, listenWith(t, ports, socket, func(s *session) {
-			s.container.bound.rememberInherited(socket)
+		at := netip.AddrPortFrom(netip.IPv6Unspecified(), 5000) // so it was bound
+		require.Equal(t, answer, listenWith(t, "[::]:5000", socket, func(s *session) {
+			s.container.bound.remember(cookie, at)
 		}))
 	}
 }

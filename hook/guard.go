@@ -16,7 +16,7 @@ import (
 
 // ErrNoFilter means that the config.json of an annotated container lacks the filter.
 var ErrNoFilter = errors.New("the container is annotated for port-restricter, " +
-	"but its config.json has no filter of ours")
+	"but its config.json does not contain port-restricter's filter")
 
 // injectFilter says what to do about a container without the filter.
 const injectFilter = "inject it with a hook, the runtime, the NRI plugin or a profile"

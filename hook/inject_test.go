@@ -114,7 +114,7 @@ func TestInjectRefuses(t *testing.T) {
 		"two linux sections": {
 			strings.Replace(configJSON(annotated, ""), `"future"`,
 				`"linux": {}, "Linux": {"seccomp":null}, "future"`, 1),
-			"no filter of ours",
+			"does not contain port-restricter's filter",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

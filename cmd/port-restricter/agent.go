@@ -3,7 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -31,10 +33,14 @@ func newAgent() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			path := cmp.Or(socket, node.Listener, settings.DefaultListener)
+			if !filepath.IsAbs(path) {
+				return fmt.Errorf("socket %q: OCI runtimes need an absolute path", path)
+			}
 			log := cli.NewLogger(verbose)
 			ctx, stop := signal.NotifyContext(command.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
-			return serve(ctx, log, cmp.Or(socket, node.Listener, settings.DefaultListener))
+			return serve(ctx, log, path)
 		},
 	}
 	command.SetContext(context.Background())

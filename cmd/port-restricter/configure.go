@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -24,8 +23,7 @@ func newConfigure() *cobra.Command {
 			"  port-restricter configure containerd --remove",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
-			return fmt.Errorf("configure %q: name one of podman, containerd, crio, docker"+
-				" and kubelet", strings.Join(args, " "))
+			return unknownArgument("engine", "podman, containerd, crio, docker, kubelet", args)
 		},
 	}
 	podman := newConfigureEngine("podman",

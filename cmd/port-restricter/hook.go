@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/spf13/cobra"
@@ -24,8 +23,7 @@ func newHook() *cobra.Command {
 		// Help with status 0 would let every container pass a guard whose stage is
 		// misspelled.
 		RunE: func(_ *cobra.Command, args []string) error {
-			return fmt.Errorf("hook %q: the stages are precreate, prestart and createRuntime",
-				strings.Join(args, " "))
+			return unknownArgument("stage", "precreate, prestart, createRuntime", args)
 		},
 	}
 	guard := "Refuse to start an annotated container that has no filter or no agent" +

@@ -23,6 +23,9 @@ func (lineFormatter) Format(entry *logrus.Entry) ([]byte, error) {
 		address, port := fmt.Sprint(entry.Data["address"]), fmt.Sprint(entry.Data["port"])
 		fmt.Fprintf(&line, " %v %s", protocol, net.JoinHostPort(address, port))
 	}
+	if port, ok := entry.Data["bound_port"]; ok {
+		fmt.Fprintf(&line, " to port %v", port)
+	}
 	if pid, ok := entry.Data["pid"]; ok {
 		fmt.Fprintf(&line, " by process %v", pid)
 	}

@@ -45,6 +45,15 @@ func main() {
 	os.Exit(status)
 }
 
+// unknownArgument returns the error for a command that has subcommands and was called
+// without one of them.
+func unknownArgument(what, known string, args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("name the %s, one of %s", what, known)
+	}
+	return fmt.Errorf("%q is not a known %s: name one of %s", args[0], what, known)
+}
+
 func newRoot() *cobra.Command {
 	root := newRun("port-restricter -p PORTS [flags] -- CMD [ARG...]")
 	root.Short = "Restrict a command, or containers, to the ports that they may bind"
@@ -53,6 +62,10 @@ func newRoot() *cobra.Command {
 	root.Version = version
 	root.SilenceUsage, root.SilenceErrors = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see %s --help", err, command.CommandPath())
+	})
 	root.AddCommand(newRun("run -p PORTS [flags] -- CMD [ARG...]"), newAgent(), newProfile(),
 		newInject(), newHook(), newNRI(), newRuntime(), newConfigure())
 	return root

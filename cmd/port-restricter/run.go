@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 
@@ -26,14 +27,13 @@ func newRun(use string) *cobra.Command {
 		Use:   use,
 		Short: "Run a command that can bind only the given ports",
 		Args:  cobra.ArbitraryArgs,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(command *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return errors.New("no command to run:" +
 					" write port-restricter -p 5000 -- CMD [ARG...]; see --help")
 			}
 			if len(ports) == 0 {
-				return errors.New("no port given:" +
-					" name the ports that the command may bind, for example -p 5000")
+				return noPort(command, args[0])
 			}
 			policy, err := config.ParsePolicy(
 				strings.Join(ports, ","), strings.Join(maps, ","), mode)
@@ -67,6 +67,18 @@ func newRun(use string) *cobra.Command {
 			" that enforce would refuse (default enforce)")
 	flags.BoolVarP(&verbose, "verbose", "v", false, "print one line for each decision")
 	return run
+}
+
+// noPort returns the error for a command line without -p. Its first argument may have
+// been meant as a command of port-restricter.
+func noPort(command *cobra.Command, name string) error {
+	if similar := command.SuggestionsFor(name); len(similar) > 0 {
+		return fmt.Errorf("%q is not a command of port-restricter: did you mean %s? "+
+			"To run the program %s, name the ports that it may bind, for example -p 5000",
+			name, strings.Join(similar, " or "), name)
+	}
+	return fmt.Errorf("no port given for %q: "+
+		"name the ports that the command may bind, for example -p 5000", name)
 }
 
 // runRestricted runs args under a supervisor in this process, and returns the exit

@@ -62,7 +62,7 @@ func TestPodmanHoldsContainersOnceConfigured(t *testing.T) {
 	// Without the precreate hook, the guard refuses the container.
 	n.run(t, "rm", "/etc/port-restricter/podman/hooks.d/port-restricter-precreate.json")
 	result := listen("5000", annotated...)
-	require.Contains(t, result.Stderr, "has no filter of ours")
+	require.Contains(t, result.Stderr, "does not contain port-restricter's filter")
 	require.NotZero(t, result.Code)
 
 	n.configure(t, "podman", "--remove")

@@ -213,7 +213,7 @@ func TestCRIOWithoutSeccompInItsNRIStartsNoAnnotatedPod(t *testing.T) {
 	startPlugin(t, engine, agent)
 	pod := startPod(t, engine, cri.Pod{Annotations: map[string]string{key: "5000"}})
 	_, err := pod.Start(t, sleeping("web"))
-	require.ErrorContains(t, err, "no filter of ours")
+	require.ErrorContains(t, err, "does not contain port-restricter's filter")
 	free := startPod(t, engine, cri.Pod{})
 	requirePodServed(t, engine, startContainer(t, free, sleeping("web")), 5001)
 }

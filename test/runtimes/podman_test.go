@@ -156,7 +156,7 @@ func TestPodmanRefusesAContainerByTheGuardHook(t *testing.T) {
 			require.NotZero(t, unfiltered.Code)
 			require.NotEqual(t, listened, unfiltered.Code)
 			if runtime == "runc" { // crun does not pass on what a hook writes
-				require.Contains(t, unfiltered.Stderr, "no filter of ours")
+				require.Contains(t, unfiltered.Stderr, "does not contain port-restricter's filter")
 			}
 			require.Equal(t, listened, podman.listen(t, "5000").Code, "without an annotation")
 		}
