@@ -110,9 +110,8 @@ func (a *attempt) inspect(n *notification) (err error) {
 	if a.socket, socketErr = a.target.Socket(a.call.fd); socketErr == nil {
 		a.kind, socketErr = kindOf(a.socket)
 	}
-	// The thread still waits, so it was the same thread from the receipt of the
-	// notification to here. Memory and socket are its own, and not those of another
-	// thread to which its id was given.
+	// If the thread still waits, it was the same thread all along, so memory and
+	// socket are its own.
 	if !a.valid() {
 		return target.ErrWithdrawn
 	}

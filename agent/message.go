@@ -14,7 +14,8 @@ import (
 
 const (
 	// maxState bounds the JSON of a container process state, in bytes. The
-	// annotations of a pod may have 256 KiB, and engines copy them into another one.
+	// annotations of a pod may have 256 KiB, and engines may copy all of them into one
+	// more annotation.
 	maxState = 16 << 20
 	// maxFDs is SCM_MAX_FD, the most fds in one message, unix(7).
 	maxFDs = 253

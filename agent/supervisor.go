@@ -37,9 +37,6 @@ type PolicyFunc func(*specs.ContainerProcessState) (config.Policy, error)
 // sessions are in one epoll set, on which a few worker threads wait. A worker that
 // takes a notification leaves the wait to another one and stays with the session
 // while it is active, so a call that blocks holds up nobody else.
-//
-// Locks are taken in the order Supervisor.mu, session.mu, inFlight.mu. Those of orphans
-// and boundSockets are never held together with another one.
 type Supervisor struct {
 	log    *logrus.Logger
 	policy PolicyFunc
@@ -57,6 +54,8 @@ type Supervisor struct {
 	closed      atomic.Bool
 	running     sync.WaitGroup
 
+	// Locks are taken in the order Supervisor.mu, session.mu, inFlight.mu. Those of
+	// orphans and boundSockets are never held together with another one.
 	mu         sync.Mutex
 	watchAfter time.Duration // from one watch to the next
 	workers    map[*worker]struct{}
@@ -141,7 +140,7 @@ func (s *Supervisor) closeFDs() {
 }
 
 // Attach starts to serve a container's notify fd. From then on the fd belongs to the
-// supervisor, also if Attach fails. A container without a valid policy is served too:
+// supervisor, even if Attach fails. A container without a valid policy is served too:
 // all its internet binds will fail, and the log says why.
 //
 // inherited are sockets that the container's processes were given at their start, as

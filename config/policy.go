@@ -129,8 +129,9 @@ func (l *limit) allows(r Request, port uint16) bool {
 }
 
 // allowsAt reports whether the limit has a rule for one address. A rule for port 0
-// lets a socket listen on any port: a port that the program chose itself was
-// decided when it was bound, so this one was chosen by the kernel.
+// also lets a socket listen on any other port. That clause serves only sockets that
+// a command inherited, and direct users of this package: the agent passes port 0 for
+// a port that the kernel picked, and it decided every other port at bind(2).
 func (l *limit) allowsAt(r Request, addr netip.Addr, port uint16) bool {
 	return l.ports.allow(r.Protocol, addr, port) ||
 		r.Operation == Listen && l.ports.allow(r.Protocol, addr, 0)

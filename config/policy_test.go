@@ -80,7 +80,8 @@ func TestAuditLetsAllThroughAndSaysWhatEnforceWouldHave(t *testing.T) {
 }
 
 // A port that the kernel picked can be any port, so only a rule for port 0 allows to
-// listen on it. A port that the program chose was decided when it was bound.
+// listen on it. The agent passes port 0 for it. Another port that has no rule is that of
+// a socket that a command inherited, or comes from a direct user of this package.
 func TestListenOnAPickedPortNeedsPortZero(t *testing.T) {
 	for _, c := range []struct {
 		ports   string

@@ -15,8 +15,8 @@ import (
 // featuresLimit is how long a runtime may take to list its features.
 const featuresLimit = 10 * time.Second
 
-// RuntimeFlags returns the flags that the filter should have and that an OCI runtime can
-// set, as its command `features` tells. A runtime that does not have the command, or lists
+// RuntimeFlags returns those flags of the filter that the OCI runtime supports, according
+// to its command `features`. A runtime that does not have the command, or lists
 // no flags, as runc 1.1, refuses every flag: RuntimeFlags then returns none, and no error.
 // It fails for a runtime that is not found, or whose answer is not JSON.
 func RuntimeFlags(runtime string) ([]specs.LinuxSeccompFlag, error) {

@@ -10,8 +10,8 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// kept are the capabilities that an agent needs to hold permitted, and no more. The
-// unit in deploy/systemd grants the same ones. They are effective only where the
+// kept are the capabilities that an agent must have in its permitted set, and no more.
+// The unit in deploy/systemd grants the same ones. They are effective only where the
 // comments here say so, and in helper processes.
 var kept = []cap.Value{
 	// To look into targets: pidfd_getfd(2), process_vm_readv(2), kcmp(2), and the
@@ -29,7 +29,7 @@ var kept = []cap.Value{
 	cap.NET_BIND_SERVICE, cap.NET_ADMIN, cap.DAC_OVERRIDE,
 }
 
-// Capabilities returns the capabilities that an agent needs to hold permitted.
+// Capabilities returns the capabilities that an agent must have in its permitted set.
 func Capabilities() []cap.Value { return slices.Clone(kept) }
 
 // DropCapabilities drops all capabilities of every thread, except that those of

@@ -15,8 +15,9 @@ import (
 //
 // The filter answers any other call with ENOSYS, and the kernel writes the call to
 // the audit log. Killing the process would fail closed too. But then the first call
-// that a new libc or Go runtime makes would cost all containers their ports. Both
-// can go on without a call that the kernel does not have, but not after EPERM.
+// that a new libc or Go runtime makes would cost all containers their ports. A
+// libc or a Go runtime can do without a call that fails with ENOSYS, but not without
+// one that fails with EPERM.
 func LoadFilter() error {
 	for _, make := range []func() (*seccomp.ScmpFilter, error){refuseClone3, allowListed} {
 		filter, err := make()

@@ -19,8 +19,7 @@ import "C"
 
 import "time"
 
-// Slack is the most by which the monitor wakes late. While all threads that may run
-// Go code (GOMAXPROCS) are in system calls, a goroutine that is ready to run waits
-// for two looks of the monitor, each of which may be late by Slack. Even without
-// slack, the looks are up to 10 ms apart.
+// Slack bounds how late the monitor wakes. If every thread that may run Go code
+// (GOMAXPROCS) is in a system call, a ready goroutine waits for two looks of the
+// monitor, each up to Slack late. Even without slack, the looks are up to 10 ms apart.
 const Slack = C.SYSMON_SLACK * time.Nanosecond

@@ -3,7 +3,7 @@
 // memory, duplicates its sockets, determines who else shares its file table, and
 // makes a system call in its place, with its identity.
 //
-// The package knows nothing of policies or of notifications. It leans on
+// The package knows nothing of policies or of notifications. It depends on
 // pidfd_getfd(2), process_vm_readv(2), kcmp(2) and proc(5).
 //
 // The id of a thread can be reused as soon as the thread has ended. So nothing

@@ -175,7 +175,7 @@ static void close_others(const struct helper *t)
 }
 
 /*
- * The agent cannot kill a helper that has the target's ids without CAP_KILL, so
+ * Without CAP_KILL the agent cannot kill a helper that has the target's ids, so
  * the helper limits its own time. The default action of SIGALRM ends a call that
  * waits in a killable way; a file system may not allow even that.
  */

@@ -164,10 +164,9 @@ func reap(pidfd int) {
 	}
 }
 
-// ReserveLowFDs opens /dev/null at every fd that the kernel copies into a new
-// file table even if the table is to be empty. So no helper gets a file of a
-// target that it does not need. It does nothing if the limit of open files is
-// hardly larger.
+// ReserveLowFDs occupies, with /dev/null, every fd below 64: the kernel copies these
+// into a new file table even if the table is to be empty, and a helper would get a
+// target's files. It does nothing if the limit of open files is hardly larger.
 func ReserveLowFDs() {
 	const first = 64 // NR_OPEN_DEFAULT, the number of bits in a long
 	var limit unix.Rlimit

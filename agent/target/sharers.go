@@ -193,9 +193,9 @@ func (s *sharers) tasksCreated() (int, error) {
 	}
 }
 
-// cannotShare reports whether it is certain that a task, which may not be
-// inspected, does not share the file table of thread tid. Every task that shares
-// the table was cloned under the seccomp filter.
+// cannotShare reports whether it is certain that a task that may not be inspected
+// does not share the file table of thread tid. A sharer was cloned under the filter,
+// so a task without a filter, or with a uid that the filter rules out, is none.
 func (s *sharers) cannotShare(tid, other int) bool {
 	theirs, err := readStatus(other, s.buffer)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) {

@@ -112,7 +112,7 @@ func (t *Thread) forget() {
 	}
 }
 
-// Close ends the use of the thread for one notification.
+// Close closes the pidfd, unless a Cache keeps it.
 func (t *Thread) Close() {
 	if !t.cached {
 		unix.Close(t.pidfd)

@@ -13,7 +13,7 @@ func (t *Thread) InOtherUserNamespace() bool { return !t.sharesWithAgent("ns/use
 // outermostBelowAgent climbs from a user namespace to its ancestor whose parent is
 // this process's namespace. The owner of that ancestor has every capability in it
 // and in all namespaces inside it, user_namespaces(7). It returns the ancestor's
-// fd and owner. The fd is either userns itself or the caller's to close, also if
+// fd and owner. The fd is either userns itself or the caller's to close, even if
 // there is an error.
 func outermostBelowAgent(userns int) (fd int, owner uint32, err error) {
 	var ours, parent unix.Stat_t

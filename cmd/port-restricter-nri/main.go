@@ -1,5 +1,5 @@
 // Command port-restricter-nri is the program that `port-restricter nri` becomes. It is
-// apart from port-restricter because of the packages that NRI depends on.
+// separate from port-restricter because of the packages that NRI depends on.
 package main
 
 import (
@@ -31,7 +31,7 @@ func newNRI() *cobra.Command {
 	command := &cobra.Command{
 		Use: "port-restricter nri",
 		Short: "Put the filter into annotated containers as an NRI plugin" +
-			" (containerd 2.2 or newer)",
+			" (containerd 2.2 and newer)",
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,

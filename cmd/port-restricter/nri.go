@@ -18,7 +18,7 @@ func newNRI() *cobra.Command {
 	return &cobra.Command{
 		Use: "nri",
 		Short: "Put the filter into annotated containers as an NRI plugin" +
-			" (containerd 2.2 or newer)",
+			" (containerd 2.2 and newer)",
 		DisableFlagParsing: true,
 		RunE: func(_ *cobra.Command, args []string) error {
 			executable, err := os.Executable()

@@ -1,5 +1,5 @@
 // Package settings reads the defaults of a node: a TOML file and environment
-// variables. It is apart from package config, which reads nothing.
+// variables. It is separate from package config, which reads nothing.
 package settings
 
 import (

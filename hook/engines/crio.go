@@ -7,10 +7,10 @@ import (
 
 const crioDropIn = "/etc/crio/crio.conf.d/99-port-restricter.conf"
 
-// CRIO returns the plan that gives CRI-O a runtime handler, and a guard hook for
-// pods that do not use the handler, and that get the filter in another way or
-// should have. The hook has a directory of its own, because podman also reads the
-// default one.
+// CRIO returns the plan that gives CRI-O a runtime handler and a guard hook. The shim
+// behind the handler checks its containers itself. The hook is for annotated pods that
+// do not use the handler: they must get the filter in another way. The hook has a
+// directory of its own, because podman also reads the default one.
 func CRIO(o Options) (*Plan, error) {
 	if err := o.validate(); err != nil {
 		return nil, err

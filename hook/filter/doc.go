@@ -1,11 +1,12 @@
 // Package filter makes the seccomp filter that sends the binds of a process to the
 // supervisor: alone, or merged into a profile that exists already (the base).
 //
-// Profile is the only definition of which calls notify and which are refused. Every
-// way of injecting the filter uses Profile, or Merge. Compile turns a profile into
-// the program that the kernel runs, for the command line, where no OCI runtime does
-// that. Both depend on libseccomp, and on how libseccomp combines several rules for
-// one system call.
+// The plan methods of Merge are the only definition of which calls notify and which
+// are refused; Profile is a merge into a profile that allows everything. Every way of
+// injecting the filter uses Profile or Merge. Compile turns a profile into the program
+// that the kernel runs, for the command line, where no OCI runtime does that. All of
+// them depend on libseccomp, and on how libseccomp combines several rules for one
+// system call.
 //
 // # What the filter does
 //
@@ -44,9 +45,9 @@
 //     match. But where all these conditions permit or notify bind or listen, the merge
 //     makes every use of that call notify instead.
 //
-// The added rules precede those of the base: of two conditions that libseccomp ranks
-// alike the first is tested first, and libseccomp accepts a wider rule before a
-// narrower one with another action, but not after it.
+// The added rules come first, for two reasons. Of two conditions that libseccomp ranks
+// alike, it tests the first one first. And it accepts a wider rule only before a
+// narrower one with another action.
 //
 // A second merge changes nothing. So a profile contains the filter if merging it again
 // makes no difference.

@@ -144,8 +144,8 @@ func (m *merger) planIOUring() error {
 		if c == nil || c.refused != nil || m.isDefault(refused) {
 			continue
 		}
-		// The rule names no call that the default refuses already: runc answers ENOSYS
-		// for every call above the highest that a profile names.
+		// Not a call that the default refuses already: naming it could raise the highest
+		// call that the profile names, above which runc answers ENOSYS.
 		if permits(m.base.DefaultAction) || c.permitted != nil || len(c.permittedIf) > 0 {
 			if len(c.refusedIf) > 0 {
 				return cannotCombine(c.refusedIf[0], name)

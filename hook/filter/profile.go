@@ -62,8 +62,8 @@ var architectures = map[string][]specs.Arch{
 }
 
 // Profile returns the filter as a profile of its own, for the architecture of this
-// machine. It allows every call except those that bind a port. It panics for an
-// architecture that libseccomp does not have either.
+// machine. It allows every call except those that bind a port. It panics on an
+// architecture that this package does not know.
 func Profile(o Options) *specs.LinuxSeccomp {
 	profile, err := ProfileFor(runtime.GOARCH, o)
 	if err != nil {
@@ -73,7 +73,7 @@ func Profile(o Options) *specs.LinuxSeccomp {
 }
 
 // ProfileFor returns the Profile for another architecture, which is a value of GOARCH.
-// It fails if the architecture is unknown.
+// It fails for an architecture that this package does not know.
 func ProfileFor(goarch string, o Options) (*specs.LinuxSeccomp, error) {
 	known, ok := architectures[goarch]
 	if !ok {

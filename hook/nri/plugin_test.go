@@ -99,7 +99,7 @@ func TestAnUnconfinedContainerGetsTheFilterAlone(t *testing.T) {
 
 // TestAHiddenLocalhostProfileIsNotReplaced shows that a container with a Localhost
 // profile is refused if the engine does not show the profile, and that the error
-// says how to mend it.
+// says how to fix it.
 func TestAHiddenLocalhostProfileIsNotReplaced(t *testing.T) {
 	profile := &api.SecurityProfile{
 		ProfileType: api.SecurityProfile_LOCALHOST, LocalhostRef: "/profiles/mine.json",

@@ -64,8 +64,8 @@ func identify(path string) (runtimeID, error) {
 
 // openCache opens the directory of the cache, to which no other user has access. It
 // is in $XDG_RUNTIME_DIR or else in /run, in the first of them that belongs to this
-// user. Under sudo, XDG_RUNTIME_DIR can belong to another user. In the user
-// namespace of rootless podman, root may not write to /run.
+// user. $XDG_RUNTIME_DIR comes first, since root in rootless podman may not write to
+// /run. The owner is checked, since under sudo the directory can be another user's.
 func openCache() (*os.File, error) {
 	err := errors.New("no directory for the cache")
 	for _, base := range []string{os.Getenv("XDG_RUNTIME_DIR"), "/run"} {

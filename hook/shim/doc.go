@@ -3,7 +3,7 @@
 // an annotation asks for it. Then it becomes the runtime by execve(2), with
 // unchanged arguments.
 //
-// The package leans on package hook, which edits config.json and checks it, and on
+// The package depends on package hook, which edits config.json and checks it, and on
 // the command line interface of OCI runtimes: their arguments name the config.json
 // that they will read, and their features command lists the seccomp flags that they
 // can set.

@@ -60,7 +60,7 @@ func realRuntime(named string) (string, error) {
 		strings.Join(names, " or "), os.Getenv("PATH"), usualPath, setRuntime))
 }
 
-// setRuntime ends the errors that another setting mends.
+// setRuntime is the end of the error messages that ask for another runtime.
 const setRuntime = "with runtime in " + settings.DefaultPath + " or with PORT_RESTRICTER_RUNTIME"
 
 var errItself = errors.New("that is port-restricter itself")

@@ -152,8 +152,8 @@ func explore(starts []state, m mutation) result {
 	return result{states: len(queue)}
 }
 
-// powers says how many calls each caller may make, and how often the attacker may
-// do each other thing.
+// powers says how many calls each caller may make, and how many signals, rewrites and
+// swaps the attacker has.
 type powers struct{ callsOfA, callsOfB, callsOfC, signals, rewrites, swaps uint8 }
 
 // Each world has only some of the powers: with all of them at the same time there

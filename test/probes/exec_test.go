@@ -13,8 +13,8 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
-// Shows that the command line starts while a process of another user hangs in
-// execve(2). Any user can have such a process, and a program that reads about it
+// TestTheCommandLineStartsBesideAProcessThatHangsInExec shows that the command line
+// starts while a process of another user hangs in execve(2). Any user can have such a process, and a program that reads about it
 // in /proc hangs as well. The command line must not, or one user could stop all
 // others from using it.
 func TestTheCommandLineStartsBesideAProcessThatHangsInExec(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
-// Shows that under port-restricter no attack does harm and every behaviour is that of
-// the bare kernel, in every way of running a program under port-restricter.
+// TestProbes shows that under port-restricter no attack does harm and every behaviour is
+// that of the bare kernel, in every way of running a program under port-restricter.
 func TestProbes(t *testing.T) {
 	all := readProbes(t)
 	s := newStand(t, all)

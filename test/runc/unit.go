@@ -34,7 +34,7 @@ func Capabilities(t testing.TB) []string {
 	return strings.Fields(strings.ToLower(names))
 }
 
-// asUnit returns the command that starts another command as the unit does: as the agent's
+// asUnit returns the words to put before a command to run it as the unit would: as the agent's
 // user, in a mount namespace of its own, with the given capabilities and no others.
 func asUnit(capabilities []string) []string {
 	sets := "-all"

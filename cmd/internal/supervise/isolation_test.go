@@ -22,14 +22,14 @@ const stage = "PORT_RESTRICTER_SUPERVISE_TEST"
 // what started the tests (nohup, a background job, a terminal), and no signal of a test
 // reaches a process outside.
 //
-// It takes three processes: the guard is the one that was started, and stays in its
-// session. Its child leads the new session, resets the signals, and executes the test
-// binary again, because C code looks at the signals before Go's runtime starts
-// (inherited.c). The third is the same process as the second, and runs the tests.
+// The process that was started becomes the guard, which stays in its session. Its child
+// leads the new session, resets the signals, and then executes the test binary again,
+// because C code looks at the signals before Go's runtime starts (inherited.c).
 func runIsolated(m *testing.M) int {
 	reached := os.Getenv(stage)
 	os.Unsetenv(stage)
-	// Orphans of a test become children of this process, which ends them.
+	// Processes of a test that lose their parent become children of this process, which
+	// ends them.
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		panic(err)
 	}
@@ -42,8 +42,8 @@ func runIsolated(m *testing.M) int {
 	return m.Run()
 }
 
-// guard runs the tests in a child, and ends what they leave behind. Tests that passed must
-// not leave a process behind.
+// guard runs the tests in a child, and ends the processes that they leave behind, for
+// example because of a panic. If the tests passed, it is a failure to have left one.
 func guard() int {
 	runtime.LockOSThread() // Pdeathsig is sent when this thread ends
 	caught := make(chan os.Signal, 10)
@@ -61,7 +61,8 @@ func guard() int {
 		panic(err)
 	}
 	go func() {
-		for sig := range caught { // ^C, or the SIGQUIT by which go test ends tests that hang
+		// go test sends SIGQUIT to tests that take too long.
+		for sig := range caught {
 			_ = tests.Process.Signal(sig)
 		}
 	}()
@@ -79,8 +80,9 @@ func guard() int {
 // on failure.
 func executeWithDefaultSignals() error {
 	runtime.LockOSThread() // the new program gets the signal mask of this thread
-	// A struct sigaction of the kernel, larger than on any architecture. SIG_DFL is 0.
-	// Package signal has no function that resets a signal which Go left ignored.
+	// signal.Reset leaves a signal ignored that was ignored from the start. This is a
+	// struct sigaction of the kernel, with room to spare on every architecture, and SIG_DFL
+	// is 0.
 	var byDefault [64]byte
 	const setSize = 8
 	for sig := uintptr(1); sig <= 64; sig++ {

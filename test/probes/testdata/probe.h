@@ -315,7 +315,7 @@ static inline int reached(int domain, int port)
 	return ok;
 }
 
-/* Harm is a socket that is bound to a port other than the allowed one. */
+/* Ends as BROKEN if the socket is bound to a port other than ALLOWED. */
 static inline void no_harm(int fd)
 {
 	int port = port_of(fd), domain = option(fd, SO_DOMAIN);

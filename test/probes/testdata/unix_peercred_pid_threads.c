@@ -4,7 +4,7 @@
  * expect cli-user: 3
  * expect runc: 3
  *
- * A client of an AF_UNIX listener with two threads asks for the pid of the listener
+ * A process with two threads listens on an AF_UNIX socket; a client asks for its pid
  * (SO_PEERCRED).
  *
  * Bare kernel: the client gets the pid of the process that called listen(2).
