@@ -187,8 +187,12 @@ func (a *attempt) actInTargetContext() error {
 
 // makeCall has a helper make the call with argument in the target's place.
 func (a *attempt) makeCall(argument []byte) error {
-	return a.target.MakeCall(target.Call{
+	call := target.Call{
 		Kind: a.call.kind, Socket: a.socket, Argument: argument,
 		Backlog: a.call.backlog, Level: a.call.level, Option: a.call.option,
-	}, a.valid)
+	}
+	if a.sharesUMEM() {
+		return a.bindWithUMEM(call)
+	}
+	return a.target.MakeCall(call, a.valid)
 }
