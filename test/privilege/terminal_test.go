@@ -36,7 +36,8 @@ func TestTheCommandCanTypeIntoTheTerminalOfItsCaller(t *testing.T) {
 		refused = "TIOCSTI: EIO\nthe shell read: \n"
 		require.Equal(t, refused, bare)
 	}
-	require.Equal(t, refused, inAShell(t, "setsid", "--wait", commandLine, "-p", "5000", "--", program))
+	require.Equal(t, refused,
+		inAShell(t, "setsid", "--wait", commandLine, "-p", "5000", "--", program))
 }
 
 // inAShell runs a command of an ordinary user in a shell at a terminal of the shell's own.
