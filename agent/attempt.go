@@ -190,7 +190,11 @@ func (a *attempt) actInTargetContext() error {
 
 // makeCall makes a helper do the call with argument in the target's place.
 func (a *attempt) makeCall(argument []byte) error {
-	return a.target.MakeCall(a.callOnBehalf(argument), a.valid)
+	call := a.callOnBehalf(argument)
+	if a.sharesUMEM() {
+		return a.bindWithUMEM(call)
+	}
+	return a.target.MakeCall(call, a.valid)
 }
 
 func (a *attempt) callOnBehalf(argument []byte) target.Call {

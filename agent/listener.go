@@ -37,14 +37,11 @@ func Listen(path string, log *logrus.Logger) (*Listener, error) {
 	}
 	// Two agents that start at the same time must not both find nobody listening and
 	// remove each other's socket.
-	dir, err := os.Open(filepath.Dir(path))
+	unlock, err := lockFile(path + ".lock")
 	if err != nil {
-		return nil, fmt.Errorf("lock the directory of the agent socket: %w", err)
+		return nil, err
 	}
-	defer dir.Close()
-	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
-		return nil, fmt.Errorf("lock the directory of the agent socket %s: %w", path, err)
-	}
+	defer unlock()
 	if err := removeStale(path); err != nil {
 		return nil, err
 	}

@@ -30,6 +30,18 @@ func TestMain(m *testing.M) {
 		// It has a sockaddr at the same address as the target, and a socket of its own.
 		_ = unix.Kill(os.Getpid(), unix.SIGSTOP)
 		time.Sleep(time.Hour) // the signal may come later
+	case "holder":
+		_, err := lockFile(os.Getenv("LOCK"))
+		fmt.Println("holds", err)
+		time.Sleep(time.Hour)
+	case "listener":
+		_, err := Listen(os.Getenv("LOCK"), quietLog())
+		if err == nil {
+			fmt.Println("listening")
+			time.Sleep(time.Hour)
+		}
+		fmt.Println(err)
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }

@@ -12,9 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
-	// Makes Go's monitor thread disturb fewer binds.
-	_ "github.com/port-restricter/port-restricter/agent/sysmon"
-
+	"github.com/port-restricter/port-restricter/agent/sysmon"
 	"github.com/port-restricter/port-restricter/agent/target"
 	"github.com/port-restricter/port-restricter/config"
 )
@@ -87,6 +85,7 @@ func NewSupervisor(log *logrus.Logger, policy PolicyFunc) (*Supervisor, error) {
 			"protect the supervisor's memory from other processes of its user: %w", err)
 	}
 	target.ReserveLowFDs()
+	sysmon.WaitForThreads()
 	raiseMaxProcs()
 	s := &Supervisor{
 		log: log, policy: policy, limits: limits, epoll: -1, stop: -1, timer: -1,

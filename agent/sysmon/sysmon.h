@@ -1,7 +1,16 @@
 #ifndef PORT_RESTRICTER_SYSMON_H
 #define PORT_RESTRICTER_SYSMON_H
 
+#include <pthread.h>
+
 /* The timer slack of Go's monitor thread, in nanoseconds. */
 enum { SYSMON_SLACK = 4000000 };
+
+/* Makes create_thread wait, from now on, until a thread can be created. */
+void wait_for_threads(void);
+
+/* pthread_create(3), which waits if wait_for_threads was called. */
+int create_thread(pthread_t *thread, const pthread_attr_t *attributes,
+	void *(*start)(void *), void *argument);
 
 #endif

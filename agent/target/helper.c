@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -138,7 +139,8 @@ static int take_root(const struct helper *t)
  */
 static int leave_table(struct helper *t)
 {
-	int *wanted[] = {&t->sock, &t->userns, &t->outer, &t->root, &t->cwd, &t->pipe};
+	int *wanted[] = {&t->sock, &t->embedded, &t->userns, &t->outer, &t->root, &t->cwd,
+		&t->pipe};
 	int same_namespace = t->userns == t->outer;
 	if (syscall(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) < 0)
 		return -1;
@@ -157,7 +159,7 @@ static int leave_table(struct helper *t)
  */
 static void close_others(const struct helper *t)
 {
-	int keep[] = {t->sock, t->userns, t->outer, t->root, t->cwd, t->pipe};
+	int keep[] = {t->sock, t->embedded, t->userns, t->outer, t->root, t->cwd, t->pipe};
 	int n = sizeof keep / sizeof *keep;
 	for (int from = 0;;) {
 		int next = -1;
@@ -278,6 +280,9 @@ void helper_run(void *helper)
 		close_others(&mine);
 	else if (leave_table(&mine) < 0)
 		return;
+	/* The kernel looks the number up in the helper's own file table. */
+	if (mine.embedded >= 0)
+		memcpy(mine.data + mine.embedded_at, &mine.embedded, sizeof mine.embedded);
 	make_call(&mine, &result);
 	syscall(SYS_write, mine.pipe, &result, sizeof result);
 }

@@ -46,9 +46,13 @@ type Call struct {
 	Kind     Kind
 	Socket   int    // a duplicate of the target's socket
 	Argument []byte // Bind: the sockaddr; Setsockopt: the option's value; at most 128 bytes
-	Backlog  int    // Listen
-	Level    int    // Setsockopt
-	Option   int    // Setsockopt
+	// EmbeddedAt, if it is not 0, is the index in Argument of the int by which the call
+	// names another fd of its caller. Embedded is a duplicate of what that fd refers to.
+	Embedded, EmbeddedAt int
+
+	Backlog int // Listen
+	Level   int // Setsockopt
+	Option  int // Setsockopt
 
 	// Unprivileged makes the call without any capability and without the target's
 	// identity, in a user namespace of the helper's own.
@@ -80,6 +84,11 @@ func (t *Thread) MakeCall(c Call, valid func() bool) error {
 	h.call, h.sock = C.int(c.Kind), C.int(c.Socket)
 	h.backlog, h.level, h.option = C.int(c.Backlog), C.int(c.Level), C.int(c.Option)
 	h.len = C.uint(copy(unsafe.Slice((*byte)(&h.data[0]), len(h.data)), c.Argument))
+
+	h.embedded, h.embedded_at = -1, C.uint(c.EmbeddedAt)
+	if c.EmbeddedAt != 0 {
+		h.embedded = C.int(c.Embedded)
+	}
 
 	var pipe [2]int
 	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {

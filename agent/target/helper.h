@@ -18,6 +18,8 @@ struct helper {
 	int backlog, level, option;
 	unsigned len;
 	unsigned char data[128];
+	int embedded; /* an fd whose number data contains; -1: none */
+	unsigned embedded_at;
 
 	pid_t agent; /* the process that starts the helper */
 	int fetches; /* 1: the helper takes its fds from the agent by pidfd_getfd(2) */

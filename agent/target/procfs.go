@@ -24,9 +24,9 @@ func CheckProc() error {
 	return nil
 }
 
-// checkComplete fails if the open /proc may hide processes (hidepid=, proc(5)). It
-// would hide those that the calling thread may not trace, so it hides none from a
-// thread with CAP_SYS_PTRACE in the initial user namespace.
+// checkComplete fails if the open /proc may hide processes (hidepid=, proc(5)) from a
+// thread that does not see all of them in any case. /proc can be mounted again with
+// other options at any time.
 func checkComplete(proc int) error {
 	var directory unix.Stat_t
 	if err := unix.Fstat(proc, &directory); err != nil {
@@ -40,17 +40,21 @@ func checkComplete(proc int) error {
 	if known && !strings.Contains(options, "hidepid=") {
 		return nil
 	}
+	return errors.New("/proc does not show every process (hidepid=)")
+}
+
+// seesAllProcesses reports whether no /proc hides a process from the calling thread. It
+// hides those that the thread may not trace, so none from a thread with CAP_SYS_PTRACE
+// in the initial user namespace.
+func seesAllProcesses() bool {
 	ours, err := credentialsOf(unix.Gettid())
 	if err != nil {
-		return err
+		return false
 	}
 	const initialUserNamespace = "user:[4026531837]" // PROC_USER_INIT_INO, linux/proc_ns.h
 	namespace, err := os.Readlink("/proc/thread-self/ns/user")
-	if err != nil || namespace != initialUserNamespace ||
-		ours.effective&(1<<unix.CAP_SYS_PTRACE) == 0 {
-		return errors.New("/proc does not show every process (hidepid=)")
-	}
-	return nil
+	return err == nil && namespace == initialUserNamespace &&
+		ours.effective&(1<<unix.CAP_SYS_PTRACE) != 0
 }
 
 // superOptions returns the options of the file system on a device, from the text

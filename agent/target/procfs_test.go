@@ -1,7 +1,9 @@
 package target
 
 import (
+	"os/exec"
 	"runtime"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -43,6 +45,53 @@ func TestAProcThatHidesProcessesProvesNothing(t *testing.T) {
 	_, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, 1000, 1000, 1000)
 	require.Zero(t, errno)
 	requireError("does not show every process")
+}
+
+// /proc can be mounted again with hidepid= while a scanner has it open. From then on the
+// scanner of an ordinary user proves nothing.
+func TestAProcThatBeginsToHideProcessesProvesNothing(t *testing.T) {
+	if !rerun.InProcess(t, unix.CLONE_NEWNS|unix.CLONE_NEWPID) {
+		return
+	}
+	require.NoError(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+	require.NoError(t, unix.Mount("proc", "/proc", "proc", 0, ""))
+	target := exec.Command("sleep", "infinity")
+	target.SysProcAttr = &syscall.SysProcAttr{
+		Pdeathsig: unix.SIGKILL, Credential: &syscall.Credential{Uid: 1000, Gid: 1000},
+	}
+	require.NoError(t, target.Start())
+	defer func() { _ = target.Process.Kill(); _ = target.Wait() }()
+
+	scanner := func(uid uintptr, scan, proved chan bool) {
+		runtime.LockOSThread() // the thread ends with the goroutine
+		_, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, uid, uid, uid)
+		all, err := newSharers()
+		proved <- errno == 0 && err == nil
+		for range scan {
+			// A scan counts only if no task was created meanwhile, so it is repeated.
+			one := false
+			for range 100 {
+				one = one || all.none(target.Process.Pid)
+			}
+			proved <- one
+		}
+		all.close()
+		proved <- true
+	}
+	for uid, seesAll := range map[uintptr]bool{0: true, 1000: false} {
+		require.NoError(t, unix.Mount("proc", "/proc", "proc", unix.MS_REMOUNT, "hidepid=off"))
+		scan, proved := make(chan bool), make(chan bool)
+		go scanner(uid, scan, proved)
+		require.True(t, <-proved)
+		scan <- true
+		require.True(t, <-proved, "uid %d, before", uid)
+		require.NoError(t,
+			unix.Mount("proc", "/proc", "proc", unix.MS_REMOUNT, "hidepid=invisible"))
+		scan <- true
+		require.Equal(t, seesAll, <-proved, "uid %d, with hidepid=", uid)
+		close(scan)
+		<-proved
+	}
 }
 
 func TestMountOptionsAreThoseOfTheDevice(t *testing.T) {

@@ -16,7 +16,8 @@ import (
 // sharers looks for tasks that share the file table of a thread. A scan inspects
 // every task on the machine, so buffers are kept from one scan to the next.
 type sharers struct {
-	proc, stat         int // fds of /proc and /proc/stat
+	proc, stat         int  // fds of /proc and /proc/stat
+	seesAll            bool // also where /proc is mounted with hidepid=
 	processes, threads []int
 	buffer             []byte
 }
@@ -26,16 +27,21 @@ func newSharers() (*sharers, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open /proc: %w", err)
 	}
-	if err := checkComplete(proc); err != nil {
-		unix.Close(proc)
-		return nil, err
+	seesAll := seesAllProcesses()
+	if !seesAll {
+		if err := checkComplete(proc); err != nil {
+			unix.Close(proc)
+			return nil, err
+		}
 	}
 	stat, err := unix.Open("/proc/stat", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		unix.Close(proc)
 		return nil, fmt.Errorf("open /proc/stat: %w", err)
 	}
-	return &sharers{proc: proc, stat: stat, buffer: make([]byte, 32<<10)}, nil
+	return &sharers{
+		proc: proc, stat: stat, seesAll: seesAll, buffer: make([]byte, 32<<10),
+	}, nil
 }
 
 func (s *sharers) close() {
@@ -59,8 +65,10 @@ func (s *sharers) none(tid int) bool {
 		if err != nil || shared {
 			return false
 		}
-		if after, err := s.tasksCreated(); err == nil && after == before {
-			return true
+		after, err := s.tasksCreated()
+		if err == nil && after == before {
+			// After the scan: what is hidden now may have been hidden during the scan.
+			return s.seesAll || checkComplete(s.proc) == nil
 		}
 	}
 	return false

@@ -12,8 +12,9 @@
 //
 //   - The plugin must not weaken a container's own seccomp profile. It merges the
 //     filter into the profile that the engine shows, as containerd 2.3 and newer do.
-//     The other engines hide the profile. Then the plugin takes the default profile in the place of RuntimeDefault, and
-//     refuses a container with a Localhost profile, which can contain anything.
+//     Other engines hide the profile. Then the plugin takes the default profile in the
+//     place of RuntimeDefault, and refuses a container with a Localhost profile, which
+//     can contain anything.
 //   - A plugin that fails must not let an annotated container start without the
 //     filter. Each error refuses the container.
 package nri

@@ -14,9 +14,9 @@ import (
 )
 
 // TestTheCommandLineStartsBesideAProcessThatHangsInExec shows that the command line
-// starts while a process of another user hangs in execve(2). Any user can have such a process, and a program that reads about it
-// in /proc hangs as well. The command line must not, or one user could stop all
-// others from using it.
+// starts while a process of another user hangs in execve(2). Any user can have such a
+// process, and a program that reads about it in /proc hangs as well. The command line
+// must not, or one user could stop all others from using it.
 func TestTheCommandLineStartsBesideAProcessThatHangsInExec(t *testing.T) {
 	all := readProbes(t)
 	program := filepath.Join(t.TempDir(), "stuck_exec")
