@@ -63,7 +63,7 @@ func Annotated(text []byte) (bool, error) {
 
 // parseAnnotated returns the spec in a config.json, or nil if no annotation is for the
 // container. It fails for the text of an annotated container that an OCI runtime could
-// understand in another way.
+// understand in another way, and for an annotation by which a runtime replaces the filter.
 func parseAnnotated(text []byte) (*specs.Spec, error) {
 	var spec specs.Spec
 	err := strictjson.Unmarshal(text, &spec)
@@ -76,7 +76,7 @@ func parseAnnotated(text []byte) (*specs.Spec, error) {
 	if !config.Annotated(spec.Annotations) {
 		return nil, nil
 	}
-	return &spec, nil
+	return &spec, CheckAnnotations(spec.Annotations)
 }
 
 // mentionsAnnotation reports whether a key of port-restricter is anywhere in a JSON text. If
