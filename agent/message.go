@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +9,8 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/config/strictjson"
 )
 
 const (
@@ -31,7 +32,9 @@ var ErrNothingSent = errors.New("the connection was closed before anything was s
 // the JSON is complete, since runc may keep the connection open, and closes every
 // fd but the seccomp fd. The read deadline of the connection bounds it.
 //
-// The error is ErrNothingSent, or says what is wrong with the message.
+// The error is ErrNothingSent, or says what is wrong with the message. JSON that can be read in
+// two ways is an error: an annotation that is there twice could be another one to the hook that
+// injected the filter.
 func Receive(conn *net.UnixConn) (*specs.ContainerProcessState, int, error) {
 	r := &messageReader{conn: conn}
 	defer func() { closeAll(r.fds) }()
@@ -51,14 +54,8 @@ func Receive(conn *net.UnixConn) (*specs.ContainerProcessState, int, error) {
 		}
 		return nil, -1, fmt.Errorf("read the container process state: %w", err)
 	}
-	if key, err := repeatedKey(raw); err != nil {
-		return nil, -1, fmt.Errorf("read the container process state: %w", err)
-	} else if key != "" {
-		return nil, -1, fmt.Errorf("the container process state has the key %q twice in one "+
-			"object: it is ambiguous which of them counts", key)
-	}
 	state := new(specs.ContainerProcessState)
-	if err := json.Unmarshal(raw, state); err != nil {
+	if err := strictjson.Unmarshal(raw, state); err != nil {
 		return nil, -1, fmt.Errorf("read the container process state: %w", err)
 	}
 	at, err := seccompIndex(state.Fds, len(r.fds))
@@ -151,49 +148,6 @@ func closeAll(fds []int) {
 	for _, fd := range fds {
 		if fd >= 0 {
 			unix.Close(fd)
-		}
-	}
-}
-
-// repeatedKey returns a key that one object of the JSON has twice, or "". Package
-// encoding/json silently takes the last of the values, another reader the first.
-func repeatedKey(raw []byte) (string, error) {
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	type level struct {
-		keys    map[string]bool // nil in an array
-		wantKey bool
-	}
-	var levels []level
-	for {
-		token, err := decoder.Token()
-		if errors.Is(err, io.EOF) {
-			return "", nil
-		}
-		if err != nil {
-			return "", err
-		}
-		if delim, ok := token.(json.Delim); ok {
-			switch delim {
-			case '{':
-				levels = append(levels, level{keys: map[string]bool{}, wantKey: true})
-				continue
-			case '[':
-				levels = append(levels, level{})
-				continue
-			default:
-				levels = levels[:len(levels)-1]
-			}
-		} else if n := len(levels); n > 0 && levels[n-1].wantKey {
-			key := token.(string)
-			if levels[n-1].keys[key] {
-				return key, nil
-			}
-			levels[n-1].keys[key], levels[n-1].wantKey = true, false
-			continue
-		}
-		if n := len(levels); n > 0 { // at the end of a value
-			levels[n-1].wantKey = levels[n-1].keys != nil
 		}
 	}
 }

@@ -71,7 +71,13 @@ func TestReceiveRefusesBadMessagesAndLeaksNoFD(t *testing.T) {
 			"annotation twice",
 			`{"fds":["seccompFd"],"state":{"annotations":` +
 				`{"port-restricter.port":"1","port-restricter.port":"2"}}}`,
-			1, `key "port-restricter.port" twice`,
+			1, `the key "port-restricter.port" occurs twice`,
+		},
+		{"a key in another case", `{"Fds":["seccompFd"]}`, 1, `"Fds" is "fds" to programs`},
+		{
+			"NUL in an annotation",
+			`{"fds":["seccompFd"],"state":{"annotations":{"port-restricter.port":"1\u0000,2"}}}`,
+			1, `state.annotations["port-restricter.port"]: the string "1\u0000,2" has a NUL`,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

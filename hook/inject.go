@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/tidwall/sjson"
 
 	"github.com/port-restricter/port-restricter/config"
+	"github.com/port-restricter/port-restricter/config/strictjson"
 	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
@@ -45,7 +47,7 @@ func Inject(text []byte, o filter.Options) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("put the filter into config.json: %w", err)
 	}
-	// The text is read again, since a key that occurs twice could override the edit.
+	// The text is read again: the edit must have reached what the OCI runtime will read.
 	if spec, err = parseAnnotated(edited); err != nil {
 		return nil, err
 	}
@@ -60,16 +62,36 @@ func Annotated(text []byte) (bool, error) {
 }
 
 // parseAnnotated returns the spec in a config.json, or nil if no annotation is for the
-// container.
+// container. It fails for the text of an annotated container that an OCI runtime could
+// understand in another way, and for an annotation by which a runtime replaces the filter.
 func parseAnnotated(text []byte) (*specs.Spec, error) {
 	var spec specs.Spec
-	if err := json.Unmarshal(text, &spec); err != nil {
+	err := strictjson.Unmarshal(text, &spec)
+	if errors.As(err, new(*strictjson.AmbiguousError)) && !mentionsAnnotation(text) {
+		return nil, nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read config.json: %w", err)
 	}
 	if !config.Annotated(spec.Annotations) {
 		return nil, nil
 	}
-	return &spec, nil
+	return &spec, CheckAnnotations(spec.Annotations)
+}
+
+// mentionsAnnotation reports whether a key of port-restricter is anywhere in a JSON text. If
+// none is, no reader of the text finds an annotation for the container.
+func mentionsAnnotation(text []byte) bool {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return err != io.EOF
+		}
+		if key, ok := token.(string); ok && strings.HasPrefix(key, config.KeyPrefix) {
+			return true
+		}
+	}
 }
 
 func seccompOf(spec *specs.Spec) *specs.LinuxSeccomp {

@@ -71,7 +71,7 @@ func (p *Plugin) CreateContainer(
 	if !config.Annotated(annotations) {
 		return nil, nil, nil
 	}
-	adjustment, err := p.adjust(annotations, c)
+	adjustment, err := p.adjust(annotations, pod, c)
 	log := p.Log.WithFields(logrus.Fields{
 		"container": c.GetId(),
 		"name":      c.GetName(),
@@ -88,8 +88,14 @@ func (p *Plugin) CreateContainer(
 // adjust returns the changes to an annotated container: the profile with the filter,
 // the annotations, and the guard.
 func (p *Plugin) adjust(
-	annotations map[string]string, c *api.Container,
+	annotations map[string]string, pod *api.PodSandbox, c *api.Container,
 ) (*api.ContainerAdjustment, error) {
+	// CRI-O gives the OCI runtime all annotations of the pod, containerd some of them.
+	for _, all := range []map[string]string{pod.GetAnnotations(), c.GetAnnotations()} {
+		if err := hook.CheckAnnotations(all); err != nil {
+			return nil, err
+		}
+	}
 	if _, err := config.FromState(annotations, p.Options.ListenerMetadata); err != nil {
 		return nil, err
 	}

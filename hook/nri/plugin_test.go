@@ -140,3 +140,22 @@ func TestABadIndexIsRefused(t *testing.T) {
 	p := registered(t, "containerd", "2.3.0")
 	require.ErrorContains(t, p.Serve(context.Background(), "/nowhere.sock", "x"), `"x"`)
 }
+
+// TestAnnotationsThatReplaceTheFilterAreRefused shows that a restricted container is refused if
+// it or its pod has an annotation by which the OCI runtime would replace the filter, and that no
+// other container is.
+func TestAnnotationsThatReplaceTheFilterAreRefused(t *testing.T) {
+	const bpf = "run.oci.seccomp_bpf_data"
+	p := registered(t, "containerd", "2.3.0")
+	_, err := create(p, &api.Container{Annotations: map[string]string{bpf: "AAAA"}})
+	require.ErrorContains(t, err, bpf)
+
+	pod := &api.PodSandbox{Annotations: map[string]string{
+		"port-restricter.port/web": "5000", bpf: "AAAA",
+	}}
+	_, _, err = p.CreateContainer(context.Background(), pod, &api.Container{Name: "web"})
+	require.ErrorContains(t, err, bpf)
+	adjustment, _, err := p.CreateContainer(context.Background(), pod, &api.Container{Name: "db"})
+	require.NoError(t, err)
+	require.Nil(t, adjustment)
+}

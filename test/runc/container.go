@@ -186,11 +186,17 @@ func (c *Container) Exec(t testing.TB, args ...string) *exec.Cmd {
 // Pid returns the id of the container's first process, in the host's pid namespace.
 func (c *Container) Pid(t testing.TB) int {
 	t.Helper()
+	return c.State(t).Pid
+}
+
+// State returns the state of the container, which the OCI runtime tells.
+func (c *Container) State(t testing.TB) specs.State {
+	t.Helper()
 	out, err := c.command(context.Background(), "state", c.id).Output()
 	require.NoError(t, err)
 	var state specs.State
 	require.NoError(t, json.Unmarshal(out, &state))
-	return state.Pid
+	return state
 }
 
 // Rootfs returns a new root directory that contains only a static busybox, in /bin.
