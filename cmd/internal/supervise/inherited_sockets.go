@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// InheritedSockets returns the sockets that this process was started with and that the
-// command gets, too. To be called before the program opens a socket of its own without
-// close-on-exec.
+// InheritedSockets returns the fds of the sockets that this process was started with and
+// that the command inherits. It must be called before the program opens a socket of its
+// own without close-on-exec.
 func InheritedSockets() (fds []int) {
 	entries, _ := os.ReadDir("/proc/self/fd")
 	for _, entry := range entries {

@@ -40,8 +40,9 @@ var (
 	terminalSignals = setOf(unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGCONT,
 		unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGWINCH)
 
-	// forwardedSignals are all but those that tell something about the receiver itself:
-	// a fault, its child, its CPU time.
+	// forwardedSignals are the signals that port-restricter passes on to the command. The
+	// rest concern the process that gets them: a fault of it, the end of its child, its
+	// use of CPU time.
 	forwardedSignals = terminalSignals | realTimeSignals |
 		setOf(unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGVTALRM,
 			unix.SIGIO, unix.SIGPWR)
@@ -113,19 +114,21 @@ func pass(info *unix.Siginfo, pid, pidfd int) error {
 	return unix.PidfdSendSignal(pidfd, sig, nil, 0)
 }
 
-// fromTerminal reports whether a terminal sent the signal to the whole process group. Two
-// signals of the kernel did not go to the group: SIGALRM, since an alarm(2) survives
-// execve, and the SIGHUP of a terminal that went away, which only the session leader gets.
+// fromTerminal reports whether a terminal sent the signal to the whole process group.
+// The kernel sends two other signals of this kind to this process alone: SIGALRM, since
+// an alarm(2) that was set before execve(2) survives it, and SIGHUP for the session
+// leader when its terminal goes away.
 func fromTerminal(info *unix.Siginfo) bool {
 	sig := unix.Signal(info.Signo)
 	hangup := sig == unix.SIGHUP && leadsSession()
 	return info.Code == siKernel && terminalSignals.has(sig) && !hangup
 }
 
-// fromDescendant reports whether the command or a descendant of it sent the signal. Editors
-// and pagers answer ^Z with kill(0, SIGTSTP), which reaches the whole group. A second
-// SIGTSTP would stop them again after they were continued. Nor does the command get back a
-// signal that it sends to the supervisor alone.
+// fromDescendant reports whether the command or a descendant of it sent the signal.
+// Editors and pagers answer ^Z with kill(0, SIGTSTP), which reaches the whole group, so
+// they have the signal already: a second SIGTSTP would stop them again after they were
+// continued. A signal that the command sends to the supervisor alone is not passed back
+// to the command either.
 func fromDescendant(info *unix.Siginfo) bool {
 	return info.Code <= 0 && descends(int(C.sender(unsafe.Pointer(info))))
 }
