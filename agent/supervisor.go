@@ -161,6 +161,7 @@ func (s *Supervisor) Attach(state *specs.ContainerProcessState, fd int) error {
 		unix.Close(fd)
 		return fmt.Errorf("container %q: %w", state.State.ID, err)
 	}
+	sess.home = target.Home(state.State.Pid)
 	if err := s.add(sess); err != nil {
 		sess.hangUp()
 		return fmt.Errorf("container %q: %w", state.State.ID, err)
