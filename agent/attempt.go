@@ -182,7 +182,7 @@ func (a *attempt) actInTargetContext() error {
 	if a.claimOrphan() {
 		return nil
 	}
-	if !a.call.argsInMemory && a.target.OwnsFileTable() {
+	if !a.call.argsInMemory && a.target.OwnsFileTable(a.session.home) {
 		return errNative
 	}
 	return a.settle(a.makeCall(a.asked))

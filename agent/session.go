@@ -18,6 +18,7 @@ type session struct {
 	notifier  notifier
 	key       containerKey
 	container *container
+	home      int // target.Home of the container
 	policy    config.Policy
 	audit     *audit
 	orphans   orphans
@@ -35,7 +36,7 @@ type session struct {
 type targetThread interface {
 	Read(addr uint64, p []byte) error
 	Socket(fd int) (int, error)
-	OwnsFileTable() bool
+	OwnsFileTable(home int) bool
 	InOtherUserNamespace() bool
 	MakeCall(c target.Call, valid func() bool) error
 	Close()

@@ -172,6 +172,7 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 		unix.Close(fd)
 		return err
 	}
+	sess.home = target.Home(state.State.Pid)
 	if err := s.add(sess); err != nil {
 		sess.hangUp()
 		return err

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"unsafe"
@@ -49,16 +48,23 @@ func (s *sharers) close() {
 	unix.Close(s.stat)
 }
 
-// none reports whether it is proved that thread tid shares its file table with no
-// task. A sharer could hop from process to process ahead of the scan, so a scan
+// none reports whether it is proved that the scan's thread shares its file table
+// with no task. A sharer could hop from process to process ahead of the scan, so a scan
 // counts only if the kernel created no task while it ran.
-func (s *sharers) none(tid int) bool {
+func (s *sharers) none(of *scan) bool {
+	// A container of which one task hangs gets no proof anyway, and must not take
+	// another scanner for each task that hangs.
+	if slices.ContainsFunc(hung.tasks(), func(task int) bool {
+		return !of.cannotShare(task, s.buffer)
+	}) {
+		return false
+	}
 	for range 3 {
 		before, err := s.tasksCreated()
 		if err != nil {
 			return false
 		}
-		shared, err := s.any(tid)
+		shared, err := s.any(of)
 		if errors.Is(err, errThreadEnded) {
 			continue
 		}
@@ -75,16 +81,16 @@ func (s *sharers) none(tid int) bool {
 }
 
 // any scans once, and reports whether it found a sharer.
-func (s *sharers) any(tid int) (shared bool, err error) {
+func (s *sharers) any(of *scan) (shared bool, err error) {
 	// The thread's own group comes first: that is where sharers usually are.
-	if shared, err := s.inGroup(tid, tid); err != nil || shared {
+	if shared, err := s.inGroup(of, of.tid); err != nil || shared {
 		return shared, err
 	}
 	if s.processes, err = s.numbers(s.proc, s.processes[:0]); err != nil {
 		return false, err
 	}
 	for _, process := range s.processes {
-		shared, err := s.inGroup(tid, process)
+		shared, err := s.inGroup(of, process)
 		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) {
 			continue // the process has ended
 		}
@@ -95,18 +101,28 @@ func (s *sharers) any(tid int) (shared bool, err error) {
 	return false, nil
 }
 
-// inGroup reports whether a thread of a process shares the file table of thread
-// tid.
-func (s *sharers) inGroup(tid, process int) (bool, error) {
+// inGroup reports whether a thread of a process shares the file table of the scan's
+// thread.
+func (s *sharers) inGroup(of *scan, process int) (bool, error) {
+	of.at.Store(int64(process))
 	if err := s.listThreads(process); err != nil {
 		return false, err
 	}
 	for _, other := range s.threads {
-		if other == tid {
+		if other == of.tid {
 			continue
 		}
-		same, err := sameFiles(tid, other)
-		if errors.Is(err, unix.EPERM) && s.cannotShare(tid, other) {
+		of.at.Store(int64(other))
+		if hung.mayHang(other) {
+			if of.cannotShare(other, s.buffer) {
+				continue
+			}
+			if hung.has(other) {
+				return false, errHung
+			}
+		}
+		same, err := sameFiles(of.tid, other)
+		if errors.Is(err, unix.EPERM) && of.cannotShare(other, s.buffer) {
 			continue
 		}
 		if errors.Is(err, unix.ESRCH) {
@@ -122,6 +138,9 @@ func (s *sharers) inGroup(tid, process int) (bool, error) {
 // errThreadEnded means that a list of threads may be incomplete. The kernel
 // continues a listing by position, so it skips a thread for each that ends.
 var errThreadEnded = errors.New("a thread ended while they were listed")
+
+// errHung means that a task hangs that may share the file table.
+var errHung = errors.New("a task that may share the file table cannot be inspected")
 
 // listThreads lists the threads of a process in s.threads. The link count of the
 // directory is two more than the number of threads. For a process with a single
@@ -199,42 +218,6 @@ func (s *sharers) tasksCreated() (int, error) {
 			s.buffer = append(s.buffer, make([]byte, length)...)
 		}
 	}
-}
-
-// cannotShare reports whether it is certain that a task that may not be inspected
-// does not share the file table of thread tid. A sharer was cloned under the filter,
-// so a task without a filter, or with a uid that the filter rules out, is none.
-func (s *sharers) cannotShare(tid, other int) bool {
-	theirs, err := readStatus(other, s.buffer)
-	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) {
-		return true
-	}
-	if err != nil {
-		return false
-	}
-	if mode, err := theirs.field("Seccomp"); err == nil && mode != "2" {
-		return true
-	}
-	c, err := theirs.credentials()
-	return err == nil && !slices.Contains(c.uid[:], uint32(os.Getuid())) && keepsAgentUser(tid)
-}
-
-// keepsAgentUser reports whether everything that runs under the filter of thread tid
-// has this process's uid: thread tid has it, and no_new_privs rules out that a
-// program gives it another one.
-func keepsAgentUser(tid int) bool {
-	its, err := readStatus(tid, nil)
-	if err != nil {
-		return false
-	}
-	c, err := its.credentials()
-	uid := uint32(os.Getuid())
-	if uid == 0 || err != nil || c.uid != [4]uint32{uid, uid, uid, uid} ||
-		!(&Thread{tid: tid}).sharesWithAgent("ns/user") {
-		return false
-	}
-	fixed, err := its.field("NoNewPrivs")
-	return err == nil && fixed == "1"
 }
 
 // sameFiles reports whether two threads share a file table (KCMP_FILES, kcmp(2)).

@@ -130,9 +130,9 @@ func TestSharersAreFoundWhereverTheyAre(t *testing.T) {
 		return int(pid)
 	}
 	shares := func(tid int) bool {
-		shared, err := s.any(tid)
+		shared, err := s.any(&scan{tid: tid})
 		for errors.Is(err, errThreadEnded) { // a thread of any process on the machine
-			shared, err = s.any(tid)
+			shared, err = s.any(&scan{tid: tid})
 		}
 		require.NoError(t, err)
 		return shared

@@ -62,6 +62,21 @@ func TestProbes(t *testing.T) {
 
 // newStand compiles all probes and starts an agent.
 func newStand(t *testing.T, all []probe) *stand {
+	s := standWith(t, all)
+	s.agent = runc.StartAgent(t)
+	s.podman = startPodman(t, s, all)
+	return s
+}
+
+// standOf returns a stand with the named probes, and without an agent.
+func standOf(t *testing.T, names ...string) *stand {
+	return standWith(t, slices.DeleteFunc(readProbes(t), func(p probe) bool {
+		return !slices.Contains(names, p.name)
+	}))
+}
+
+// standWith compiles the probes.
+func standWith(t *testing.T, all []probe) *stand {
 	dir, err := os.MkdirTemp("", "probes-") // other users may not enter t.TempDir
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
@@ -70,6 +85,7 @@ func newStand(t *testing.T, all []probe) *stand {
 		dir:    dir,
 		rootfs: filepath.Join(dir, "rootfs"),
 		binary: filepath.Join(dir, "port-restricter"),
+		probes: make(map[string]probe),
 	}
 	require.NoError(t, os.Mkdir(s.rootfs, 0o755))
 	binary, err := os.ReadFile(runc.Binary(t))
@@ -77,9 +93,8 @@ func newStand(t *testing.T, all []probe) *stand {
 	require.NoError(t, os.WriteFile(s.binary, binary, 0o755))
 	for _, p := range all {
 		p.compile(t, s.program(p))
+		s.probes[p.name] = p
 	}
-	s.agent = runc.StartAgent(t)
-	s.podman = startPodman(t, s, all)
 	return s
 }
 

@@ -32,6 +32,7 @@ type way struct {
 // the agent.
 type stand struct {
 	dir, rootfs, binary string
+	probes              map[string]probe
 	agent               *runc.Agent
 	podman              *podman
 }

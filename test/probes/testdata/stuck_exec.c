@@ -7,17 +7,23 @@
  *
  * Bare kernel and port-restricter: binds of other processes work, and do not wait for
  * the hanging one.
+ *
+ * "stuck_exec hang [uid [number]]" only hangs: a number of processes of a user do, until the
+ * program is killed. A Go test runs another probe beside them.
  */
 #include "fuse.h"
 
 static int never(int file, uint64_t owner) { (void)file, (void)owner; return 0; }
 
-static void hang_in_exec(int ready)
+static void hang_in_exec(int ready, uid_t uid, int number)
 {
 	fuse_mount("fuse", never);
-	pid_t pid = child();
-	if (pid == 0) {
+	for (int i = 0; i < number; i++) {
+		if (child() > 0)
+			continue;
 		MUST(open("fuse/0", O_RDONLY | O_CLOEXEC));
+		if (uid)
+			MUST(setuid(uid));
 		execl("/proc/self/exe", "probe", "again", NULL);
 		SETUP("execve: %m");
 	}
@@ -29,14 +35,14 @@ static void hang_in_exec(int ready)
 int main(int argc, char **argv)
 {
 	if (argc > 1 && strcmp(argv[1], "hang") == 0)
-		hang_in_exec(1);
+		hang_in_exec(1, argc > 2 ? atoi(argv[2]) : 0, argc > 3 ? atoi(argv[3]) : 1);
 	if (argc > 1)
 		SETUP("execve did not hang, so the probe tests nothing");
 	int ready[2];
 	MUST(pipe(ready));
 	pid_t hanging = child();
 	if (hanging == 0)
-		hang_in_exec(ready[1]);
+		hang_in_exec(ready[1], 0, 1);
 	close(ready[1]);
 	char byte;
 	if (read(ready[0], &byte, 1) == 1) {
