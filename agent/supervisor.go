@@ -156,6 +156,9 @@ func (s *Supervisor) Attach(state *specs.ContainerProcessState, fd int) error {
 		log.WithField("reason", err.Error()).Warn("every bind will be refused")
 		policy = config.DenyAll(err.Error())
 	}
+	for _, reason := range policy.Ignored() {
+		log.WithField("reason", reason).Warn("annotation ignored")
+	}
 	sess, err := newSession(fd, state.State.ID, policy, s.log)
 	if err != nil {
 		unix.Close(fd)

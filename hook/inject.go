@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -17,11 +18,11 @@ import (
 
 // Inject returns the text of a config.json (OCI runtime spec) with the filter merged
 // into linux.seccomp. Everything else stays byte for byte. The text is returned
-// unchanged if no annotation is for the container, or if the filter is in it
-// already. Inject fails for annotations that do not make a policy, and for a profile
-// that the filter can't be merged into.
+// unchanged if the container is not held (config.Held), or if the filter is in it
+// already. Inject fails for annotations and metadata that do not make a policy, and
+// for a profile that the filter can't be merged into.
 func Inject(text []byte, o filter.Options) ([]byte, error) {
-	spec, err := parseAnnotated(text)
+	spec, err := parseHeld(text, o.ListenerMetadata)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +31,7 @@ func Inject(text []byte, o filter.Options) ([]byte, error) {
 	}
 	// With invalid annotations a container could bind nothing, so it had better not start.
 	// A container without a policy may be the sandbox of a pod, which needs none.
-	_, err = config.FromState(spec.Annotations, o.ListenerMetadata)
+	_, err = config.FromState(containerOf(spec), o.ListenerMetadata)
 	if err != nil && !errors.Is(err, config.ErrNoPolicy) {
 		return nil, err
 	}
@@ -46,30 +47,46 @@ func Inject(text []byte, o filter.Options) ([]byte, error) {
 		return nil, fmt.Errorf("put the filter into config.json: %w", err)
 	}
 	// The text is read again, since a key that occurs twice could override the edit.
-	if spec, err = parseAnnotated(edited); err != nil {
+	if spec, err = parseHeld(edited, o.ListenerMetadata); err != nil {
 		return nil, err
 	}
 	return edited, checkFilter(spec, o)
 }
 
-// Annotated reports whether an annotation in a config.json is for the container, so
-// that Inject would add the filter or find it there.
-func Annotated(text []byte) (bool, error) {
-	spec, err := parseAnnotated(text)
+// Held reports whether the container of a config.json must be restricted, so that
+// Inject would add the filter or find it there.
+func Held(text []byte, metadata string) (bool, error) {
+	spec, err := parseHeld(text, metadata)
 	return spec != nil, err
 }
 
-// parseAnnotated returns the spec in a config.json, or nil if no annotation is for the
-// container.
-func parseAnnotated(text []byte) (*specs.Spec, error) {
+// parseHeld returns the spec in a config.json, or nil if the container is not held.
+func parseHeld(text []byte, metadata string) (*specs.Spec, error) {
 	var spec specs.Spec
 	if err := json.Unmarshal(text, &spec); err != nil {
 		return nil, fmt.Errorf("read config.json: %w", err)
 	}
-	if !config.Annotated(spec.Annotations) {
+	if !config.Held(containerOf(&spec), metadata) {
 		return nil, nil
 	}
 	return &spec, nil
+}
+
+// engineID matches the end of a cgroup's path that has a container's id, as CRI-O and
+// podman make ids.
+var engineID = regexp.MustCompile(`[/:-]([0-9a-f]{64})$`)
+
+// containerOf returns what a spec says of its container. A spec has no field for the
+// container's id, but engines put the id at the end of the cgroup's path. An image
+// can't choose that path.
+func containerOf(spec *specs.Spec) config.Container {
+	c := config.Container{Annotations: spec.Annotations}
+	if spec.Linux != nil {
+		if found := engineID.FindStringSubmatch(spec.Linux.CgroupsPath); found != nil {
+			c.ID = found[1]
+		}
+	}
+	return c
 }
 
 func seccompOf(spec *specs.Spec) *specs.LinuxSeccomp {

@@ -29,9 +29,10 @@ func newConfigure() *cobra.Command {
 		},
 	}
 	podman := newConfigureEngine("podman",
-		"Hooks for annotated containers, and the runtime "+engines.Handler,
-		"A precreate hook puts the filter into annotated containers, and a guard hook refuses\n"+
-			"to start an annotated container without the filter.\n"+
+		"Hooks that restrict containers, and the runtime "+engines.Handler,
+		"A precreate hook puts the filter into annotated containers, or into all containers if\n"+
+			"the metadata has ports. A guard hook refuses to start an annotated container\n"+
+			"without the filter.\n"+
 			"An ordinary user configures podman for this user only, and runs an own agent.",
 		engines.Podman)
 	kubelet := newConfigureEngine("kubelet", "A Localhost seccomp profile for pods",
@@ -50,8 +51,7 @@ func newConfigure() *cobra.Command {
 			engines.CRIO),
 		newConfigureEngine("docker", "A runtime: docker run --runtime "+engines.Handler,
 			"Docker has annotations (docker run --annotation) since version 25. An older version\n"+
-				"can't annotate containers, and the runtime does not restrict a container without\n"+
-				"an annotation.",
+				"can't annotate containers: only the metadata can restrict them then.",
 			engines.Docker),
 	} {
 		command.AddCommand(engine.Command)
@@ -151,6 +151,9 @@ func complete(o *engines.Options, engine string) error {
 	}
 	o.Listener = cmp.Or(o.Listener, node.Listener, settings.DefaultListener)
 	o.Metadata = cmp.Or(o.Metadata, node.Metadata)
+	if err := cli.CheckMetadata(o.Metadata); err != nil && !o.Remove {
+		return err
+	}
 	if o.Root != "" {
 		if o.Root, err = filepath.Abs(o.Root); err != nil {
 			return fmt.Errorf("--root: %w", err)
