@@ -29,7 +29,10 @@ func Example() {
 	}
 	defer listener.Close()
 	policy := func(state *specs.ContainerProcessState) (config.Policy, error) {
-		return config.FromState(state.State.Annotations, state.Metadata)
+		container := config.Container{
+			ID: state.State.ID, Annotations: state.State.Annotations,
+		}
+		return config.FromState(container, state.Metadata)
 	}
 	supervisor, err := agent.NewSupervisor(log, policy)
 	if err != nil {

@@ -71,7 +71,8 @@ func startAgent(
 	log := quietLog()
 	logs = logtest.NewLocal(log)
 	policy := func(s *specs.ContainerProcessState) (config.Policy, error) {
-		return config.FromState(s.State.Annotations, s.Metadata)
+		return config.FromState(
+			config.Container{ID: s.State.ID, Annotations: s.State.Annotations}, s.Metadata)
 	}
 	supervisor, err := NewSupervisor(log, policy)
 	require.NoError(t, err)

@@ -166,6 +166,9 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 		log.WithField("reason", err.Error()).Warn("every bind will be refused")
 		policy = config.DenyAll(err.Error())
 	}
+	for _, reason := range policy.Ignored() {
+		log.WithField("reason", reason).Warn("annotation ignored")
+	}
 	key := containerKey{state.State.ID, state.State.Bundle}
 	sess, err := newSession(fd, key, policy, s.log)
 	if err != nil {

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,42 +16,65 @@ const (
 	AnnotationMap  = KeyPrefix + "map"
 	AnnotationMode = KeyPrefix + "mode"
 
+	// AnnotationAudit is a key of metadata only: with the value allow, annotations may
+	// choose mode=audit.
+	AnnotationAudit = KeyPrefix + "audit"
+
 	// KeyPrefix begins every key of port-restricter.
-	KeyPrefix = "port-restricter."
+	KeyPrefix = ownName + "."
 )
 
-var knownKeys = []string{AnnotationPort, AnnotationMap, AnnotationMode}
-
-// The annotations in which CRI-O and containerd tell the name of a pod's container.
-const (
-	nameCRIO       = "io.kubernetes.container.name"
-	nameContainerd = "io.kubernetes.cri.container-name"
+var (
+	annotationKeys = []string{AnnotationPort, AnnotationMap, AnnotationMode}
+	metadataKeys   = append(slices.Clone(annotationKeys), AnnotationAudit)
 )
 
 // FromState returns the policy of a container: annotations are what its user asks
 // for, and metadata, the listenerMetadata of its seccomp profile, is what the
 // administrator allows.
 //
-// If both name ports, a request must be allowed by both, and mode=audit in the
-// annotations lifts only the limit of the annotations. If neither names ports,
-// the error is ErrNoPolicy. Any other error names the key and the value.
-func FromState(annotations map[string]string, metadata string) (Policy, error) {
-	name, err := containerName(annotations)
+// If both name ports, a request must be allowed by both. If neither names ports, the
+// error is ErrNoPolicy. Any other error names the key and the value.
+//
+// Annotations can come from an image. So mode=audit counts there only if the metadata
+// has port-restricter.audit=allow, and it lifts only the limit of the annotations. A
+// key for a name counts only where an engine of Kubernetes has named the container.
+// Policy.Ignored tells what did not count.
+func FromState(c Container, metadata string) (Policy, error) {
+	who, err := c.identify()
 	if err != nil {
 		return Policy{}, err
-	}
-	user, err := parseKeys(annotations, name)
-	if err != nil {
-		return Policy{}, fmt.Errorf("annotation %w", err)
 	}
 	lines, err := metadataLines(metadata)
 	if err != nil {
 		return Policy{}, fmt.Errorf("listenerMetadata: %w", err)
 	}
-	administrator, err := parseKeys(lines, name)
+	administrator, mayAudit, err := parseMetadata(lines, who.name)
 	if err != nil {
 		return Policy{}, fmt.Errorf("listenerMetadata: %w", err)
 	}
+	user, err := parseAnnotations(c.Annotations, who.name, mayAudit)
+	if err != nil {
+		return Policy{}, fmt.Errorf("annotation %w", err)
+	}
+	unnamed := ignoredNames(c, who)
+	p, err := combine(user, administrator)
+	switch {
+	case err != nil && len(unnamed) > 0:
+		return Policy{}, fmt.Errorf("%w; %s", err, strings.Join(unnamed, "; "))
+	case err != nil:
+		return Policy{}, err
+	}
+	p.ignored = unnamed
+	if user != nil {
+		p.ignored = append(p.ignored, user.ignored...)
+	}
+	return p, nil
+}
+
+// combine returns the policy that allows what both sources allow. A source that is nil
+// names no ports.
+func combine(user, administrator *Policy) (Policy, error) {
 	switch {
 	case user == nil && administrator == nil:
 		return Policy{}, fmt.Errorf("%w: the container has no annotation %s: "+
@@ -71,62 +93,58 @@ func FromState(annotations map[string]string, metadata string) (Policy, error) {
 	}, nil
 }
 
-// Annotated reports whether the annotations ask to restrict this container. It
-// also returns true where the container that a key is for cannot be determined.
-func Annotated(annotations map[string]string) bool {
-	container, err := containerName(annotations)
-	for key := range annotations {
-		_, name, named := strings.Cut(key, "/")
-		if !strings.HasPrefix(key, KeyPrefix) {
-			continue
-		}
-		if !named || name == "" || name == container || container == "" || err != nil {
-			return true
-		}
+// ignoredNames returns a text for each annotation that is for a name, if nobody who can
+// be trusted has named the container.
+func ignoredNames(c Container, who identity) (texts []string) {
+	if who.name != "" || who.sandbox {
+		return nil
 	}
-	return false
-}
-
-// ContainerAnnotations returns the annotations that FromState would see in the
-// OCI spec of a pod's container: the keys of port-restricter among those of the
-// pod and of the container, and the container's name. Where both have a key, the
-// container's value is taken. It serves callers that are asked before there is
-// an OCI spec.
-func ContainerAnnotations(name string, pod, container map[string]string) map[string]string {
-	found := map[string]string{nameCRIO: name}
-	for _, annotations := range []map[string]string{pod, container} {
-		for key, value := range annotations {
-			if strings.HasPrefix(key, KeyPrefix) {
-				found[key] = value
-			}
+	for _, key := range slices.Sorted(maps.Keys(c.Annotations)) {
+		if strings.HasPrefix(key, KeyPrefix) && strings.Contains(key, "/") {
+			texts = append(texts, fmt.Sprintf("%q counts for nothing: "+
+				"only CRI-O and containerd name a container, and none of them made this one", key))
 		}
 	}
-	return found
+	return texts
 }
 
-// containerName returns the name that the engine wrote. A pod can forge the
-// annotation of the engine that does not run it; the two then disagree.
-func containerName(annotations map[string]string) (string, error) {
-	crio, containerd := annotations[nameCRIO], annotations[nameContainerd]
-	if crio != "" && containerd != "" && crio != containerd {
-		return "", fmt.Errorf("annotations disagree on the container's name: %s=%q, %s=%q",
-			nameCRIO, crio, nameContainerd, containerd)
+// parseAnnotations returns the limit of the annotations, or nil if none is for the
+// container.
+func parseAnnotations(
+	annotations map[string]string, container string, mayAudit bool,
+) (*Policy, error) {
+	if err := checkSpelling(annotations); err != nil {
+		return nil, err
 	}
-	return cmp.Or(crio, containerd), nil
+	chosen, err := choose(annotations, container, annotationKeys)
+	if err != nil {
+		return nil, err
+	}
+	p, err := parseKeys(annotations, chosen)
+	if p != nil && p.limits[0].audit && !mayAudit {
+		p.limits[0].audit = false
+		p.ignored = []string{fmt.Sprintf("%s=audit counts for nothing: an image can bring it, "+
+			"so it needs %s=allow in the administrator's metadata",
+			chosen[AnnotationMode], AnnotationAudit)}
+	}
+	return p, err
 }
 
-// parseKeys returns the policy that the keys of one source make for a container,
-// or nil if none of them is for it.
-func parseKeys(values map[string]string, container string) (*Policy, error) {
-	chosen := map[string]string{} // plain key → the key whose value counts, perhaps with a name
+// choose returns the keys that are for a container, by their plain form: the one with
+// the container's name, or else the plain one.
+func choose(values map[string]string, container string, known []string) (map[string]string, error) {
+	chosen := map[string]string{}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		plain, name, named := strings.Cut(key, "/")
 		if !strings.HasPrefix(key, KeyPrefix) {
 			continue
 		}
-		if !slices.Contains(knownKeys, plain) {
+		if plain == AnnotationAudit && !slices.Contains(known, plain) {
+			return nil, fmt.Errorf("%s is the administrator's: write it into the metadata", key)
+		}
+		if !slices.Contains(known, plain) {
 			return nil, fmt.Errorf("%s is not known: the keys are %s",
-				key, strings.Join(knownKeys, ", "))
+				key, strings.Join(known, ", "))
 		}
 		if named && name == "" {
 			return nil, fmt.Errorf("%s names no container: write %s/NAME", key, plain)
@@ -143,6 +161,12 @@ func parseKeys(values map[string]string, container string) (*Policy, error) {
 		}
 		chosen[plain] = key // a key with a name sorts after the plain one, and replaces it
 	}
+	return chosen, nil
+}
+
+// parseKeys returns the policy that the chosen keys of one source make, or nil if there
+// are none.
+func parseKeys(values, chosen map[string]string) (*Policy, error) {
 	if len(chosen) == 0 {
 		return nil, nil
 	}
@@ -168,27 +192,4 @@ func parseKeys(values map[string]string, container string) (*Policy, error) {
 		return nil, err
 	}
 	return &p, nil
-}
-
-// metadataLines returns the key=value lines of metadata that have a key of
-// port-restricter. Other text in listenerMetadata belongs to other programs and is
-// ignored.
-func metadataLines(metadata string) (map[string]string, error) {
-	lines := map[string]string{}
-	for line := range strings.Lines(metadata) {
-		line = strings.TrimSpace(line)
-		if !strings.HasPrefix(line, KeyPrefix) {
-			continue
-		}
-		key, value, ok := strings.Cut(line, "=")
-		if !ok {
-			return nil, fmt.Errorf("%q has no value: write %s=…", line, key)
-		}
-		if before, twice := lines[key]; twice {
-			return nil, fmt.Errorf("%s is given twice, as %q and as %q: keep one of them",
-				key, before, value)
-		}
-		lines[key] = value
-	}
-	return lines, nil
 }

@@ -2,8 +2,10 @@ package config
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -19,29 +21,45 @@ func TestTheKeyOfTheContainerWinsOverThePlainOne(t *testing.T) {
 	}
 	wanted := map[string]string{"web": "5000", "db": "5432", "cache": "80", "": "80"}
 	for name, want := range wanted {
-		for _, key := range []string{nameCRIO, nameContainerd} {
-			annotations := with(annotations, key, name)
-			p, err := FromState(annotations, "")
+		for engine, c := range fromEngines(name, annotations) {
+			p, err := FromState(c, "")
 			require.NoError(t, err)
-			require.Equal(t, want, p.String())
+			require.Equal(t, want, p.String(), engine)
+			require.Equal(t, name == "", len(p.Ignored()) > 0, engine)
 		}
 	}
 }
 
-// with returns a copy of m that has the key and the value too.
-func with(m map[string]string, key, value string) map[string]string {
-	out := map[string]string{key: value}
-	for k, v := range m {
-		out[k] = v
+// fromEngines returns the container as the engines of Kubernetes describe it.
+func fromEngines(name string, annotations map[string]string) map[string]Container {
+	id := strings.Repeat("5f", 32)
+	return map[string]Container{
+		"CRI-O": {ID: id, Annotations: with(annotations, map[string]string{
+			nameCRIO: name, typeCRIO: "container", idCRIO: id,
+			manager: "cri-o", stopSignal: "15",
+		})},
+		"containerd": {ID: id, Annotations: with(annotations, map[string]string{
+			nameContainerd: name, typeContainerd: "container",
+		})},
+		"NRI": PodContainer(name, annotations, nil),
 	}
-	return out
 }
+
+// with returns what both maps have.
+func with(m, more map[string]string) map[string]string {
+	all := maps.Clone(more)
+	maps.Copy(all, m)
+	return all
+}
+
+// of returns a container of the given annotations, which no engine of Kubernetes made.
+func of(annotations map[string]string) Container { return Container{Annotations: annotations} }
 
 func TestNoPolicyIsAnErrorThatNamesTheKey(t *testing.T) {
 	for _, annotations := range []map[string]string{
 		nil, {"a": "b"}, {"port-restricter.port/web": "5000"},
 	} {
-		_, err := FromState(annotations, "text of another program")
+		_, err := FromState(of(annotations), "text of another program")
 		require.ErrorIs(t, err, ErrNoPolicy)
 		require.ErrorContains(t, err, "port-restricter.port")
 	}
@@ -66,19 +84,23 @@ func TestBadAnnotationsAreNamed(t *testing.T) {
 				"list: add 5000 there"},
 		{map[string]string{"port-restricter.port": "5000", "port-restricter.mode": "off"},
 			"write enforce or audit"},
-		{map[string]string{"port-restricter.port": "5000", nameCRIO: "web", nameContainerd: "db"},
-			"disagree on the container's name"},
+		{map[string]string{
+			"port-restricter.port": "5000",
+			nameCRIO:               "web", nameContainerd: "db", typeContainerd: "container",
+		}, "disagree on the container's name"},
+		{map[string]string{"port-restricter.port": "5000", "port-restricter.audit": "allow"},
+			"port-restricter.audit is the administrator's"},
 	} {
-		_, err := FromState(c.annotations, "")
+		_, err := FromState(of(c.annotations), "")
 		require.ErrorContains(t, err, c.says)
 		require.NotErrorIs(t, err, ErrNoPolicy)
 	}
 }
 
 func TestAnnotationsAndMetadataMustBothAllow(t *testing.T) {
-	p, err := FromState(map[string]string{
+	p, err := FromState(of(map[string]string{
 		"port-restricter.port": "5000,6000", "port-restricter.mode": "audit",
-	}, "a note\nport-restricter.port=5000,7000\n")
+	}), "a note\nport-restricter.port=5000,7000\nport-restricter.audit=allow\n")
 	require.NoError(t, err)
 	require.Equal(t, Allow, p.Decide(Request{Bind, TCP, anywhere, 5000, false}).Verdict)
 	require.Equal(t, Deny, p.Decide(Request{Bind, TCP, anywhere, 6000, false}).Verdict,
@@ -86,10 +108,52 @@ func TestAnnotationsAndMetadataMustBothAllow(t *testing.T) {
 	audited := p.Decide(Request{Bind, TCP, anywhere, 7000, false})
 	require.Equal(t, Allow, audited.Verdict)
 	require.True(t, audited.Audited)
+	require.Empty(t, p.Ignored())
+}
+
+// An image can bring mode=audit, so the mode counts only if the administrator says so.
+func TestAuditModeNeedsTheAdministratorsWord(t *testing.T) {
+	for _, test := range []struct {
+		key, metadata string
+		audit         bool
+	}{
+		{"port-restricter.mode", "", false},
+		{"port-restricter.mode/web", "", false},
+		{"port-restricter.mode", "port-restricter.port=5000", false},
+		{"port-restricter.mode", "port-restricter.audit=deny", false},
+		// The mode of the metadata is that of the administrator's own limit.
+		{"port-restricter.mode", "port-restricter.port=1-9999\nport-restricter.mode=audit", false},
+		{"port-restricter.mode", "port-restricter.audit/db=allow", false},
+		{"port-restricter.mode", "port-restricter.audit=allow", true},
+		{"port-restricter.mode/web", "port-restricter.audit/web=allow", true},
+		{"port-restricter.mode",
+			"port-restricter.audit=allow\nport-restricter.audit/web=deny", false},
+	} {
+		annotations := map[string]string{"port-restricter.port": "5000", test.key: "audit"}
+		for engine, c := range fromEngines("web", annotations) {
+			p, err := FromState(c, test.metadata)
+			require.NoError(t, err)
+			want := Deny
+			if test.audit {
+				want = Allow
+			}
+			require.Equal(t, want, p.Decide(Request{Bind, TCP, anywhere, 6000, false}).Verdict,
+				"%s: %s with metadata %q", engine, test.key, test.metadata)
+			if !test.audit {
+				require.Len(t, p.Ignored(), 1)
+				require.Contains(t, p.Ignored()[0], test.key+"=audit counts for nothing")
+				require.Contains(t, p.Ignored()[0], "port-restricter.audit=allow")
+			}
+		}
+	}
+	_, err := FromState(of(nil), "port-restricter.audit=yes")
+	require.ErrorContains(t, err, "port-restricter.audit: write allow or deny")
+	_, err = FromState(of(nil), "port-restricter.audit=allow")
+	require.ErrorIs(t, err, ErrNoPolicy, "a permission is no limit")
 }
 
 func TestMetadataAloneIsAPolicy(t *testing.T) {
-	p, err := FromState(nil, "port-restricter.port=5000")
+	p, err := FromState(Container{}, "port-restricter.port=5000")
 	require.NoError(t, err)
 	require.Equal(t, "5000", p.String())
 	for metadata, says := range map[string]string{
@@ -97,7 +161,7 @@ func TestMetadataAloneIsAPolicy(t *testing.T) {
 		"port-restricter.port":                               "has no value",
 		"port-restricter.port=x":                             "is not a port",
 	} {
-		_, err := FromState(nil, metadata)
+		_, err := FromState(Container{}, metadata)
 		require.ErrorContains(t, err, says)
 	}
 }
@@ -109,37 +173,16 @@ func FuzzFromState(f *testing.F) {
 	f.Add("port-restricter.map", "80:5000", "port-restricter.port", "5000",
 		"port-restricter.mode=audit")
 	f.Fuzz(func(t *testing.T, key1, value1, key2, value2, metadata string) {
-		p, err := FromState(map[string]string{key1: value1, key2: value2}, metadata)
+		c := of(map[string]string{key1: value1, key2: value2})
+		p, err := FromState(c, metadata)
 		if err != nil {
 			require.Equal(t, Policy{}, p)
 			return
 		}
 		require.NotEmpty(t, p.limits)
+		require.True(t, Held(c, metadata), "what has a policy has the filter")
 		p.Decide(Request{Bind, TCP, anywhere, 5000, false})
 	})
-}
-
-func TestAnnotated(t *testing.T) {
-	for _, test := range []struct {
-		annotations map[string]string
-		want        bool
-	}{
-		{nil, false},
-		{map[string]string{"port-restricter": "1"}, false},
-		{map[string]string{"x.port-restricter.port": "1"}, false},
-		{map[string]string{"port-restricter.port": "1"}, true},
-		{map[string]string{"port-restricter.typo": "1"}, true},
-		// The name of the container is not known, so the key may be for this one.
-		{map[string]string{"port-restricter.port/web": "1"}, true},
-		{map[string]string{"port-restricter.port/": "1", nameCRIO: "web"}, true},
-		{map[string]string{"port-restricter.port/web": "1", nameCRIO: "web"}, true},
-		{map[string]string{"port-restricter.port/web": "1", nameContainerd: "db"}, false},
-		{map[string]string{
-			"port-restricter.port/web": "1", nameContainerd: "db", nameCRIO: "web",
-		}, true},
-	} {
-		require.Equal(t, test.want, Annotated(test.annotations), "%v", test.annotations)
-	}
 }
 
 // The files in testdata/states are what runc sent for the container web of a pod with
@@ -157,8 +200,9 @@ func TestThePolicyIsFoundInTheStatesOfEngines(t *testing.T) {
 			var state specs.ContainerProcessState
 			require.NoError(t, json.Unmarshal(text, &state))
 			annotations := state.State.Annotations
-			require.True(t, Annotated(annotations))
-			p, err := FromState(annotations, "")
+			c := Container{ID: state.State.ID, Annotations: annotations}
+			require.True(t, Held(c, ""))
+			p, err := FromState(c, "")
 			require.NoError(t, err)
 			require.Equal(t, Allow, p.Decide(Request{Bind, TCP, anywhere, 5001, false}).Verdict)
 			require.Equal(t, Deny, p.Decide(Request{Bind, TCP, anywhere, 5000, false}).Verdict)
@@ -169,9 +213,9 @@ func TestThePolicyIsFoundInTheStatesOfEngines(t *testing.T) {
 					annotations[name] = "db"
 				}
 			}
-			_, err = FromState(annotations, "")
+			_, err = FromState(c, "")
 			require.ErrorContains(t, err, "disagree")
-			require.True(t, Annotated(annotations))
+			require.True(t, Held(c, ""))
 		})
 	}
 }

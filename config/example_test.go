@@ -37,13 +37,15 @@ func ExampleParsePolicy() {
 // The annotations of a container and the administrator's metadata must both allow a port.
 func ExampleFromState() {
 	annotations := map[string]string{"port-restricter.port": "5000,9000"}
-	policy, err := config.FromState(annotations, "port-restricter.port=8000-9999")
+	container := config.Container{ID: "web", Annotations: annotations}
+	policy, err := config.FromState(container, "port-restricter.port=8000-9999")
 	if err != nil {
 		panic(err)
 	}
 	fmt.Println(policy)
 
-	_, err = config.FromState(map[string]string{"port-restricter.port": ""}, "")
+	container.Annotations = map[string]string{"port-restricter.port": ""}
+	_, err = config.FromState(container, "")
 	fmt.Println(err)
 	// Output:
 	// 5000,9000 and 8000-9999

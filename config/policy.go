@@ -14,10 +14,15 @@ var ErrNoPolicy = errors.New("no policy")
 
 // A Policy decides what may be bound. The zero value denies every internet bind.
 type Policy struct {
-	limits []limit // a request must be allowed by all of them
-	maps   portMap
-	denied string // why everything is denied, if limits is empty
+	limits  []limit // a request must be allowed by all of them
+	maps    portMap
+	denied  string   // why everything is denied, if limits is empty
+	ignored []string // see Ignored
 }
+
+// Ignored returns a text for each annotation that asked for more than it may. Such an
+// annotation counts for nothing.
+func (p Policy) Ignored() []string { return p.ignored }
 
 // A limit is what one source allows: the command line, the annotations of a
 // container, or the administrator's metadata.

@@ -27,7 +27,7 @@ func TestAmbiguousSpecsAreRefused(t *testing.T) {
 				`"future"`, test.insert+`"future"`, 1))
 			_, err := Inject(text, options)
 			require.ErrorContains(t, err, test.says)
-			_, err = Annotated(text)
+			_, err = Held(text, "")
 			require.ErrorContains(t, err, test.says)
 			require.ErrorContains(t, Guard(text, options), test.says)
 		})
@@ -47,10 +47,21 @@ func TestAmbiguousSpecsOfOthersAreLeftAlone(t *testing.T) {
 			edited, err := Inject([]byte(text), options)
 			require.NoError(t, err)
 			require.Equal(t, text, string(edited))
-			is, err := Annotated([]byte(text))
+			is, err := Held([]byte(text), "")
 			require.NoError(t, err)
 			require.False(t, is)
 			require.NoError(t, Guard([]byte(text), options))
 		})
 	}
+}
+
+// Where the administrator's metadata restricts every container, ambiguous text is refused for
+// a container without an annotation, too.
+func TestAmbiguousSpecsAreRefusedIfTheMetadataHasPorts(t *testing.T) {
+	o := options
+	o.ListenerMetadata = "port-restricter.port=5000"
+	text := strings.Replace(configJSON("{}", ""), `"future"`, `"Linux": {}, "future"`, 1)
+	_, err := Inject([]byte(text), o)
+	require.ErrorContains(t, err, `"Linux" is "linux"`)
+	require.ErrorContains(t, Guard([]byte(text), o), `"Linux" is "linux"`)
 }

@@ -14,9 +14,10 @@ import (
 	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
-// ErrNoFilter means that the config.json of an annotated container lacks the filter.
-var ErrNoFilter = errors.New("the container is annotated for port-restricter, " +
-	"but its config.json does not contain port-restricter's filter")
+// ErrNoFilter means that the config.json of a container that must be restricted lacks
+// the filter.
+var ErrNoFilter = errors.New("annotations or the administrator's metadata restrict the " +
+	"container, but its config.json does not contain port-restricter's filter")
 
 // injectFilter says what to do about a container without the filter.
 const injectFilter = "inject it with a hook, the runtime, the NRI plugin or a profile"
@@ -24,12 +25,12 @@ const injectFilter = "inject it with a hook, the runtime, the NRI plugin or a pr
 // answerLimit is how long CheckAgent waits for an agent to accept a connection.
 const answerLimit = 5 * time.Second
 
-// Guard fails for the config.json of an annotated container if the filter is not in it
-// (ErrNoFilter), or if no agent accepts connections: the container must not start, since
-// nothing would hold it to its ports. Guard returns nil for a container that no annotation
-// is for.
+// Guard fails for the config.json of a container that must be restricted (config.Held) if
+// the filter is not in it (ErrNoFilter), or if no agent accepts connections: the container
+// must not start, since nothing would hold it to its ports. Guard returns nil for any other
+// container.
 func Guard(text []byte, o filter.Options) error {
-	spec, err := parseAnnotated(text)
+	spec, err := parseHeld(text, o.ListenerMetadata)
 	if spec == nil || err != nil {
 		return err
 	}

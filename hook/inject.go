@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -19,11 +20,11 @@ import (
 
 // Inject returns the text of a config.json (OCI runtime spec) with the filter merged
 // into linux.seccomp. Everything else stays byte for byte. The text is returned
-// unchanged if no annotation is for the container, or if the filter is in it
-// already. Inject fails for annotations that do not make a policy, and for a profile
-// that the filter can't be merged into.
+// unchanged if the container is not held (config.Held), or if the filter is in it
+// already. Inject fails for annotations and metadata that do not make a policy, and
+// for a profile that the filter can't be merged into.
 func Inject(text []byte, o filter.Options) ([]byte, error) {
-	spec, err := parseAnnotated(text)
+	spec, err := parseHeld(text, o.ListenerMetadata)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +33,7 @@ func Inject(text []byte, o filter.Options) ([]byte, error) {
 	}
 	// With invalid annotations a container could bind nothing, so it had better not start.
 	// A container without a policy may be the sandbox of a pod, which needs none.
-	_, err = config.FromState(spec.Annotations, o.ListenerMetadata)
+	_, err = config.FromState(containerOf(spec), o.ListenerMetadata)
 	if err != nil && !errors.Is(err, config.ErrNoPolicy) {
 		return nil, err
 	}
@@ -48,32 +49,33 @@ func Inject(text []byte, o filter.Options) ([]byte, error) {
 		return nil, fmt.Errorf("put the filter into config.json: %w", err)
 	}
 	// The text is read again: the edit must have reached what the OCI runtime will read.
-	if spec, err = parseAnnotated(edited); err != nil {
+	if spec, err = parseHeld(edited, o.ListenerMetadata); err != nil {
 		return nil, err
 	}
 	return edited, checkFilter(spec, o)
 }
 
-// Annotated reports whether an annotation in a config.json is for the container, so
-// that Inject would add the filter or find it there.
-func Annotated(text []byte) (bool, error) {
-	spec, err := parseAnnotated(text)
+// Held reports whether the container of a config.json must be restricted, so that
+// Inject would add the filter or find it there.
+func Held(text []byte, metadata string) (bool, error) {
+	spec, err := parseHeld(text, metadata)
 	return spec != nil, err
 }
 
-// parseAnnotated returns the spec in a config.json, or nil if no annotation is for the
-// container. It fails for the text of an annotated container that an OCI runtime could
-// understand in another way, and for an annotation by which a runtime replaces the filter.
-func parseAnnotated(text []byte) (*specs.Spec, error) {
+// parseHeld returns the spec in a config.json, or nil if the container is not held. It
+// fails for the text of a container that is held if an OCI runtime could understand the
+// text in another way, or if an annotation makes a runtime replace the filter.
+func parseHeld(text []byte, metadata string) (*specs.Spec, error) {
 	var spec specs.Spec
 	err := strictjson.Unmarshal(text, &spec)
-	if errors.As(err, new(*strictjson.AmbiguousError)) && !mentionsAnnotation(text) {
+	if errors.As(err, new(*strictjson.AmbiguousError)) && !mentionsAnnotation(text) &&
+		!config.Held(config.Container{}, metadata) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read config.json: %w", err)
 	}
-	if !config.Annotated(spec.Annotations) {
+	if !config.Held(containerOf(&spec), metadata) {
 		return nil, nil
 	}
 	return &spec, CheckAnnotations(spec.Annotations)
@@ -92,6 +94,23 @@ func mentionsAnnotation(text []byte) bool {
 			return true
 		}
 	}
+}
+
+// engineID matches the end of a cgroup's path that has a container's id, as CRI-O and
+// podman make ids.
+var engineID = regexp.MustCompile(`[/:-]([0-9a-f]{64})$`)
+
+// containerOf returns what a spec says of its container. A spec has no field for the
+// container's id, but engines put the id at the end of the cgroup's path. An image
+// can't choose that path.
+func containerOf(spec *specs.Spec) config.Container {
+	c := config.Container{Annotations: spec.Annotations}
+	if spec.Linux != nil {
+		if found := engineID.FindStringSubmatch(spec.Linux.CgroupsPath); found != nil {
+			c.ID = found[1]
+		}
+	}
+	return c
 }
 
 func seccompOf(spec *specs.Spec) *specs.LinuxSeccomp {

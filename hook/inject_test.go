@@ -84,13 +84,64 @@ func TestInjectGivesAContainerWithoutALinuxSectionOne(t *testing.T) {
 // filter could not be merged.
 func TestInjectLeavesOthersAlone(t *testing.T) {
 	for _, annotations := range []string{
-		"null", "{}", `{"port-restricter":"5000"}`, `{"other.port":"5000"}`,
-		`{"port-restricter.port/web":"5000","io.kubernetes.container.name":"db"}`,
+		"null", "{}", `{"other.port":"5000"}`,
+		`{"port-restricter.port/web":"5000","io.kubernetes.cri.container-name":"db",` +
+			`"io.kubernetes.cri.container-type":"container"}`,
 	} {
 		before := configJSON(annotations, othersListener)
 		after, err := Inject([]byte(before), options)
 		require.NoError(t, err)
 		require.Equal(t, before, string(after))
+	}
+}
+
+// The administrator's metadata restricts containers that nobody annotated, but not the
+// sandbox of a pod. A sandbox is known by the keys of its engine only: the id in CRI-O's
+// key must be the one that CRI-O has put into the cgroup's path.
+func TestInjectHoldsEveryContainerIfTheMetadataHasPorts(t *testing.T) {
+	o := options
+	o.ListenerMetadata = "port-restricter.port=8000"
+	id, other := strings.Repeat("5f", 32), strings.Repeat("00", 32)
+	crio := func(id, kind string) string {
+		return fmt.Sprintf(`{"io.kubernetes.cri-o.ContainerID":%q,`+
+			`"io.kubernetes.cri-o.ContainerType":%q}`, id, kind)
+	}
+	for name, test := range map[string]struct {
+		annotations, cgroup string
+		held                bool
+	}{
+		"no annotations":                  {"null", "", true},
+		"those of other programs":         {`{"other":"1"}`, "", true},
+		"a container of CRI-O":            {crio(id, "container"), "/kube/crio-" + id, true},
+		"a sandbox of CRI-O":              {crio(id, "sandbox"), "/kube/crio-" + id, false},
+		"a sandbox of CRI-O with systemd": {crio(id, "sandbox"), "kube.slice:crio:" + id, false},
+		"an image with an id of its own":  {crio(other, "sandbox"), "/libpod-" + id, true},
+		"an image, without cgroups":       {crio(other, "sandbox"), "", true},
+		"an image with part of the id":    {crio(id[:8], "sandbox"), "/libpod-" + id, true},
+		"an image with an empty id":       {crio("", "sandbox"), "", true},
+		"an image with the word in the path": {
+			crio("container", "sandbox"), "/user.slice/container", true},
+		"a sandbox of containerd": {`{"io.kubernetes.cri.container-type":"sandbox"}`, "", false},
+		"an image that says so": {`{"io.kubernetes.cri.container-type":"sandbox",` +
+			`"org.opencontainers.image.stopSignal":"15"}`, "", true},
+	} {
+		before := configJSON(test.annotations, fmt.Sprintf(`"cgroupsPath":%q,`, test.cgroup))
+		after, err := Inject([]byte(before), o)
+		require.NoError(t, err, name)
+		require.Equal(t, test.held, before != string(after), name)
+		held, err := Held([]byte(before), o.ListenerMetadata)
+		require.NoError(t, err)
+		require.Equal(t, test.held, held, name)
+		if test.held {
+			require.ErrorIs(t, Guard([]byte(before), o), ErrNoFilter, name)
+		}
+	}
+	for metadata, says := range map[string]string{
+		"port-restrictor.port=8000": "port-restrictor.port", "port-restricter.port": "has no value",
+	} {
+		o.ListenerMetadata = metadata
+		_, err := Inject([]byte(configJSON("null", "")), o)
+		require.ErrorContains(t, err, says, "a container starts, though nobody knows its limit")
 	}
 }
 
@@ -104,6 +155,13 @@ func TestInjectRefuses(t *testing.T) {
 		},
 		"an unknown key": {
 			configJSON(`{"port-restricter.prot":"5000"}`, ""), "port-restricter.prot is not known",
+		},
+		"a misspelt key": {
+			configJSON(`{"Port-Restricter.port":"5000"}`, ""), `"Port-Restricter.port" is misspelt`,
+		},
+		"a misspelt key, perhaps of the image": {
+			configJSON(`{"port-restricter.port":"5000","port-restrictor.mode":"audit"}`, ""),
+			`"port-restrictor.mode" is misspelt: write port-restricter.mode`,
 		},
 		"another supervisor": {configJSON(annotated, othersListener), "/run/theirs.sock"},
 		"an unknown default action": {
@@ -157,7 +215,7 @@ func TestInjectFileReplacesTheFileInOneStep(t *testing.T) {
 func checkFilterOf(t *testing.T, path string) error {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
-	spec, err := parseAnnotated(text)
+	spec, err := parseHeld(text, "")
 	require.NoError(t, err)
 	return checkFilter(spec, options)
 }

@@ -40,7 +40,7 @@ func TestAnnotationsThatReplaceTheFilterAreRefused(t *testing.T) {
 			of := map[string]string{"port-restricter.port": "5000"}
 			text := []byte(configJSON(annotationsJSON(t, of, key, strings.Repeat("A", 1<<16)), ""))
 			for _, err := range []error{
-				errorOf(Inject(text, options)), errorOf(Annotated(text)), Guard(text, options),
+				errorOf(Inject(text, options)), errorOf(Held(text, "")), Guard(text, options),
 			} {
 				require.ErrorContains(t, err, key)
 				require.ErrorContains(t, err, says)
@@ -48,7 +48,11 @@ func TestAnnotationsThatReplaceTheFilterAreRefused(t *testing.T) {
 			}
 			for _, others := range []map[string]string{
 				nil,
-				{"port-restricter.port/web": "5000", "io.kubernetes.container.name": "db"},
+				{
+					"port-restricter.port/web":         "5000",
+					"io.kubernetes.cri.container-name": "db",
+					"io.kubernetes.cri.container-type": "container",
+				},
 			} {
 				text := configJSON(annotationsJSON(t, others, key, "1"), othersListener)
 				edited, err := Inject([]byte(text), options)

@@ -62,12 +62,12 @@ func TestAProcThatBeginsToHideProcessesProvesNothing(t *testing.T) {
 	require.NoError(t, target.Start())
 	defer func() { _ = target.Process.Kill(); _ = target.Wait() }()
 
-	scanner := func(uid uintptr, scan, proved chan bool) {
+	scanner := func(uid uintptr, again, proved chan bool) {
 		runtime.LockOSThread() // the thread ends with the goroutine
 		_, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, uid, uid, uid)
 		all, err := newSharers()
 		proved <- errno == 0 && err == nil
-		for range scan {
+		for range again {
 			// A scan counts only if no task was created meanwhile, so it is repeated.
 			one := false
 			for range 100 {

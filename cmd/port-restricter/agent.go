@@ -63,7 +63,10 @@ func serve(ctx context.Context, log *logrus.Logger, socket string) error {
 		return err
 	}
 	policyOf := func(state *specs.ContainerProcessState) (config.Policy, error) {
-		return config.FromState(state.State.Annotations, state.Metadata)
+		container := config.Container{
+			ID: state.State.ID, Annotations: state.State.Annotations,
+		}
+		return config.FromState(container, state.Metadata)
 	}
 	supervisor, err := agent.NewSupervisor(log, policyOf)
 	if err != nil {

@@ -27,9 +27,10 @@ func newConfigure() *cobra.Command {
 		},
 	}
 	podman := newConfigureEngine("podman",
-		"Hooks for annotated containers, and the runtime "+engines.Handler,
-		"A precreate hook puts the filter into annotated containers, and a guard hook refuses\n"+
-			"to start an annotated container without the filter.\n"+
+		"Hooks that restrict containers, and the runtime "+engines.Handler,
+		"A precreate hook puts the filter into annotated containers, or into all containers if\n"+
+			"the metadata has ports. A guard hook refuses to start an annotated container\n"+
+			"without the filter.\n"+
 			"For an ordinary user, only that user's podman is configured, with an agent that\n"+
 			"the user runs.",
 		engines.Podman)
@@ -49,7 +50,7 @@ func newConfigure() *cobra.Command {
 			engines.CRIO),
 		newConfigureEngine("docker", "A runtime: docker run --runtime "+engines.Handler,
 			"Docker has annotations (docker run --annotation) since version 25. An older version\n"+
-				"can't annotate containers, and the runtime restricts annotated ones only.",
+				"can't annotate containers: only the metadata can restrict them then.",
 			engines.Docker),
 	} {
 		command.AddCommand(engine.Command)
@@ -149,6 +150,9 @@ func complete(o *engines.Options, engine string) error {
 	}
 	o.Listener = cmp.Or(o.Listener, node.Listener, settings.DefaultListener)
 	o.Metadata = cmp.Or(o.Metadata, node.Metadata)
+	if err := cli.CheckMetadata(o.Metadata); err != nil && !o.Remove {
+		return err
+	}
 	if o.Root != "" {
 		if o.Root, err = filepath.Abs(o.Root); err != nil {
 			return fmt.Errorf("--root: %w", err)

@@ -26,11 +26,11 @@ func newHook() *cobra.Command {
 			return unknownArgument("stage", "precreate, prestart, createRuntime", args)
 		},
 	}
-	guard := "Refuse to start an annotated container that has no filter or no agent" +
+	guard := "Refuse to start a container that must be restricted and has no filter or no agent" +
 		" (container's state on stdin)"
 	command.AddCommand(
-		newStage("precreate", "Put the filter into the config.json of an annotated container"+
-			" (config.json on stdin and stdout)", precreate),
+		newStage("precreate", "Put the filter into the config.json of a container that must be"+
+			" restricted (config.json on stdin and stdout)", precreate),
 		newStage("prestart", guard, guardState),
 		newStage("createRuntime", guard, guardState),
 	)

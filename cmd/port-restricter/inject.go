@@ -17,7 +17,7 @@ func newInject() *cobra.Command {
 	var dryRun bool
 	command := &cobra.Command{
 		Use:     "inject --bundle DIR [flags]",
-		Short:   "Put the filter into the config.json of an annotated OCI bundle",
+		Short:   "Put the filter into the config.json of a bundle that must be restricted",
 		Example: "  port-restricter inject --bundle DIR --dry-run",
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -31,8 +31,8 @@ func newInject() *cobra.Command {
 			}
 			switch {
 			case !edit.Changes():
-				fmt.Fprintf(command.ErrOrStderr(), "%s: nothing to change: the container has"+
-					" no annotation port-restricter.*, or already has the filter\n", edit.Path)
+				fmt.Fprintf(command.ErrOrStderr(), "%s: nothing to change: neither annotations nor"+
+					" metadata restrict the container, or it already has the filter\n", edit.Path)
 				return nil
 			case dryRun:
 				diff := udiff.Unified(edit.Path, edit.Path, string(edit.Before), string(edit.After))

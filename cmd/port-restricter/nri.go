@@ -17,7 +17,7 @@ import (
 func newNRI() *cobra.Command {
 	return &cobra.Command{
 		Use: "nri",
-		Short: "Put the filter into annotated containers as an NRI plugin" +
+		Short: "Put the filter into containers that must be restricted, as an NRI plugin" +
 			" (containerd 2.2 and newer)",
 		DisableFlagParsing: true,
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -51,8 +51,8 @@ func execRuntime(args []string) int {
 	return cli.StatusFailure
 }
 
-const runtimeShort = "Run as an OCI runtime: put the filter into annotated containers," +
-	" then become runc or crun"
+const runtimeShort = "Run as an OCI runtime: put the filter into containers that must be" +
+	" restricted, then become runc or crun"
 
 // newRuntime returns a command for the help only. main runs the shim before cobra sees
 // the arguments.

@@ -24,10 +24,11 @@ func (c *containerdConfig) renderHandler(o Options) (text, ociRuntime string, er
 		"options":      table{"BinaryName": runtimeScriptPath(o, "containerd")},
 	})
 	// containerd matches with path.Match, in which * does not match the slash of
-	// port-restricter.port/NAME.
+	// port-restricter.port/NAME. The wide patterns pass on misspelt keys, too, so that they
+	// are refused and not overlooked.
 	for _, key := range []string{"pod_annotations", "container_annotations"} {
 		patterns := stringsIn(handler[key])
-		for _, own := range []string{"port-restricter.*", "port-restricter.*/*"} {
+		for _, own := range []string{"port*restrict*", "port*restrict*/*"} {
 			if !slices.Contains(patterns, own) {
 				patterns = append(patterns, own)
 			}

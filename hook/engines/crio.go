@@ -21,7 +21,7 @@ func CRIO(o Options) (*Plan, error) {
 		plan.Next = "systemctl restart crio; delete RuntimeClasses with handler: " + Handler
 	}
 	hooks := filepath.Join(systemDir, "crio", "hooks.d")
-	guard, err := hookFile(o, hooks, "createRuntime")
+	guard, err := hookFile(o, hooks, "createRuntime", ifAnnotated)
 	if err != nil {
 		return nil, err
 	}

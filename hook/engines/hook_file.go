@@ -13,18 +13,32 @@ import (
 type hookConfig struct {
 	Version string     `json:"version"`
 	Hook    specs.Hook `json:"hook"`
-	When    struct {
-		Annotations map[string]string `json:"annotations"`
-	} `json:"when"`
-	Stages []string `json:"stages"`
+	When    hookWhen   `json:"when"`
+	Stages  []string   `json:"stages"`
 }
 
+// A hookWhen says for which containers a hook runs.
+type hookWhen struct {
+	Always      bool              `json:"always,omitempty"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+var (
+	// always is when the filter is injected: into containers that only the metadata
+	// restricts, too. A misspelt annotation is an error and must be seen.
+	always = hookWhen{Always: true}
+
+	// ifAnnotated is when the guard runs. Not always: engines also run hooks for
+	// containers that no hook of ours has injected the filter into, for example those
+	// in which podman builds an image.
+	ifAnnotated = hookWhen{Annotations: map[string]string{`(?i)^port.?restrict`: ".*"}}
+)
+
 // hookFile returns the file in dir with the hook that runs `port-restricter hook`
-// at a stage of each container that has an annotation of port-restricter. The
-// file's name is the same for every engine and user: where an engine reads two
-// directories, the later file masks the earlier one, and the hook does not run
-// twice.
-func hookFile(o Options, dir, stage string) (ownFile, error) {
+// at a stage of each container that when selects. The file's name is the same for
+// every engine and user: where an engine reads two directories, the later file masks
+// the earlier one, and the hook does not run twice.
+func hookFile(o Options, dir, stage string, when hookWhen) (ownFile, error) {
 	var config hookConfig
 	config.Version = "1.0.0"
 	config.Hook.Path = o.Binary
@@ -32,7 +46,7 @@ func hookFile(o Options, dir, stage string) (ownFile, error) {
 	if o.Metadata != "" {
 		config.Hook.Args = append(config.Hook.Args, "--metadata", o.Metadata)
 	}
-	config.When.Annotations = map[string]string{`^port-restricter\.`: ".*"}
+	config.When = when
 	config.Stages = []string{stage}
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)

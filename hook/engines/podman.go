@@ -7,9 +7,9 @@ import (
 )
 
 // Podman returns the plan that gives podman a runtime, a precreate hook that adds
-// the filter to annotated containers, and a guard hook. The hooks have a directory
-// of their own, which hooks_dir of containers.conf names: the default directory is
-// also read by CRI-O, which exits at start on a hook of the stage precreate.
+// the filter to the containers that must be restricted, and a guard hook. The hooks
+// have a directory of their own, which hooks_dir of containers.conf names: the default
+// directory is also read by CRI-O, which exits at start on a hook of the stage precreate.
 func Podman(o Options) (*Plan, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -22,11 +22,11 @@ func Podman(o Options) (*Plan, error) {
 	if o.Remove {
 		plan.Next = "nothing to restart: podman reads its configuration each time it starts"
 	}
-	precreate, err := hookFile(o, dir, "precreate")
+	precreate, err := hookFile(o, dir, "precreate", always)
 	if err != nil {
 		return nil, err
 	}
-	guard, err := hookFile(o, dir, "createRuntime")
+	guard, err := hookFile(o, dir, "createRuntime", ifAnnotated)
 	if err != nil {
 		return nil, err
 	}

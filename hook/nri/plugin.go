@@ -35,6 +35,10 @@ func (p *Plugin) Configure(_ context.Context, _, engine, version string) (api.Ev
 	p.showsPolicies = showsPolicies(engine, version)
 	p.Log.WithFields(logrus.Fields{"engine": engine, "version": version}).
 		Info("registered with the engine")
+	if config.Held(config.Container{}, p.Options.ListenerMetadata) {
+		p.Log.WithField("metadata", p.Options.ListenerMetadata).Warn("the metadata restricts" +
+			" every container that this engine creates from now on, those of the system too")
+	}
 	return 0, nil // all events that Plugin has methods for
 }
 
@@ -48,10 +52,11 @@ func (p *Plugin) Synchronize(
 		podAnnotations[pod.GetId()] = pod.GetAnnotations()
 	}
 	for _, c := range containers {
-		annotated := config.Annotated(config.ContainerAnnotations(
-			c.GetName(), podAnnotations[c.GetPodSandboxId()], c.GetAnnotations()))
+		held := config.Held(config.PodContainer(
+			c.GetName(), podAnnotations[c.GetPodSandboxId()], c.GetAnnotations()),
+			p.Options.ListenerMetadata)
 		listener := c.GetLinux().GetSeccompPolicy().GetListenerPath()
-		if annotated && p.showsPolicies && listener != p.Options.ListenerPath {
+		if held && p.showsPolicies && listener != p.Options.ListenerPath {
 			p.Log.WithField("container", c.GetId()).
 				Warn("not restricted: the container was created without this plugin;" +
 					" create the container again")
@@ -60,18 +65,17 @@ func (p *Plugin) Synchronize(
 	return nil, nil
 }
 
-// CreateContainer puts the filter into an annotated container. If it returns an
+// CreateContainer puts the filter into a container that is held (config.Held). If it returns an
 // error, the engine does not create the container. With the FailurePolicy that Serve
 // asks for, the engine does not do so either if the plugin does not answer.
 func (p *Plugin) CreateContainer(
 	_ context.Context, pod *api.PodSandbox, c *api.Container,
 ) (*api.ContainerAdjustment, []*api.ContainerUpdate, error) {
-	annotations := config.ContainerAnnotations(
-		c.GetName(), pod.GetAnnotations(), c.GetAnnotations())
-	if !config.Annotated(annotations) {
+	container := config.PodContainer(c.GetName(), pod.GetAnnotations(), c.GetAnnotations())
+	if !config.Held(container, p.Options.ListenerMetadata) {
 		return nil, nil, nil
 	}
-	adjustment, err := p.adjust(annotations, pod, c)
+	adjustment, err := p.adjust(container, pod, c)
 	log := p.Log.WithFields(logrus.Fields{
 		"container": c.GetId(),
 		"name":      c.GetName(),
@@ -85,10 +89,10 @@ func (p *Plugin) CreateContainer(
 	return adjustment, nil, nil
 }
 
-// adjust returns the changes to an annotated container: the profile with the filter,
+// adjust returns the changes to a container that is held: the profile with the filter,
 // the annotations, and the guard.
 func (p *Plugin) adjust(
-	annotations map[string]string, pod *api.PodSandbox, c *api.Container,
+	container config.Container, pod *api.PodSandbox, c *api.Container,
 ) (*api.ContainerAdjustment, error) {
 	// CRI-O gives the OCI runtime all annotations of the pod, containerd some of them.
 	for _, all := range []map[string]string{pod.GetAnnotations(), c.GetAnnotations()} {
@@ -96,7 +100,7 @@ func (p *Plugin) adjust(
 			return nil, err
 		}
 	}
-	if _, err := config.FromState(annotations, p.Options.ListenerMetadata); err != nil {
+	if _, err := config.FromState(container, p.Options.ListenerMetadata); err != nil {
 		return nil, err
 	}
 	base, err := p.base(c)
@@ -119,7 +123,7 @@ func (p *Plugin) adjust(
 	adjustment.SetLinuxSeccompPolicy(api.FromOCILinuxSeccomp(merged))
 	// The agent needs the annotations in the container's state, and engines do not pass
 	// a pod's annotations on to the OCI runtime.
-	for key, value := range annotations {
+	for key, value := range container.Annotations {
 		if strings.HasPrefix(key, config.KeyPrefix) {
 			adjustment.AddAnnotation(key, value)
 		}

@@ -82,6 +82,34 @@ func TestAHiddenPolicyIsReplacedByTheDefaultProfile(t *testing.T) {
 	}
 }
 
+// TestWhichContainersAreHeld shows that a container without annotations is restricted if
+// the metadata has ports, and that a misspelt annotation refuses the container.
+func TestWhichContainersAreHeld(t *testing.T) {
+	p := registered(t, "containerd", "2.3.0")
+	ask := func(annotations map[string]string) (*api.ContainerAdjustment, error) {
+		adjustment, _, err := p.CreateContainer(context.Background(),
+			&api.PodSandbox{Annotations: annotations}, &api.Container{Name: "web"})
+		return adjustment, err
+	}
+	for _, annotations := range []map[string]string{nil, {"port-restricter.port/db": "1"}} {
+		adjustment, err := ask(annotations)
+		require.NoError(t, err)
+		require.Nil(t, adjustment)
+	}
+	_, err := ask(map[string]string{"port-restrictor.port": "5000"})
+	require.ErrorContains(t, err, `"port-restrictor.port" is misspelt`)
+
+	p.Options.ListenerMetadata = "port-restricter.port=8000"
+	for _, annotations := range []map[string]string{nil, {"port-restricter.port/db": "1"}} {
+		adjustment, err := ask(annotations)
+		require.NoError(t, err)
+		require.Equal(t, p.Options.ListenerPath,
+			adjustment.GetLinux().GetSeccompPolicy().GetListenerPath())
+		require.Equal(t, p.Options.ListenerMetadata,
+			adjustment.GetLinux().GetSeccompPolicy().GetListenerMetadata())
+	}
+}
+
 // TestAnUnconfinedContainerGetsTheFilterAlone shows that the filter is not merged into
 // the default profile for a container that has none: it would refuse calls that the
 // container may make.

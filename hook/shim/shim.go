@@ -12,9 +12,9 @@ import (
 	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
-// Exec puts the filter into each of i.Configs that is annotated, and then becomes
-// the OCI runtime with the arguments args. It returns only if that fails, or if the
-// container must not be created. options returns the options of the filter for the
+// Exec puts the filter into each of i.Configs whose container is held (config.Held),
+// and then becomes the OCI runtime with the arguments args. It returns only if that
+// fails, or if the container must not be created. options returns the options of the filter for the
 // settings of this node.
 func (i Invocation) Exec(
 	args []string, options func(settings.Settings) (filter.Options, error),
@@ -32,7 +32,8 @@ func (i Invocation) Exec(
 		return err
 	}
 	for _, path := range i.Configs {
-		err := i.prepare(path, runtime, func() (filter.Options, error) { return options(node) })
+		err := i.prepare(path, runtime, node.Metadata,
+			func() (filter.Options, error) { return options(node) })
 		if err != nil {
 			return err
 		}
@@ -41,9 +42,11 @@ func (i Invocation) Exec(
 	return fmt.Errorf("execute the OCI runtime %s: %w", runtime, err)
 }
 
-// prepare puts the filter into one config.json, if the container is annotated. It
-// fails if the container must not be created.
-func (i Invocation) prepare(path, runtime string, options func() (filter.Options, error)) error {
+// prepare puts the filter into one config.json, if the container is held. It fails if
+// the container must not be created.
+func (i Invocation) prepare(
+	path, runtime, metadata string, options func() (filter.Options, error),
+) error {
 	text, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR),
@@ -52,15 +55,15 @@ func (i Invocation) prepare(path, runtime string, options func() (filter.Options
 	case err != nil:
 		return fmt.Errorf("read the bundle: %w", err)
 	}
-	annotated, err := hook.Annotated(text)
+	held, err := hook.Held(text, metadata)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	if !annotated {
+	if !held {
 		return nil
 	}
 	if i.Restores {
-		return fmt.Errorf("%s: the container is annotated for port-restricter, but its"+
+		return fmt.Errorf("%s: the ports of the container are restricted, but its"+
 			" checkpoint brings a seccomp filter of its own, which has no agent:"+
 			" create the container anew", path)
 	}

@@ -128,14 +128,14 @@ func requireHeldOrRefused(
 	t *testing.T, c *runc.Container, text string, options filter.Options, way string,
 ) {
 	t.Helper()
-	annotated, err := hook.Annotated([]byte(text))
+	held, err := hook.Held([]byte(text), "")
 	if err != nil {
 		return
 	}
-	if !annotated {
+	if !held {
 		require.NoError(t, os.WriteFile(c.ConfigFile(), []byte(text), 0o600))
 		if c.Create(t) == nil {
-			require.False(t, config.Annotated(c.State(t).Annotations),
+			require.False(t, config.Held(config.Container{Annotations: c.State(t).Annotations}, ""),
 				"%s: the runtime has an annotation that the hooks do not see:\n%s", way, text)
 			c.Delete(t)
 		}

@@ -68,3 +68,28 @@ func TestPodmanHoldsContainersOnceConfigured(t *testing.T) {
 	n.configure(t, "podman", "--remove")
 	requireServed(listen("5001", annotated...))
 }
+
+// TestConfiguredPodmanHoldsEveryContainerToTheMetadata shows that metadata with ports
+// restricts containers that nobody annotated, those of an image that says it is a pod's
+// sandbox too, and that a misspelt annotation keeps a container from starting.
+func TestConfiguredPodmanHoldsEveryContainerToTheMetadata(t *testing.T) {
+	agent := runc.StartAgent(t)
+	n := newNode(t, "listener = '"+agent.Socket+"'", "", "/etc/containers/containers.conf.d")
+	n.configure(t, "podman")
+	podman := newPodman(t, "runc", n.World)
+	misspelt := podman.listen(t, "5000", "--annotation", "port-restrictor.port=5000")
+	require.NotContains(t, []int{0, listened}, misspelt.Code, "a misspelt annotation")
+	require.Equal(t, listened, podman.listen(t, "5001").Code, "neither annotation nor metadata")
+
+	n.configure(t, "podman", "--metadata", key+"=5000")
+	require.Contains(t, podman.listen(t, "5001").Stderr, refusal)
+	require.Equal(t, listened, podman.listen(t, "5000").Code)
+	for name, says := range map[string]map[string]string{
+		"CRI-O": likeCRIO, "containerd": likeContainerd,
+	} {
+		image := podman.image(t, union(says, map[string]string{
+			typeOfCRIO: "sandbox", typeOfContainerd: "sandbox",
+		}))
+		require.Contains(t, podman.listenIn(t, image, "5001").Stderr, refusal, name)
+	}
+}

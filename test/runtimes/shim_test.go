@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,6 +84,31 @@ func TestShimLeavesAContainerWithoutAnAnnotationAlone(t *testing.T) {
 		require.NoError(t, c.Start(t))
 		require.Equal(t, before, configOf(t, c))
 		requireServed(t, c, 5001)
+	})
+}
+
+// TestShimHoldsAContainerWithoutAnAnnotationToTheMetadata shows that the administrator's
+// limit is for everybody behind the shim, not only for those who ask for ports, and that
+// metadata with a misspelt key starts no container.
+func TestShimHoldsAContainerWithoutAnAnnotationToTheMetadata(t *testing.T) {
+	forEachRuntime(t, func(t *testing.T, real runc.Runtime) {
+		agent := runc.StartAgent(t)
+		withMetadata := func(metadata, port string, args ...string) *runc.Container {
+			limited := real
+			limited.Env = append(slices.Clone(real.Env), "PORT_RESTRICTER_METADATA="+metadata)
+			return behindShim(t, agent, limited, port, args...)
+		}
+		const limit = key + "=5000"
+		c := withMetadata(limit, "", busybox, "sleep", "600")
+		require.NoError(t, c.CreateAndStart(t))
+		requireRefused(t, c, 5001)
+		requireServed(t, c, 5000)
+		annotated := withMetadata(limit, "5001", busybox, "nc", "-l", "-p", "5001").Run(t)
+		require.Contains(t, annotated.Stderr, refusal, "an annotation went beyond the limit")
+
+		misspelt := withMetadata("port-restrictor.port=5000", "", busybox, "true").Run(t)
+		require.Equal(t, 125, misspelt.Code)
+		require.Contains(t, misspelt.Stderr, `"port-restrictor.port" is misspelt: write `+key)
 	})
 }
 

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/config/settings"
 	"github.com/port-restricter/port-restricter/hook"
 	"github.com/port-restricter/port-restricter/hook/filter"
@@ -17,8 +19,9 @@ import (
 const (
 	ListenerDefault = " (default: listener in " + settings.DefaultPath +
 		", or " + settings.DefaultListener + ")"
-	MetadataUsage = "`TEXT` sent to the agent with each container; lines" +
-		" port-restricter.port=PORTS in it limit what annotations can ask for"
+	MetadataUsage = "`TEXT` sent to the agent with each container; a line" +
+		" port-restricter.port=PORTS in it limits every container, also one without annotations;" +
+		" port-restricter.audit=allow lets annotations choose mode=audit"
 )
 
 // InjectionFlags are the flags of each command that injects the filter. The settings
@@ -59,5 +62,17 @@ func FilterOptions(s settings.Settings) (filter.Options, error) {
 		return filter.Options{}, fmt.Errorf(
 			"listener %q: the OCI runtime needs an absolute path", listener)
 	}
+	if err := CheckMetadata(s.Metadata); err != nil {
+		return filter.Options{}, err
+	}
 	return filter.Options{ListenerPath: listener, ListenerMetadata: s.Metadata}, nil
+}
+
+// CheckMetadata fails for metadata with which every container would be refused.
+func CheckMetadata(metadata string) error {
+	_, err := config.FromState(config.Container{}, metadata)
+	if errors.Is(err, config.ErrNoPolicy) {
+		return nil
+	}
+	return err
 }

@@ -1,0 +1,71 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// metadataLines returns the key=value lines of metadata that have a key of
+// port-restricter. Other text in listenerMetadata belongs to other programs and is
+// ignored, unless a key of port-restricter is misspelt.
+func metadataLines(metadata string) (map[string]string, error) {
+	lines := map[string]string{}
+	for line := range strings.Lines(metadata) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, KeyPrefix) {
+			if err := checkSpelling(map[string]string{keyMeant(line): ""}); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		key, value, ok := strings.Cut(line, "=")
+		if !ok {
+			return nil, fmt.Errorf("%q has no value: write %s=…", line, key)
+		}
+		if before, twice := lines[key]; twice {
+			return nil, fmt.Errorf("%s is given twice, as %q and as %q: keep one of them",
+				key, before, value)
+		}
+		lines[key] = value
+	}
+	return lines, nil
+}
+
+// keyMeant returns what a line may have as its key, or "" for a comment and for prose,
+// which may begin with the name of port-restricter.
+func keyMeant(line string) string {
+	if strings.HasPrefix(line, "#") {
+		return ""
+	}
+	if key, _, ok := strings.Cut(line, "="); ok {
+		return strings.TrimSpace(key)
+	}
+	word, _, _ := strings.Cut(line, " ")
+	if !strings.Contains(strings.TrimRight(word, ".:"), ".") {
+		return ""
+	}
+	return word
+}
+
+// parseMetadata returns the limit of the metadata, or nil if it has none for the
+// container, and whether annotations may choose mode=audit.
+func parseMetadata(
+	lines map[string]string, container string,
+) (limit *Policy, mayAudit bool, err error) {
+	chosen, err := choose(lines, container, metadataKeys)
+	if err != nil {
+		return nil, false, err
+	}
+	if key, ok := chosen[AnnotationAudit]; ok {
+		delete(chosen, AnnotationAudit)
+		switch lines[key] {
+		case "allow":
+			mayAudit = true
+		case "deny":
+		default:
+			return nil, false, fmt.Errorf("%s: write allow or deny, not %q", key, lines[key])
+		}
+	}
+	limit, err = parseKeys(lines, chosen)
+	return limit, mayAudit, err
+}

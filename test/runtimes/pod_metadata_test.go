@@ -1,0 +1,55 @@
+package runtimes
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/port-restricter/port-restricter/test/cri"
+	"github.com/port-restricter/port-restricter/test/runc"
+)
+
+// behindPodShim runs a test with each engine of Kubernetes whose runtime handler "shim" is
+// the shim, with the given metadata.
+func behindPodShim(
+	t *testing.T, metadata string, test func(t *testing.T, engine *cri.Engine, agent *runc.Agent),
+) {
+	agent := runc.StartAgent(t)
+	env := []string{
+		"PORT_RESTRICTER_LISTENER=" + agent.Socket, "PORT_RESTRICTER_METADATA=" + metadata,
+	}
+	t.Run("CRI-O", func(t *testing.T) {
+		test(t, cri.StartCRIO(t, cri.CRIO{Shim: runc.Shim(t), Env: env}), agent)
+	})
+	t.Run("containerd", func(t *testing.T) {
+		c := cri.Containerd{Shim: runc.Shim(t), Env: env, Annotations: passOn}
+		eachContainerd(t, c, func(t *testing.T, engine *cri.Engine) { test(t, engine, agent) })
+	})
+}
+
+// TestThePodOfAHandlerIsHeldToTheMetadata shows that the administrator's limit holds a
+// container that nobody annotated, and leaves the pod's sandbox alone, which needs no agent.
+func TestThePodOfAHandlerIsHeldToTheMetadata(t *testing.T) {
+	const limit = key + "=5000"
+	behindPodShim(t, limit, func(t *testing.T, engine *cri.Engine, agent *runc.Agent) {
+		before := agent.Log(t)
+		pod := startPod(t, engine, cri.Pod{Handler: "shim"})
+		require.Equal(t, before, agent.Log(t), "the agent got the sandbox of a pod")
+		requirePodHeld(t, engine, pod, sleeping("web"))
+	})
+}
+
+// TestAKeyForANameLeavesOtherContainersOfThePodAlone shows that the shim knows the name of a
+// pod's container by what its engine wrote into config.json.
+func TestAKeyForANameLeavesOtherContainersOfThePodAlone(t *testing.T) {
+	behindPodShim(t, "", func(t *testing.T, engine *cri.Engine, agent *runc.Agent) {
+		pod := startPod(t, engine, cri.Pod{
+			Handler: "shim", Annotations: map[string]string{key + "/web": "5000"},
+		})
+		requirePodRefused(t, startContainer(t, pod, sleeping("web")), 5001)
+		before := agent.Log(t)
+		db := startContainer(t, pod, sleeping("db"))
+		require.Equal(t, before, agent.Log(t), "the agent got a container that no key is for")
+		requirePodServed(t, engine, db, 5001)
+	})
+}
