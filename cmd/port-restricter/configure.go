@@ -29,8 +29,8 @@ func newConfigure() *cobra.Command {
 	podman := newConfigureEngine("podman",
 		"Hooks that restrict containers, and the runtime "+engines.Handler,
 		"A precreate hook puts the filter into annotated containers, or into all containers if\n"+
-			"the metadata has ports. A guard hook refuses to start an annotated container\n"+
-			"without the filter.\n"+
+			"the metadata has ports. A guard hook refuses to start such a container without\n"+
+			"the filter.\n"+
 			"For an ordinary user, only that user's podman is configured, with an agent that\n"+
 			"the user runs.",
 		engines.Podman)

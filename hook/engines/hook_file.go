@@ -24,13 +24,13 @@ type hookWhen struct {
 }
 
 var (
-	// always is when the filter is injected: into containers that only the metadata
-	// restricts, too. A misspelt annotation is an error and must be seen.
+	// always is for an engine whose containers all get the filter by a hook: the metadata
+	// restricts those without annotations, too, and a misspelt annotation must be seen.
 	always = hookWhen{Always: true}
 
-	// ifAnnotated is when the guard runs. Not always: engines also run hooks for
-	// containers that no hook of ours has injected the filter into, for example those
-	// in which podman builds an image.
+	// ifAnnotated is for an engine that gives the filter only to containers of a runtime
+	// handler. If the metadata has ports, the guard would refuse all containers of the
+	// other handlers.
 	ifAnnotated = hookWhen{Annotations: map[string]string{`(?i)^port.?restrict`: ".*"}}
 )
 

@@ -26,7 +26,7 @@ func Podman(o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	guard, err := hookFile(o, dir, "createRuntime", ifAnnotated)
+	guard, err := hookFile(o, dir, "createRuntime", always)
 	if err != nil {
 		return nil, err
 	}

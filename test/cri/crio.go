@@ -16,7 +16,8 @@ type CRIO struct {
 	// Shim is the path of an OCI runtime for the runtime handler "shim". The handler
 	// does not exist if it is empty.
 	Shim string
-	// Env is added to the environment of CRI-O, and so to that of the OCI runtimes.
+	// Env is the environment of the OCI runtime of the handler "shim". CRI-O passes its
+	// own on to no OCI runtime.
 	Env []string
 	// Hooks is a hooks.d directory, or "" for none.
 	Hooks string
@@ -53,9 +54,8 @@ func StartCRIO(t testing.TB, c CRIO) *Engine {
 	policy := e.write(t, "policy.json", `{"default":[{"type":"insecureAcceptAnything"}]}`)
 	e.copyImage(t, policy)
 	config := e.write(t, "crio.conf", c.config(t, e, e.write(t, "runc", editingRunc)))
-	environment := append([]string{"env", "PORT_RESTRICTER_RUNTIME=" + e.path("runc")}, c.Env...)
-	e.start(t, e.path("s"), append(environment,
-		runc.Built(t, "crio"), "--config", config, "--config-dir", e.path("empty"))...)
+	e.start(t, e.path("s"),
+		runc.Built(t, "crio"), "--config", config, "--config-dir", e.path("empty"))
 	return e
 }
 
@@ -101,6 +101,7 @@ listen = %q
 stream_port = "0"
 [crio.image]
 pause_image = %q
+pause_command = ""
 signature_policy = %q
 [crio.network]
 network_dir = %q
@@ -128,9 +129,18 @@ hooks_dir = [%q]
 		e.path("net.d"),
 		c.NRI, e.NRISocket(), e.path("nri"), e.path("nri.d"),
 		e.path("exits"), e.path("attach"), e.path("ns"), runc.Built(t, "pinns"), hooks,
-	) + handler("runc", runtime)
+	)
 	if c.Shim != "" {
-		text += handler("shim", c.Shim)
+		text += "drop_infra_ctr = false\n" // a pod has a sandbox, which the shim must tell
+	}
+	text += handler("runc", runtime)
+	if c.Shim != "" {
+		text += handler("shim", c.Shim) + "monitor_env = ["
+		for _, variable := range append(c.Env,
+			"PORT_RESTRICTER_RUNTIME="+runtime, "PATH=/usr/sbin:/usr/bin:/sbin:/bin") {
+			text += fmt.Sprintf("%q, ", variable)
+		}
+		text += "]\n"
 	}
 	return text
 }

@@ -92,4 +92,8 @@ func TestConfiguredPodmanHoldsEveryContainerToTheMetadata(t *testing.T) {
 		}))
 		require.Contains(t, podman.listenIn(t, image, "5001").Stderr, refusal, name)
 	}
+
+	// Without the precreate hook, the guard refuses the container.
+	n.run(t, "rm", "/etc/port-restricter/podman/hooks.d/port-restricter-precreate.json")
+	require.Contains(t, podman.listen(t, "5000").Stderr, "has no filter of ours")
 }

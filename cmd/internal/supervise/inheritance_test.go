@@ -28,11 +28,9 @@ func TestTheseTestsPassWhateverTheyInherit(t *testing.T) {
 			"nohup, ignored signals": {
 				script: "(" + ignoring + `exec nohup nice -n 10 "$@")`,
 			},
-			"blocked signals, a child": {
-				script: `(sleep 1000 >/dev/null 2>&1 & exec env --block-signal "$@")`,
-			},
-			"a new session, no fds": {
-				script: `setsid --wait "$@" <&- >&- 2>&-`,
+			"a new session, blocked signals, no fds, a child": {
+				script: `(sleep 1000 >/dev/null 2>&1 &
+					exec setsid env --block-signal "$@" <&- >&- 2>&-)`,
 			},
 			"the foreground of a terminal": {
 				script: `"$@"`, terminal: true,

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -52,6 +53,12 @@ func guard() int {
 			signal.Notify(caught, sig)
 		}
 	}
+	// A script that executes the test binary leaves its own children to the guard. They,
+	// and what they leave, are not to be ended. No process of the tests is in this session.
+	before, session := children(), sessionOf(0)
+	isTest := func(pid int) bool {
+		return !slices.Contains(before, pid) && sessionOf(pid) != session
+	}
 	tests := exec.Command("/proc/self/exe", os.Args[1:]...)
 	// The tests read what bash prints, which depends on the language.
 	tests.Env = append(os.Environ(), stage+"=in a session", "LC_ALL=C")
@@ -67,7 +74,7 @@ func guard() int {
 		}
 	}()
 	_ = tests.Wait()
-	left := endChildren(inAnotherSession)
+	left := endChildren(isTest)
 	status := exitStatus(unix.WaitStatus(tests.ProcessState.Sys().(syscall.WaitStatus)))
 	if status == 0 && len(left) > 0 {
 		fmt.Fprintln(os.Stderr, "the tests left processes behind:", strings.Join(left, ", "))
@@ -124,11 +131,8 @@ func endChildren(isTest func(pid int) bool) (ended []string) {
 // anyChild is for the process that runs the tests: it starts without children.
 func anyChild(int) bool { return true }
 
-// inAnotherSession is for the guard, which may have children from the start: those of a
-// script that executes the test binary. They are in its own session, and no process of the
-// tests is.
-func inAnotherSession(pid int) bool {
-	session, err := unix.Getsid(pid)
-	own, ownErr := unix.Getsid(0)
-	return err == nil && ownErr == nil && session != own
+// sessionOf returns the session of a process, and 0 if the process is gone.
+func sessionOf(pid int) int {
+	session, _ := unix.Getsid(pid)
+	return max(session, 0)
 }
