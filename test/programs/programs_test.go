@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -117,7 +118,8 @@ func (p program) start(t *testing.T, dir string, port int) fmt.Stringer {
 	command := exec.CommandContext(ctx, reachable, args...)
 	command.Dir, command.Stdout, command.Stderr = dir, out, out
 	command.Env = append(os.Environ(), "HOME="+dir)
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	runtime.LockOSThread() // Pdeathsig is sent when this thread ends, so after the test
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	if p.user != "" {
 		command.SysProcAttr.Credential = credential(t, p.user)
 	}

@@ -160,6 +160,7 @@ int main(int argc, char **argv)
 {
 	if (argc != 4)
 		return 2;
+	setpgid(0, 0); /* the crowd ends by a signal to its group */
 	agent = argv[1];
 	int n = atoi(argv[2]), binds = atoi(argv[3]);
 	if (binds == 0) {

@@ -112,6 +112,11 @@ __attribute__((unused)) static void hung(int sig)
 /* Runs before main: the probe has 20 seconds. */
 __attribute__((constructor)) static void begin(void)
 {
+	/* The tests may have been started with signals ignored or blocked. */
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGCHLD, SIG_DFL);
 	signal(SIGALRM, hung);
 	alarm(20);
 	setvbuf(stdout, NULL, _IOLBF, 0);
