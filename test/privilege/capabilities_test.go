@@ -61,12 +61,12 @@ const (
 var without = map[string]map[string]string{
 	"none":       {},
 	"sys_ptrace": {container: everything, userContainer: everything},
-	// The agent's threads would own the namespaces that its user made. So in another
-	// user namespace, only a helper may bind a low port, and without CAP_SETUID a helper
-	// can only be the agent's own user.
+	// The agent's threads may own the namespaces that its user made. So in another user
+	// namespace a helper without privileges binds. Without CAP_SETUID a helper can't
+	// become the target, so what takes the target's capabilities is refused.
 	"setuid": {
-		container:     "low_port=EACCES low_port_in_own_user_namespace=EPERM" + byHelper,
-		userContainer: "low_port=EPERM low_port_without_capability=EPERM" + owned + byHelper,
+		container:     "low_port=EACCES low_port_in_own_user_namespace=EACCES" + byHelper,
+		userContainer: "low_port=EACCES" + ownedEACCES + byHelper,
 	},
 	"setgid": {
 		container:     "low_port=EACCES" + ownedEACCES + byHelper,
