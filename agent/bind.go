@@ -34,13 +34,16 @@ func (a *attempt) bind(transport config.Protocol) error {
 		setPort(sockaddr, d.Port)
 	}
 
-	err = a.settle(a.bindSocket(sockaddr))
-	if err != nil {
+	err = a.bindSocket(sockaddr)
+	bound := err == nil // and not an orphan, which was remembered when it was bound
+	if err = a.settle(err); err != nil {
 		return err
 	}
 	at = netip.AddrPortFrom(at.Addr(), d.Port)
-	if transport != config.UDP && a.bound {
-		a.session.container.bound.remember(a.cookie, at)
+	if bound && transport != config.UDP {
+		if id, err := idOf(a.socket, a.kind); err == nil {
+			a.session.container.bound.remember(id, at)
+		}
 	}
 	return a.checkFamilies(transport, at)
 }

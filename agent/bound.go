@@ -5,15 +5,20 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/port-restricter/port-restricter/config"
 )
 
-// boundLimit bounds how many sockets of each kind boundSockets remembers: those that do
-// not listen yet, and those that do.
-const boundLimit = 1024
+const (
+	// boundLimit bounds how many sockets of each kind boundSockets remembers: those that
+	// do not listen yet, and those that do.
+	boundLimit = 8192
+
+	// listenWithin is how long after its bind(2) a socket that is not TCP may begin to
+	// listen.
+	listenWithin = time.Minute
+)
 
 // boundSockets remembers where bind(2) has bound the sockets of a container: the address
 // and the port that the program named. The kernel never takes either away from the
@@ -24,51 +29,73 @@ const boundLimit = 1024
 // listen(2) then picks another one. Between any look at the port and listen(2), another
 // thread can dissolve it. So what the port is at the moment decides nothing.
 //
-// The key is the cookie of the socket, which the kernel never uses twice (SO_COOKIE,
-// socket(7)). Over the limit, the oldest socket is forgotten: listen(2) on that one is
-// then decided as on a socket that was not bound.
+// Over the limit, the oldest socket is forgotten: listen(2) on that one is then decided
+// as on a socket that was not bound.
 type boundSockets struct {
-	mu        sync.Mutex
-	addresses map[uint64]netip.AddrPort // by cookie
+	mu      sync.Mutex
+	sockets map[socketID]boundSocket
 
 	// A program can bind sockets without end. That must not make it forget the ones
 	// by which it listens, on which it may call listen(2) again.
 	idle, listening ring
 }
 
+// A socketID identifies a socket by its cookie, which the kernel never uses twice
+// (SO_COOKIE, socket(7)). But MPTCP gives the cookie of a listener to the sockets that
+// accept(2) returns. So the id of a socket that is not TCP also has its inode, and serves
+// for one listen(2) within listenWithin: inodes are used again after 2^32 sockets.
+type socketID struct{ cookie, inode uint64 }
+
+func idOf(socket int, kind socketKind) (id socketID, err error) {
+	if id.cookie, err = cookieOf(socket); err != nil || kind.isTCP() {
+		return id, err
+	}
+	var stat unix.Stat_t
+	err = unix.Fstat(socket, &stat)
+	id.inode = stat.Ino
+	return id, err
+}
+
+type boundSocket struct {
+	at    netip.AddrPort
+	until time.Time // no longer; the zero time is for ever
+}
+
 // remember records that a socket is bound to an address. It allocates nothing once
 // boundLimit is reached.
-func (b *boundSockets) remember(cookie uint64, at netip.AddrPort) {
+func (b *boundSockets) remember(id socketID, at netip.AddrPort) {
+	bound := boundSocket{at: at}
+	if id.inode != 0 {
+		bound.until = time.Now().Add(listenWithin)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.addresses == nil {
-		b.addresses = make(map[uint64]netip.AddrPort)
+	if b.sockets == nil {
+		b.sockets = make(map[socketID]boundSocket)
 	}
-	b.replace(&b.idle, cookie)
-	b.addresses[cookie] = at
+	b.replace(&b.idle, id)
+	b.sockets[id] = bound
 }
 
 // rememberInherited records where a socket is bound that a container was given at its
-// start: a listener from socket activation, say. It records nothing of a socket whose
-// port may be the kernel's choice: one that is connected, or whose port is in the range
-// from which the kernel picks.
+// start: a TCP listener, by socket activation, at a port that the kernel does not pick.
+// It records nothing of any other socket: the port of a socket that does not listen can
+// be that of a connection that is over.
 func (b *boundSockets) rememberInherited(socket int) {
 	kind, err := kindOf(socket)
-	if err != nil {
-		return // not a socket
-	}
-	if transport, internet := kind.transport(); !internet || transport == config.UDP {
+	if err != nil || !kind.isTCP() {
 		return
 	}
-	if _, err := unix.Getpeername(socket); err != unix.ENOTCONN {
+	listens, err := unix.GetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err != nil || listens == 0 {
 		return
 	}
 	at, err := localAddress(socket)
 	if err != nil || at.Port() == 0 || mayBePicked(at.Port()) {
 		return
 	}
-	if cookie, err := cookieOf(socket); err == nil {
-		b.remember(cookie, at)
+	if id, err := idOf(socket, kind); err == nil {
+		b.remember(id, at)
 	}
 }
 
@@ -83,56 +110,62 @@ func mayBePicked(port uint16) bool {
 	return err != nil || first <= port && port <= last
 }
 
+// take returns where a socket is bound, for a listen(2) that is about to be made. ok is
+// false if it was not bound by bind(2). The id of a socket that is not TCP is used up.
+func (b *boundSockets) take(id socketID) (at netip.AddrPort, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	bound, ok := b.sockets[id]
+	if ok && id.inode != 0 {
+		delete(b.sockets, id)
+		b.idle.remove(id)
+		ok = time.Now().Before(bound.until)
+	}
+	return bound.at, ok
+}
+
 // listens records that a remembered socket listens.
-func (b *boundSockets) listens(cookie uint64) {
+func (b *boundSockets) listens(id socketID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.idle.remove(cookie) {
-		b.replace(&b.listening, cookie)
+	if b.idle.remove(id) {
+		b.replace(&b.listening, id)
 	}
 }
 
-// replace adds a cookie to r and forgets the one whose place it takes.
-func (b *boundSockets) replace(r *ring, cookie uint64) {
-	if oldest, full := r.add(cookie); full {
-		delete(b.addresses, oldest)
+// replace adds an id to r and forgets the one whose place it takes.
+func (b *boundSockets) replace(r *ring, id socketID) {
+	if oldest, full := r.add(id); full {
+		delete(b.sockets, oldest)
 	}
 }
 
-// address returns where a socket is bound. ok is false if it was not bound by bind(2).
-func (b *boundSockets) address(cookie uint64) (at netip.AddrPort, ok bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	at, ok = b.addresses[cookie]
-	return at, ok
-}
-
-// A ring is the last boundLimit cookies that were added. The zero value is empty. 0 is
-// no cookie.
+// A ring is the last boundLimit ids that were added. The zero value is empty. The zero
+// id is that of no socket.
 type ring struct {
-	cookies []uint64
-	next    int // where the oldest one is, once the ring is full
+	ids  []socketID
+	next int // where the oldest one is, once the ring is full
 }
 
-// add adds a cookie. If the ring is full it returns the oldest cookie, which is no
+// add adds an id. If the ring is full it returns the oldest id, which is no
 // longer in it.
-func (r *ring) add(cookie uint64) (oldest uint64, full bool) {
-	if len(r.cookies) < boundLimit {
-		r.cookies = append(r.cookies, cookie)
-		return 0, false
+func (r *ring) add(id socketID) (oldest socketID, full bool) {
+	if len(r.ids) < boundLimit {
+		r.ids = append(r.ids, id)
+		return socketID{}, false
 	}
-	oldest, r.cookies[r.next] = r.cookies[r.next], cookie
+	oldest, r.ids[r.next] = r.ids[r.next], id
 	r.next = (r.next + 1) % boundLimit
-	return oldest, oldest != 0
+	return oldest, oldest != socketID{}
 }
 
-// remove reports whether the cookie was in the ring, and takes it out. Programs mostly
+// remove reports whether the id was in the ring, and takes it out. Programs mostly
 // listen by the socket that they bound last.
-func (r *ring) remove(cookie uint64) bool {
-	for i := range r.cookies {
-		at := (r.next + len(r.cookies) - 1 - i) % len(r.cookies)
-		if r.cookies[at] == cookie {
-			r.cookies[at] = 0
+func (r *ring) remove(id socketID) bool {
+	for i := range r.ids {
+		at := (r.next + len(r.ids) - 1 - i) % len(r.ids)
+		if r.ids[at] == id {
+			r.ids[at] = socketID{}
 			return true
 		}
 	}

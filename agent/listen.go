@@ -14,16 +14,28 @@ func (a *attempt) listen(transport config.Protocol) error {
 	if transport == config.UDP {
 		return unix.Listen(a.socket, a.call.backlog) // EOPNOTSUPP, from the kernel itself
 	}
-	cookie, err := cookieOf(a.socket)
+	id, err := idOf(a.socket, a.kind)
 	if err != nil {
 		return err
 	}
 	// What the socket was bound to, and not what getsockname(2) returns now: another
 	// thread could dissolve a port of the kernel's choice before listen(2).
-	at, named := a.session.container.bound.address(cookie)
+	bound := &a.session.container.bound
+	at, named := bound.take(id)
 	if !named {
-		at = a.kind.anyAddress()
+		return a.listenAt(transport, a.kind.anyAddress())
 	}
+	err = a.listenAt(transport, at)
+	if err == nil {
+		bound.listens(id)
+	} else if id.inode != 0 {
+		bound.remember(id, at) // it does not listen, so the id was not used up
+	}
+	return err
+}
+
+// listenAt makes listen(2) if the policy allows it for the address.
+func (a *attempt) listenAt(transport config.Protocol, at netip.AddrPort) error {
 	d := a.decide(config.Listen, transport, at)
 	if !a.concernsPort(d) {
 		return a.actInTargetContext()
@@ -31,18 +43,16 @@ func (a *attempt) listen(transport config.Protocol) error {
 	if err := a.recordDecision(config.Listen, transport, at, d); err != nil {
 		return err
 	}
-	err = unix.Listen(a.socket, a.call.backlog)
+	err := unix.Listen(a.socket, a.call.backlog)
 	a.record.errno = err
-	if err == nil && named {
-		a.session.container.bound.listens(cookie)
-	}
 	return err
 }
 
-// anyAddress returns the unspecified address of the socket's family, with port 0.
+// anyAddress returns the unspecified address of the socket's family, with port 0. An SMC
+// socket may be of either family, so its address is that of IPv6, which asks for both.
 func (k socketKind) anyAddress() netip.AddrPort {
-	if k.domain == unix.AF_INET6 {
-		return netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
+	if k.domain == unix.AF_INET {
+		return netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
 	}
-	return netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
+	return netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -104,11 +105,14 @@ func TestListenOnAPickedPortIsDecidedByTheAddressOfTheBind(t *testing.T) {
 	}
 }
 
-// listenOnNamedPort returns a listener on a port that the kernel does not pick.
+// listenOnNamedPort returns a TCP listener on a port that the kernel does not pick. Go
+// listens by MPTCP unless told otherwise.
 func listenOnNamedPort(t *testing.T) net.Listener {
 	t.Helper()
+	var config net.ListenConfig
+	config.SetMultipathTCP(false)
 	for port := 20000; port < 30000; port++ {
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		listener, err := config.Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			t.Cleanup(func() { listener.Close() })
 			return listener
@@ -116,6 +120,46 @@ func listenOnNamedPort(t *testing.T) net.Listener {
 	}
 	require.Fail(t, "no port is free")
 	return nil
+}
+
+// MPTCP gives the cookie of a listener to the sockets that accept(2) returns. They must
+// not count as bound where the listener is.
+func TestAnAcceptedMPTCPSocketIsNotItsListener(t *testing.T) {
+	port := freePort(t, unix.SOCK_STREAM)
+	mptcp := func() int {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, unix.IPPROTO_MPTCP)
+		require.NoError(t, err)
+		t.Cleanup(func() { unix.Close(fd) })
+		return fd
+	}
+	listener, client := mptcp(), mptcp()
+	socket := listener
+	fake := &fakeTarget{
+		memory: ipv4(unix.AF_INET, port, 127, 0, 0, 1),
+		onSocket: func() (int, error) {
+			return unix.FcntlInt(uintptr(socket), unix.F_DUPFD_CLOEXEC, 0)
+		},
+	}
+	s, kernel := newFakeSession(t, fmt.Sprint(port), fake)
+	last := func() unix.Errno { return unix.Errno(-kernel.answers[len(kernel.answers)-1].Error) }
+
+	// The first caller is called away: its bind becomes an orphan.
+	s.notifier = &withdrawOnRespond{fakeNotifier: kernel, id: 1}
+	s.handle(bindNotification(1, 16), &workspace{neutral: true})
+	s.handle(listenNotification(2), &workspace{neutral: true})
+	require.Zero(t, last())
+	at := &unix.SockaddrInet4{Port: int(port), Addr: [4]byte{127, 0, 0, 1}}
+	require.NoError(t, unix.Connect(client, at))
+	accepted, _, err := unix.Accept4(listener, unix.SOCK_CLOEXEC)
+	require.NoError(t, err)
+	defer unix.Close(accepted)
+
+	socket = accepted
+	s.handle(listenNotification(3), &workspace{neutral: true})
+	require.Equal(t, unix.EPERM, last())
+	s.handle(bindNotification(4, 16), &workspace{neutral: true}) // it may claim the orphan
+	s.handle(listenNotification(5), &workspace{neutral: true})
+	require.Equal(t, unix.EPERM, last())
 }
 
 // A command that is started with a listener (socket activation) may go on listening by
@@ -142,6 +186,27 @@ func TestListenOnAnInheritedSocketIsDecidedByItsPort(t *testing.T) {
 	socket, port = fdOf(t, client), client.LocalAddr().(*net.TCPAddr).Port
 	require.Equal(t, unix.EPERM, listenWith(t, fmt.Sprint(port), socket, inherit),
 		"a connected socket does not hold its port")
+
+	// A server of the inetd kind hands accepted sockets on, and the client may have gone.
+	var dialer net.Dialer
+	dialer.SetMultipathTCP(false) // its reset would be another one
+	client, err = dialer.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	first, err := listener.Accept()
+	require.NoError(t, err)
+	defer first.Close()
+	accepted, err := listener.Accept()
+	require.NoError(t, err)
+	defer accepted.Close()
+	require.NoError(t, client.(*net.TCPConn).SetLinger(0))
+	require.NoError(t, client.Close()) // a reset
+	socket, port = fdOf(t, accepted), accepted.LocalAddr().(*net.TCPAddr).Port
+	require.Eventually(t, func() bool {
+		info, err := unix.GetsockoptTCPInfo(socket, unix.IPPROTO_TCP, unix.TCP_INFO)
+		return err == nil && info.State == unix.BPF_TCP_CLOSE
+	}, time.Minute, time.Millisecond)
+	require.Equal(t, unix.EPERM, listenWith(t, fmt.Sprint(port), socket, inherit),
+		"a reset connection does not hold its port")
 }
 
 // The decision about a socket at the unspecified address of IPv6 depends on IPV6_V6ONLY.
@@ -151,11 +216,11 @@ func TestListenOnADualStackSocketNeedsBothFamilies(t *testing.T) {
 		require.NoError(t, err)
 		defer unix.Close(socket)
 		require.NoError(t, unix.SetsockoptInt(socket, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, only))
-		cookie, err := cookieOf(socket)
+		id, err := idOf(socket, socketKind{domain: unix.AF_INET6, protocol: unix.IPPROTO_TCP})
 		require.NoError(t, err)
 		at := netip.AddrPortFrom(netip.IPv6Unspecified(), 5000) // so it was bound
 		require.Equal(t, answer, listenWith(t, "[::]:5000", socket, func(s *session) {
-			s.container.bound.remember(cookie, at)
+			s.container.bound.remember(id, at)
 		}))
 	}
 }

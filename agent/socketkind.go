@@ -41,6 +41,12 @@ func isRaw(socket int) bool {
 	return err == nil && typ == unix.SOCK_RAW
 }
 
+// isTCP reports whether the socket is one of TCP itself, not of MPTCP or SMC.
+func (k socketKind) isTCP() bool {
+	return (k.domain == unix.AF_INET || k.domain == unix.AF_INET6) &&
+		k.protocol == unix.IPPROTO_TCP
+}
+
 // transport returns the protocol of the socket, as the policy distinguishes them.
 // ok is false for a socket without an internet port: another family, ping, L2TP. A
 // protocol that is not known is config.Other, so that only a rule for every
