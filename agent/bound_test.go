@@ -39,7 +39,10 @@ func TestRememberingABindAllocatesNothingAtTheLimit(t *testing.T) {
 	for ; cookie < 4*boundLimit; cookie++ {
 		b.remember(socketID{cookie: cookie}, at)
 	}
-	require.Zero(t, testing.AllocsPerRun(1000, func() { cookie++; b.remember(socketID{cookie: cookie}, at) }))
+	require.Zero(t, testing.AllocsPerRun(1000, func() {
+		cookie++
+		b.remember(socketID{cookie: cookie}, at)
+	}))
 }
 
 // The id of a socket that is not TCP serves once, and for a while: its cookie can be that
