@@ -13,10 +13,12 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/config/inquiry"
 )
 
 const (
-	// receiveLimit bounds how long a client may take to send a container.
+	// receiveLimit bounds how long a client may take to send a container, once it began.
 	receiveLimit = 10 * time.Second
 	// stopLimit bounds the same once the agent is to stop.
 	stopLimit = time.Second
@@ -119,8 +121,10 @@ func (l *Listener) Serve(ctx context.Context, s *Supervisor) error {
 				_ = conn.SetReadDeadline(time.Now().Add(stopLimit))
 			})
 			defer stop()
-			if err := receiveAndAttach(conn, s); errors.Is(err, ErrNothingSent) {
+			if err := l.receive(conn, s); errors.Is(err, ErrNothingSent) {
 				l.log.WithError(err).Debug("a connection sent nothing")
+			} else if errors.Is(err, errInquiry) {
+				l.log.WithError(err).Error("a guard got no answer, and kills its container")
 			} else if err != nil {
 				l.log.WithError(err).Error("a container was not attached: all its binds will fail")
 			}
@@ -128,14 +132,23 @@ func (l *Listener) Serve(ctx context.Context, s *Supervisor) error {
 	}
 }
 
-func receiveAndAttach(conn *net.UnixConn, s *Supervisor) error {
+// receive attaches the container that a runtime sends, or answers a guard.
+func (l *Listener) receive(conn *net.UnixConn, s *Supervisor) error {
 	if err := checkSender(conn); err != nil {
 		return err
 	}
-	if err := conn.SetReadDeadline(time.Now().Add(receiveLimit)); err != nil {
+	// No deadline before the first byte: crun connects when it creates a container, and sends
+	// when the container is started, which an engine may do much later.
+	r := &messageReader{conn: conn, limit: receiveLimit}
+	defer r.close()
+	raw, err := r.text()
+	if err != nil {
 		return err
 	}
-	state, fd, err := Receive(conn)
+	if inquiry.Is(raw) {
+		return l.answer(conn, raw, s)
+	}
+	state, fd, err := r.state(raw)
 	if err != nil {
 		return err
 	}

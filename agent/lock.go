@@ -57,9 +57,10 @@ func tryLock(path string) (file *os.File, holder int, err error) {
 		return nil, -1, fmt.Errorf("%w: if a file is there that does not belong to the agent, "+
 			"remove it, or choose another path with --socket", err)
 	}
+	made := file // which a return with an error sets to nil
 	defer func() {
 		if err != nil {
-			file.Close()
+			made.Close()
 		}
 	}()
 	opened, err := checkLockFile(file)

@@ -41,11 +41,12 @@ func TestALeftLockFileDoesNotHoldUpTheAgent(t *testing.T) {
 func TestTheHolderOfTheLockIsNamed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "agent.sock")
 	holder := holdLock(t, path+".lock")
-	began := time.Now()
+	began, before := time.Now(), openFDs(t)
 	_, err := Listen(path, quietLog())
 	require.ErrorContains(t, err, fmt.Sprintf("process %d (exe)", holder.Process.Pid))
 	require.ErrorContains(t, err, path+".lock")
 	require.Less(t, time.Since(began), 10*lockLimit)
+	require.Equal(t, before, openFDs(t), "fds after many tries")
 	require.NoError(t, holder.Process.Kill())
 	_ = holder.Wait()
 	requireListens(t, path).Close()

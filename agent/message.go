@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -37,23 +38,37 @@ var ErrNothingSent = errors.New("the connection was closed before anything was s
 // injected the filter.
 func Receive(conn *net.UnixConn) (*specs.ContainerProcessState, int, error) {
 	r := &messageReader{conn: conn}
-	defer func() { closeAll(r.fds) }()
+	defer r.close()
+	raw, err := r.text()
+	if err != nil {
+		return nil, -1, err
+	}
+	return r.state(raw)
+}
+
+// text returns the first JSON value that comes.
+func (r *messageReader) text() (json.RawMessage, error) {
 	var raw json.RawMessage
 	if err := json.NewDecoder(io.LimitReader(r, maxState)).Decode(&raw); err != nil {
 		switch {
 		case r.err != nil:
-			return nil, -1, r.err
+			return nil, r.err
 		case r.read == 0 && errors.Is(err, io.EOF):
-			return nil, -1, ErrNothingSent
+			return nil, ErrNothingSent
 		case r.read >= maxState:
-			return nil, -1, fmt.Errorf("the container process state is larger than %d MiB",
+			return nil, fmt.Errorf("the container process state is larger than %d MiB",
 				maxState>>20)
 		case errors.Is(err, io.ErrUnexpectedEOF):
-			return nil, -1, fmt.Errorf(
+			return nil, fmt.Errorf(
 				"the container process state ends after %d bytes, in the middle of a value", r.read)
 		}
-		return nil, -1, fmt.Errorf("read the container process state: %w", err)
+		return nil, fmt.Errorf("read the container process state: %w", err)
 	}
+	return raw, nil
+}
+
+// state returns the container process state in raw, and its seccomp fd.
+func (r *messageReader) state(raw json.RawMessage) (*specs.ContainerProcessState, int, error) {
 	state := new(specs.ContainerProcessState)
 	if err := strictjson.Unmarshal(raw, state); err != nil {
 		return nil, -1, fmt.Errorf("read the container process state: %w", err)
@@ -91,10 +106,11 @@ func seccompIndex(names []string, count int) (int, error) {
 
 // A messageReader reads a stream of messages and keeps the fds of the first one.
 type messageReader struct {
-	conn *net.UnixConn
-	fds  []int
-	read int
-	err  error
+	conn  *net.UnixConn
+	limit time.Duration // from the first message to the end of the JSON; 0 for no limit
+	fds   []int
+	read  int
+	err   error
 }
 
 func (r *messageReader) Read(p []byte) (int, error) {
@@ -103,6 +119,12 @@ func (r *messageReader) Read(p []byte) (int, error) {
 	fds, parseErr := parseRights(oob[:oobn])
 	first := r.read == 0
 	r.read += n
+	if first && n > 0 && r.limit > 0 {
+		if err := r.conn.SetReadDeadline(time.Now().Add(r.limit)); err != nil {
+			closeAll(fds)
+			return 0, err
+		}
+	}
 	switch {
 	case first:
 		r.fds = fds
@@ -128,6 +150,9 @@ func (r *messageReader) Read(p []byte) (int, error) {
 	}
 	return n, nil
 }
+
+// close closes the fds that nobody has taken.
+func (r *messageReader) close() { closeAll(r.fds) }
 
 func parseRights(oob []byte) (fds []int, err error) {
 	messages, err := unix.ParseSocketControlMessage(oob)

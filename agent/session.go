@@ -17,6 +17,7 @@ type session struct {
 	notifyFD  int
 	notifier  notifier
 	key       containerKey
+	pid       int // that loaded the filter, as the OCI runtime numbers it
 	container *container
 	home      int // target.Home of the container
 	policy    config.Policy

@@ -175,6 +175,7 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 		unix.Close(fd)
 		return err
 	}
+	sess.pid = state.Pid
 	sess.home = target.Home(state.State.Pid)
 	if err := s.add(sess); err != nil {
 		sess.hangUp()

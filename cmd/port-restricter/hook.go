@@ -23,7 +23,7 @@ func newHook() *cobra.Command {
 		// Help with status 0 would let every container pass a guard whose stage is
 		// misspelled.
 		RunE: func(_ *cobra.Command, args []string) error {
-			return unknownArgument("stage", "precreate, prestart, createRuntime", args)
+			return unknownArgument("stage", "precreate, prestart, createRuntime, poststart", args)
 		},
 	}
 	guard := "Refuse to start a container that must be restricted and has no filter or no agent" +
@@ -33,6 +33,8 @@ func newHook() *cobra.Command {
 			" restricted (config.json on stdin and stdout)", precreate),
 		newStage("prestart", guard, guardState),
 		newStage("createRuntime", guard, guardState),
+		newStage("poststart", "Kill a restricted container whose process is not under the"+
+			" filter, or not served by the agent (container's state on stdin)", guardProcess),
 	)
 	return command
 }
@@ -79,9 +81,9 @@ func precreate(in []byte, out io.Writer, o filter.Options) error {
 // guardState is the guard: it fails for a container that would not be held to its
 // ports.
 func guardState(in []byte, _ io.Writer, o filter.Options) error {
-	var state specs.State
-	if err := json.Unmarshal(in, &state); err != nil {
-		return fmt.Errorf("read the container's state from stdin: %w", err)
+	state, err := readState(in)
+	if err != nil {
+		return err
 	}
 	if !filepath.IsAbs(state.Bundle) {
 		return fmt.Errorf("read the container's state from stdin: the bundle %q is not"+
@@ -95,4 +97,22 @@ func guardState(in []byte, _ io.Writer, o filter.Options) error {
 		return fmt.Errorf("container %s: %w", state.ID, err)
 	}
 	return nil
+}
+
+// guardProcess is the guard's look at the process that the OCI runtime has started.
+func guardProcess(in []byte, _ io.Writer, o filter.Options) error {
+	state, err := readState(in)
+	if err != nil {
+		return err
+	}
+	return hook.CheckStarted(state, o)
+}
+
+// readState returns the container's state, which OCI runtimes write to a hook's stdin.
+func readState(in []byte) (*specs.State, error) {
+	state := new(specs.State)
+	if err := json.Unmarshal(in, state); err != nil {
+		return nil, fmt.Errorf("read the container's state from stdin: %w", err)
+	}
+	return state, nil
 }

@@ -7,10 +7,10 @@ import (
 
 const crioDropIn = "/etc/crio/crio.conf.d/99-port-restricter.conf"
 
-// CRIO returns the plan that gives CRI-O a runtime handler and a guard hook. The shim
-// behind the handler checks its containers itself. The hook is for annotated pods that
-// do not use the handler: they must get the filter in another way. The hook has a
-// directory of its own, because podman also reads the default one.
+// CRIO returns the plan that gives CRI-O a runtime handler and guard hooks. The shim
+// behind the handler checks its containers itself. The hooks are for annotated pods that
+// do not use the handler: they must get the filter in another way. The hooks have a
+// directory of their own, because podman also reads the default one.
 func CRIO(o Options) (*Plan, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -21,7 +21,7 @@ func CRIO(o Options) (*Plan, error) {
 		plan.Next = "systemctl restart crio; delete RuntimeClasses with handler: " + Handler
 	}
 	hooks := filepath.Join(systemDir, "crio", "hooks.d")
-	guard, err := hookFile(o, hooks, "createRuntime", ifAnnotated)
+	guards, err := guardHooks(o, hooks, ifAnnotated)
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +29,8 @@ func CRIO(o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, file := range []ownFile{runtimeScript(o, "crio", ociRuntime), guard, dropIn} {
+	script := runtimeScript(o, "crio", ociRuntime)
+	for _, file := range slices.Concat([]ownFile{script}, guards, []ownFile{dropIn}) {
 		if err := plan.writeOwn(o, file); err != nil {
 			return nil, err
 		}

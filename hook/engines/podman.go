@@ -7,7 +7,7 @@ import (
 )
 
 // Podman returns the plan that gives podman a runtime, a precreate hook that adds
-// the filter to the containers that must be restricted, and a guard hook. The hooks
+// the filter to the containers that must be restricted, and guard hooks. The hooks
 // have a directory of their own, which hooks_dir of containers.conf names: the default
 // directory is also read by CRI-O, which exits at start on a hook of the stage precreate.
 func Podman(o Options) (*Plan, error) {
@@ -26,7 +26,7 @@ func Podman(o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	guard, err := hookFile(o, dir, "createRuntime", always)
+	guards, err := guardHooks(o, dir, always)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func Podman(o Options) (*Plan, error) {
 		return nil, err
 	}
 	script := runtimeScript(o, "podman", ociRuntime)
-	for _, file := range []ownFile{script, precreate, guard, dropIn} {
+	for _, file := range slices.Concat([]ownFile{script, precreate}, guards, []ownFile{dropIn}) {
 		if err := plan.writeOwn(o, file); err != nil {
 			return nil, err
 		}

@@ -20,8 +20,8 @@ type Plugin struct {
 	// Options are the options of the filter.
 	Options filter.Options
 	// Guard is the path, on the node, of the port-restricter that the OCI runtime
-	// runs as createRuntime hook. It refuses a container whose filter the engine
-	// dropped without an error, as CRI-O 1.34 does.
+	// runs as createRuntime and poststart hook. It refuses a container whose filter
+	// the engine dropped without an error, as CRI-O 1.34 does.
 	Guard string
 	Log   *logrus.Logger
 
@@ -128,13 +128,20 @@ func (p *Plugin) adjust(
 			adjustment.AddAnnotation(key, value)
 		}
 	}
-	adjustment.AddHooks(&api.Hooks{CreateRuntime: []*api.Hook{{
+	adjustment.AddHooks(&api.Hooks{
+		CreateRuntime: p.guard("createRuntime"), Poststart: p.guard("poststart"),
+	})
+	return adjustment, nil
+}
+
+// guard returns the guard hook of a stage.
+func (p *Plugin) guard(stage string) []*api.Hook {
+	return []*api.Hook{{
 		Path: p.Guard,
 		Args: []string{
-			"port-restricter", "hook", "createRuntime",
+			"port-restricter", "hook", stage,
 			"--listener", p.Options.ListenerPath,
 			"--metadata", p.Options.ListenerMetadata,
 		},
-	}}})
-	return adjustment, nil
+	}}
 }

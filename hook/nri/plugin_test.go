@@ -79,6 +79,7 @@ func TestAHiddenPolicyIsReplacedByTheDefaultProfile(t *testing.T) {
 			"port-restricter", "hook", "createRuntime",
 			"--listener", p.Options.ListenerPath, "--metadata", "",
 		}, adjustment.GetHooks().GetCreateRuntime()[0].GetArgs())
+		require.Equal(t, "poststart", adjustment.GetHooks().GetPoststart()[0].GetArgs()[2])
 	}
 }
 

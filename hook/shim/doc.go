@@ -17,8 +17,8 @@
 //     The engine must be able to stop a container and delete it even if the settings
 //     can't be read, so for these commands it is enough that the environment names
 //     the runtime.
-//   - Nothing may change but linux.seccomp in the config.json of an annotated
-//     container, and nothing at all for a container that the shim refuses.
+//   - Nothing may change but linux.seccomp and hooks.poststart in the config.json of an
+//     annotated container, and nothing at all for a container that the shim refuses.
 //   - The shim must neither stay as a process between the engine and the runtime nor
 //     run itself as the runtime.
 //

@@ -78,6 +78,9 @@ func (i Invocation) prepare(
 	if err != nil {
 		return err
 	}
+	if err := edit.AddPoststart(o); err != nil {
+		return err
+	}
 	// Before the file is written: it stays unchanged for a container that is refused.
 	if err := hook.Guard(edit.After, o); err != nil {
 		return fmt.Errorf("%s: %w", path, err)

@@ -140,6 +140,13 @@ func (c *Container) CreateAndStart(t testing.TB) error {
 	if err := c.Create(t); err != nil {
 		return err
 	}
+	return c.StartCreated(t)
+}
+
+// StartCreated starts the container after Create. The error contains the output of the OCI
+// runtime.
+func (c *Container) StartCreated(t testing.TB) error {
+	t.Helper()
 	return c.detached(t, "start", c.id)
 }
 
@@ -197,6 +204,19 @@ func (c *Container) State(t testing.TB) specs.State {
 	var state specs.State
 	require.NoError(t, json.Unmarshal(out, &state))
 	return state
+}
+
+// Runs reports whether the container's first process exists, in a container that was created or
+// started. A container that the OCI runtime does not know does not run.
+func (c *Container) Runs(t testing.TB) bool {
+	t.Helper()
+	out, err := c.command(context.Background(), "state", c.id).Output()
+	if err != nil {
+		return false
+	}
+	var state specs.State
+	require.NoError(t, json.Unmarshal(out, &state))
+	return state.Status != specs.StateStopped
 }
 
 // Rootfs returns a new root directory that contains only a static busybox, in /bin.

@@ -147,16 +147,21 @@ func TestPodmanHoldsAContainerByThePrecreateHook(t *testing.T) {
 }
 
 // TestPodmanRefusesAContainerByTheGuardHook shows that the guard keeps an annotated container
-// without the filter from starting, in each of the stages in which it can run.
+// without the filter from starting, or from running on, in each of the stages in which it can
+// run.
 func TestPodmanRefusesAContainerByTheGuardHook(t *testing.T) {
 	forRuncAndCrun(t, func(t *testing.T, runtime string) {
-		for _, stage := range []string{"createRuntime", "prestart"} {
+		for stage, says := range map[string]string{
+			"createRuntime": "does not contain port-restricter's filter",
+			"prestart":      "does not contain port-restricter's filter",
+			"poststart":     "nothing holds the container's process to its ports",
+		} {
 			podman := podmanWithHook(t, runtime, stage, runc.StartAgent(t))
 			unfiltered := podman.listen(t, "5000", annotation+"5000")
 			require.NotZero(t, unfiltered.Code)
 			require.NotEqual(t, listened, unfiltered.Code)
 			if runtime == "runc" { // crun does not pass on what a hook writes
-				require.Contains(t, unfiltered.Stderr, "does not contain port-restricter's filter")
+				require.Contains(t, unfiltered.Stderr, says)
 			}
 			require.Equal(t, listened, podman.listen(t, "5000").Code, "without an annotation")
 		}

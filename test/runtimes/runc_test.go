@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
@@ -158,6 +159,25 @@ func TestRuncContainerIsNotMadeWithoutAnAgent(t *testing.T) {
 	c := container(t, agent, "5000", busybox, "true")
 	agent.Stop(t)
 	require.ErrorContains(t, c.Start(t), "seccomp agent")
+}
+
+// TestAContainerMayBeStartedLate shows that an engine may let a created container wait. crun
+// connects to the agent when it creates the container. With no_new_privs it sends the notify fd
+// when the container is started.
+func TestAContainerMayBeStartedLate(t *testing.T) {
+	agent := runc.StartAgent(t)
+	real := runc.Crun(t)
+	mend := real.Mend
+	real.Mend = func(s *specs.Spec) { mend(s); s.Process.NoNewPrivileges = true }
+	c := runc.New(t, runc.Config{
+		Runtime: real, Rootfs: runc.Rootfs(t), Args: []string{busybox, "sleep", "600"},
+		Seccomp: agent.Profile(t), Annotations: map[string]string{key: "5000"},
+	})
+	require.NoError(t, c.Create(t))
+	time.Sleep(11 * time.Second) // longer than the agent waits for the rest of a message
+	require.NoError(t, c.StartCreated(t))
+	requireRefused(t, c, 5001)
+	requireServed(t, c, 5000)
 }
 
 // TestRuncContainerOutlivesItsAgentWithoutAPort shows that the end of the agent opens no

@@ -1,0 +1,97 @@
+package agent
+
+import (
+	"io"
+	"testing"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/sirupsen/logrus"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/config/inquiry"
+)
+
+// ask asks the agent about a process.
+func ask(t *testing.T, socket string, q inquiry.Question) bool {
+	t.Helper()
+	conn := dial(t, socket)
+	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	answer, err := inquiry.Ask(conn, q)
+	require.NoError(t, err)
+	_, err = conn.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
+	conn.Close()
+	return answer.Attached
+}
+
+// A guard learns whether the agent serves the process that it names: this process of this
+// container, for as long as it lives.
+func TestAGuardLearnsWhetherAProcessIsAttached(t *testing.T) {
+	path, _, logs, _ := startAgent(t)
+	q := inquiry.Question{Container: "c1", Pid: 77}
+	require.False(t, ask(t, path, q))
+
+	target, fd := startTarget(t)
+	require.NoError(t, target.Signal(unix.SIGSTOP))
+	conn := dial(t, path)
+	send(t, conn, &specs.ContainerProcessState{Pid: 77, State: specs.State{ID: "c1"}}, fd)
+	_, err := conn.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
+	require.NoError(t, unix.Close(fd))
+
+	require.True(t, ask(t, path, q))
+	require.False(t, ask(t, path, inquiry.Question{Container: "c1", Pid: 78}))
+	require.False(t, ask(t, path, inquiry.Question{Container: "c2", Pid: 77}))
+
+	require.NoError(t, target.Kill())
+	_, err = target.Wait()
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return !ask(t, path, q) }, 5*time.Second, time.Millisecond)
+
+	logs.Reset()
+	ask(t, path, inquiry.Question{Container: "c1", Pid: 77, Killed: "it had no filter"})
+	logged := logs.LastEntry()
+	require.Equal(t, logrus.ErrorLevel, logged.Level)
+	require.Equal(t, "c1", logged.Data["container"])
+	require.Equal(t, "it had no filter", logged.Data["reason"])
+}
+
+// A question that is not one gets no answer, and the fds that came with it don't stay open.
+func TestABadQuestionGetsNoAnswer(t *testing.T) {
+	path, _, logs, _ := startAgent(t)
+	fds := pipes(t, 2)
+	before := openFDs(t)
+	for _, text := range []string{
+		`{"inquiry":{}}`,
+		`{"inquiry":{"container":"c1","pid":0}}`,
+		`{"inquiry":{"container":"c1","pid":7,"pid":8}}`,
+	} {
+		logs.Reset()
+		conn := dial(t, path)
+		_, _, err := conn.WriteMsgUnix([]byte(text), unix.UnixRights(fds...), nil)
+		require.NoError(t, err)
+		answer, err := io.ReadAll(conn)
+		require.NoError(t, err)
+		require.Empty(t, answer)
+		require.ErrorIs(t, logs.LastEntry().Data[logrus.ErrorKey].(error), errInquiry)
+		conn.Close()
+	}
+	require.Equal(t, before, openFDs(t))
+}
+
+// A guard that asks and never reads holds up neither the next guard nor the agent's end.
+func TestAGuardThatNeverReadsDelaysNobody(t *testing.T) {
+	path, _, _, stop := startAgent(t)
+	text, err := inquiry.Question{Container: "c1", Pid: 7}.Encode()
+	require.NoError(t, err)
+	for range 20 {
+		_, err := dial(t, path).Write(text)
+		require.NoError(t, err)
+	}
+	require.False(t, ask(t, path, inquiry.Question{Container: "c1", Pid: 7}))
+	began := time.Now()
+	stop()
+	require.Less(t, time.Since(began), closeGrace)
+}

@@ -1,0 +1,60 @@
+package inquiry
+
+import (
+	"bytes"
+	"io"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestAQuestionIsReadAsItWasWritten(t *testing.T) {
+	for _, q := range []Question{
+		{Container: "c1", Pid: 7},
+		{Container: "a \"name\"\n<&>", Pid: 1 << 22, Killed: "no filter: \x00"},
+	} {
+		text, err := q.Encode()
+		require.NoError(t, err)
+		require.True(t, Is(text))
+		got, err := Decode(text)
+		require.NoError(t, err)
+		require.Equal(t, q, got)
+	}
+}
+
+// Only the text that Encode makes is a Question.
+func TestOtherTextIsNoQuestion(t *testing.T) {
+	for _, text := range []string{
+		`{"inquiry":{}}`,
+		`{"inquiry":{"container":"c1"}}`,
+		`{"inquiry":{"container":"","pid":7}}`,
+		`{"inquiry":{"container":"c1","pid":0}}`,
+		`{"inquiry":{"container":"c1","pid":-7}}`,
+		`{"inquiry":{"container":"c1","pid":7.5}}`,
+		`{"inquiry":{"container":"c1","pid":"7"}}`,
+		`{"inquiry":{"pid":7,"container":"c1"}}`,
+		`{"inquiry":{"container":"c1","pid":7,"other":1}}`,
+		`{"inquiry":{"container":"c1","pid":7},"state":{}}`,
+		`{"inquiry":{"container":"c1","container":"c2","pid":7}}`,
+		`{"inquiry":{"container":"c1","Pid":7}}`,
+		`{"inquiry":{"container":"c1","pid":7}}{"inquiry":{"container":"c2","pid":7}}`,
+		`{"inquiry":{"container":"c1"`,
+	} {
+		_, err := Decode([]byte(text))
+		require.Error(t, err, text)
+	}
+	for _, text := range []string{``, `{}`, `{"ociVersion":"1","inquiry":{`, `{"Inquiry":{`} {
+		require.False(t, Is([]byte(text)), text)
+	}
+}
+
+func TestAskFailsWithoutAnAnswer(t *testing.T) {
+	for _, answer := range []string{``, `{"attached":`, `{"attached":"yes"}`, `no`} {
+		conn := struct {
+			io.Reader
+			io.Writer
+		}{bytes.NewBufferString(answer), io.Discard}
+		_, err := Ask(conn, Question{Container: "c1", Pid: 7})
+		require.Error(t, err, answer)
+	}
+}
