@@ -20,7 +20,7 @@ func TestThePoststartHookIsAddedOnce(t *testing.T) {
 		"null":       {`"hooks": null,`, []specs.Hook{added}},
 		"empty":      {`"hooks": { },`, []specs.Hook{added}},
 		"null list":  {`"hooks": {"poststart": null},`, []specs.Hook{added}},
-		"other hook": {`"hooks": {"poststart": [{"path":"/bin/mine"}]},`, []specs.Hook{mine, added}},
+		"other hook": {`"hooks": {"poststart":[{"path":"/bin/mine"}]},`, []specs.Hook{mine, added}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := `{` + test.hooks + `"future":  {"b":1e3} }`

@@ -59,9 +59,8 @@ func hookFile(o Options, dir, stage string, when hookWhen) (ownFile, error) {
 	return ownFile{path: path, text: text.Bytes(), mode: 0o644, isOwn: isOwnHook}, nil
 }
 
-// guardHooks returns the files in dir with the guard's hooks for each container that when
-// selects: one before the container's process starts, which looks at config.json, and one
-// after, which looks at the process.
+// guardHooks returns the files in dir with the guard's hooks: one before the container's
+// process starts, which looks at config.json, and one after, which looks at the process.
 func guardHooks(o Options, dir string, when hookWhen) (files []ownFile, err error) {
 	for _, stage := range []string{"createRuntime", "poststart"} {
 		file, err := hookFile(o, dir, stage, when)
