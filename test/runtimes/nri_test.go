@@ -79,9 +79,9 @@ func makesNamespaces(t *testing.T, c *cri.Container) bool {
 }
 
 // TestContainerdPodIsHeldByNRI shows that the NRI plugin restricts annotated containers with
-// every kind of seccomp profile, keeps what the profile refuses already, and leaves
-// containers without an annotation alone. An invalid annotation, or a missing agent, keeps
-// an annotated container from starting.
+// every kind of seccomp profile, keeps what the profile refuses already, and holds
+// containers without an annotation to the metadata. An invalid annotation, or a missing
+// agent, keeps a container from starting.
 func TestContainerdPodIsHeldByNRI(t *testing.T) {
 	agent := runc.StartAgent(t)
 	engine := cri.StartContainerd(t, cri.Containerd{NRI: true})
@@ -131,13 +131,14 @@ func TestContainerdPodIsHeldByNRI(t *testing.T) {
 	_, err = pod.Start(t, sleeping("late"))
 	require.ErrorContains(t, err, "start it: port-restricter agent --socket "+agent.Socket)
 	_, err = startPod(t, engine, cri.Pod{}).Start(t, sleeping("web"))
-	require.NoError(t, err, "a container without an annotation needs an agent")
+	require.ErrorContains(t, err, "start it: port-restricter agent",
+		"the metadata restricts a container without an annotation, too")
 	require.Contains(t, plugin.logged(t), "refused")
 }
 
 // TestNRIRefusesAProfileThatItCouldNotKeep shows that the plugin refuses a container whose
 // profile has a field that NRI cannot carry. NRI would drop the field, and the profile would
-// refuse less, or differently.
+// refuse less, or differently. A container that nothing restricts is left alone.
 func TestNRIRefusesAProfileThatItCouldNotKeep(t *testing.T) {
 	agent := runc.StartAgent(t)
 	engine := cri.StartContainerd(t, cri.Containerd{NRI: true})
@@ -150,6 +151,10 @@ func TestNRIRefusesAProfileThatItCouldNotKeep(t *testing.T) {
 	c.Seccomp = cri.Localhost(path)
 	_, err := pod.Start(t, c)
 	require.ErrorContains(t, err, "defaultErrnoRet")
+
+	agent.Stop(t)
+	_, err = startPod(t, engine, cri.Pod{}).Start(t, sleeping("web"))
+	require.NoError(t, err, "a container that nothing restricts needs an agent")
 }
 
 // TestContainerdStartsNoPodWithoutARequiredPlugin shows the setting by which containerd
