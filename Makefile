@@ -51,11 +51,7 @@ race: needs-build ## run the tests of the supervisor and the policy under the ra
 
 FUZZTIME ?= 5s
 fuzz: needs-demo needs-test build tools ## run every fuzz target for FUZZTIME, 5 seconds by default
-	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u | while read -r package; do \
-		grep -h '^func Fuzz' "$$package"/*_test.go | sed 's/func \(Fuzz[A-Za-z0-9]*\).*/\1/' | while read -r target; do \
-			go test $(GOFLAGS_ALL) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" || exit 1; \
-		done || exit 1; \
-	done
+	test/fuzz.sh $(FUZZTIME)
 
 # In a network namespace of its own, since another process may have the port. Go downloads what it
 # needs before it enters the namespace.
