@@ -42,8 +42,10 @@ type boundSockets struct {
 
 // A socketID identifies a socket by its cookie, which the kernel never uses twice
 // (SO_COOKIE, socket(7)). But MPTCP gives the cookie of a listener to the sockets that
-// accept(2) returns. So the id of a socket that is not TCP also has its inode, and serves
-// for one listen(2) within listenWithin: inodes are used again after 2^32 sockets.
+// accept(2) returns. So the id of a socket that is not TCP also has its inode. It serves
+// for the listen(2) that makes the socket a listener, within listenWithin, since inodes are
+// used again after 2^32 sockets; and after that only while the socket listens, which none
+// does that accept(2) returned.
 type socketID struct{ cookie, inode uint64 }
 
 func idOf(socket int, kind socketKind) (id socketID, err error) {
@@ -57,8 +59,9 @@ func idOf(socket int, kind socketKind) (id socketID, err error) {
 }
 
 type boundSocket struct {
-	at    netip.AddrPort
-	until time.Time // no longer; the zero time is for ever
+	at       netip.AddrPort
+	until    time.Time // for the first listen(2) of a socket that is not TCP
+	listened bool      // this first listen(2) was begun
 }
 
 // remember records that a socket is bound to an address. It allocates nothing once
@@ -111,17 +114,33 @@ func mayBePicked(port uint16) bool {
 }
 
 // take returns where a socket is bound, for a listen(2) that is about to be made. ok is
-// false if it was not bound by bind(2). The id of a socket that is not TCP is used up.
-func (b *boundSockets) take(id socketID) (at netip.AddrPort, ok bool) {
+// false if it was not bound by bind(2). listening says whether the socket listens now.
+// first means that this is the first listen(2) of a socket that is not TCP.
+func (b *boundSockets) take(id socketID, listening bool) (at netip.AddrPort, first, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	bound, ok := b.sockets[id]
-	if ok && id.inode != 0 {
-		delete(b.sockets, id)
-		b.idle.remove(id)
-		ok = time.Now().Before(bound.until)
+	switch {
+	case !ok || id.inode == 0:
+		return bound.at, false, ok
+	case bound.listened:
+		return bound.at, false, listening
 	}
-	return bound.at, ok
+	bound.listened = true
+	b.sockets[id] = bound
+	return bound.at, true, time.Now().Before(bound.until)
+}
+
+// listenFailed records that the first listen(2) of a socket failed: there is no other
+// socket yet that accept(2) could have given its cookie. The time that it has for another
+// try goes on.
+func (b *boundSockets) listenFailed(id socketID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if bound, ok := b.sockets[id]; ok {
+		bound.listened = false
+		b.sockets[id] = bound
+	}
 }
 
 // listens records that a remembered socket listens.

@@ -20,7 +20,7 @@ func TestBoundSocketsAreBounded(t *testing.T) {
 	}
 	require.Len(t, b.sockets, boundLimit+1)
 	for cookie, known := range map[uint64]bool{1: true, 2: false, 10*boundLimit - 1: true} {
-		_, ok := b.take(socketID{cookie: cookie})
+		_, _, ok := b.take(socketID{cookie: cookie}, false)
 		require.Equal(t, known, ok, "%d", cookie)
 	}
 	for cookie := uint64(20 * boundLimit); cookie < 30*boundLimit; cookie++ {
@@ -28,7 +28,7 @@ func TestBoundSocketsAreBounded(t *testing.T) {
 		b.listens(socketID{cookie: cookie})
 	}
 	require.LessOrEqual(t, len(b.sockets), 2*boundLimit)
-	_, ok := b.take(socketID{cookie: 1})
+	_, _, ok := b.take(socketID{cookie: 1}, false)
 	require.False(t, ok)
 }
 
@@ -45,25 +45,30 @@ func TestRememberingABindAllocatesNothingAtTheLimit(t *testing.T) {
 	}))
 }
 
-// The id of a socket that is not TCP serves once, and for a while: its cookie can be that
-// of other sockets, and its inode becomes that of another one in the end.
+// The cookie of a socket that is not TCP can be that of other sockets, and its inode becomes
+// that of another one in the end. So its id serves for one first listen(2), soon after the
+// bind, and later only while the socket listens.
 func TestAnIDWithAnInodeIsUsedUp(t *testing.T) {
 	var b boundSockets
 	at := netip.MustParseAddrPort("0.0.0.0:5000")
 	id, other := socketID{cookie: 1, inode: 2}, socketID{cookie: 1, inode: 3}
 	b.remember(id, at)
-	_, ok := b.take(other)
+	_, _, ok := b.take(other, true)
 	require.False(t, ok)
-	_, ok = b.take(id)
-	require.True(t, ok)
-	_, ok = b.take(id)
-	require.False(t, ok)
+	_, first, ok := b.take(id, false)
+	require.True(t, first && ok)
+	_, first, ok = b.take(id, false)
+	require.False(t, first || ok, "it does not listen, so it can be an accepted socket")
+	_, first, ok = b.take(id, true)
+	require.True(t, !first && ok, "a listener changes its backlog")
+	b.listenFailed(id)
+	_, first, ok = b.take(id, false)
+	require.True(t, first && ok, "the first try failed")
 
 	b.remember(id, at)
 	late := b.sockets[id]
 	late.until = time.Now()
 	b.sockets[id] = late
-	_, ok = b.take(id)
+	_, _, ok = b.take(id, false)
 	require.False(t, ok)
-	require.Empty(t, b.sockets)
 }

@@ -21,15 +21,19 @@ func (a *attempt) listen(transport config.Protocol) error {
 	// What the socket was bound to, and not what getsockname(2) returns now: another
 	// thread could dissolve a port of the kernel's choice before listen(2).
 	bound := &a.session.container.bound
-	at, named := bound.take(id)
+	listens, err := unix.GetsockoptInt(a.socket, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err != nil {
+		return err
+	}
+	at, first, named := bound.take(id, listens != 0)
 	if !named {
 		return a.listenAt(transport, a.kind.anyAddress())
 	}
 	err = a.listenAt(transport, at)
 	if err == nil {
 		bound.listens(id)
-	} else if id.inode != 0 {
-		bound.remember(id, at) // it does not listen, so the id was not used up
+	} else if first {
+		bound.listenFailed(id)
 	}
 	return err
 }
