@@ -62,7 +62,7 @@ func TestAGuardLearnsWhetherAProcessIsAttached(t *testing.T) {
 func TestABadQuestionGetsNoAnswer(t *testing.T) {
 	path, _, logs, _ := startAgent(t)
 	fds := pipes(t, 2)
-	before := openFDs(t)
+	before := settledFDs(t)
 	for _, text := range []string{
 		`{"inquiry":{}}`,
 		`{"inquiry":{"container":"c1","pid":0}}`,

@@ -14,7 +14,7 @@ func TestAContainerTooManyIsRefusedByName(t *testing.T) {
 	supervisor, err := NewSupervisor(quietLog(), nil)
 	require.NoError(t, err)
 	defer supervisor.Close()
-	before := openFDs(t)
+	before := settledFDs(t)
 	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
 	require.NoError(t, err)
 	supervisor.limits.fds = fd

@@ -110,7 +110,7 @@ func TestAnFDOfAnotherKindIsRefusedAndClosed(t *testing.T) {
 	epoll, err := unix.EpollCreate1(0)
 	require.NoError(t, err)
 	defer unix.Close(epoll)
-	before := openFDs(t)
+	before := settledFDs(t)
 	for _, fd := range []int{fds[0], epoll} {
 		logs.Reset()
 		conn := dial(t, path)

@@ -41,7 +41,7 @@ func TestALeftLockFileDoesNotHoldUpTheAgent(t *testing.T) {
 func TestTheHolderOfTheLockIsNamed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "agent.sock")
 	holder := holdLock(t, path+".lock")
-	began, before := time.Now(), openFDs(t)
+	before, began := settledFDs(t), time.Now()
 	_, err := Listen(path, quietLog())
 	require.ErrorContains(t, err, fmt.Sprintf("process %d (exe)", holder.Process.Pid))
 	require.ErrorContains(t, err, path+".lock")

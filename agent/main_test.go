@@ -127,6 +127,22 @@ func quietLog() *logrus.Logger {
 	return log
 }
 
+// settledFDs counts the fds that this process has open, once the earlier tests have
+// closed theirs: their workers end, and files that they dropped are collected, late.
+func settledFDs(t *testing.T) (n int) {
+	t.Helper()
+	const quietRounds = 10
+	for quiet := 0; quiet < quietRounds; time.Sleep(10 * time.Millisecond) {
+		runtime.GC()
+		if now := openFDs(t); now != n {
+			n, quiet = now, 0
+		} else {
+			quiet++
+		}
+	}
+	return n
+}
+
 // openFDs counts the fds that this process has open. It leaves out those in /proc,
 // which a scanner of an earlier test keeps for a while.
 func openFDs(t *testing.T) int {

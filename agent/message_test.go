@@ -83,7 +83,7 @@ func TestReceiveRefusesBadMessagesAndLeaksNoFD(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			agentEnd, runtimeEnd := connect(t)
 			fds := pipes(t, c.fds)
-			before := openFDs(t)
+			before := settledFDs(t)
 			_, _, err := runtimeEnd.WriteMsgUnix([]byte(c.message), unix.UnixRights(fds...), nil)
 			require.NoError(t, err)
 			require.NoError(t, runtimeEnd.CloseWrite())
@@ -97,7 +97,7 @@ func TestReceiveRefusesBadMessagesAndLeaksNoFD(t *testing.T) {
 func TestReceiveFindsTheSeccompFDByItsIndexAndClosesTheOthers(t *testing.T) {
 	agentEnd, runtimeEnd := connect(t)
 	fds := pipes(t, 3)
-	before := openFDs(t)
+	before := settledFDs(t)
 	message := []byte(stateJSON(t, "pidFd", "seccompFd", "other"))
 	_, _, err := runtimeEnd.WriteMsgUnix(message, unix.UnixRights(fds...), nil)
 	require.NoError(t, err)
@@ -141,7 +141,7 @@ func TestReceiveTakesAStateThatComesInPieces(t *testing.T) {
 func TestReceiveRefusesFDsThatComeLater(t *testing.T) {
 	agentEnd, runtimeEnd := connect(t)
 	fds := pipes(t, 2)
-	before := openFDs(t)
+	before := settledFDs(t)
 	message := stateJSON(t, "seccompFd")
 	_, _, err := runtimeEnd.WriteMsgUnix([]byte(message[:5]), unix.UnixRights(fds[0]), nil)
 	require.NoError(t, err)
@@ -156,7 +156,7 @@ func TestReceiveRefusesFDsThatComeLater(t *testing.T) {
 func TestReceiveBoundsTheState(t *testing.T) {
 	agentEnd, runtimeEnd := connect(t)
 	fds := pipes(t, 1)
-	before := openFDs(t)
+	before := settledFDs(t)
 	go func() {
 		_, _, _ = runtimeEnd.WriteMsgUnix([]byte(`{"x":"`), unix.UnixRights(fds...), nil)
 		chunk := []byte(strings.Repeat("x", 1<<20))
@@ -174,7 +174,7 @@ func TestReceiveBoundsTheState(t *testing.T) {
 func TestReceiveTakesAsManyFDsAsTheKernelPasses(t *testing.T) {
 	agentEnd, runtimeEnd := connect(t)
 	fds := pipes(t, maxFDs)
-	before := openFDs(t)
+	before := settledFDs(t)
 	names := make([]string, maxFDs)
 	names[maxFDs-1] = "seccompFd"
 	message := []byte(stateJSON(t, names...))
@@ -223,7 +223,7 @@ func FuzzReceive(f *testing.F) {
 	f.Fuzz(func(t *testing.T, message []byte, fds int) {
 		agentEnd, runtimeEnd := connect(t)
 		sent := pipes(t, min(max(fds, 0), 8))
-		before := openFDs(t)
+		before := settledFDs(t)
 		if len(message) > 0 {
 			_, _, err := runtimeEnd.WriteMsgUnix(message, unix.UnixRights(sent...), nil)
 			require.NoError(t, err)
