@@ -95,5 +95,6 @@ func TestConfiguredPodmanHoldsEveryContainerToTheMetadata(t *testing.T) {
 
 	// Without the precreate hook, the guard refuses the container.
 	n.run(t, "rm", "/etc/port-restricter/podman/hooks.d/port-restricter-precreate.json")
-	require.Contains(t, podman.listen(t, "5000").Stderr, "does not contain port-restricter's filter")
+	require.Contains(t, podman.listen(t, "5000").Stderr,
+		"does not contain port-restricter's filter")
 }
