@@ -35,13 +35,13 @@ func (a *attempt) bind(transport config.Protocol) error {
 	}
 
 	err = a.bindSocket(sockaddr)
-	bound := err == nil // and not an orphan, which was remembered when it was bound
+	made := err == nil // and not an orphan, which was remembered when it was bound
 	if err = a.settle(err); err != nil {
 		return err
 	}
 	at = netip.AddrPortFrom(at.Addr(), d.Port)
-	if bound && transport != config.UDP {
-		if id, err := idOf(a.socket, a.kind); err == nil {
+	if made && a.bound && transport != config.UDP {
+		if id, err := idWith(a.cookie, a.socket, a.kind); err == nil {
 			a.session.container.bound.remember(id, at)
 		}
 	}

@@ -49,8 +49,18 @@ type boundSockets struct {
 type socketID struct{ cookie, inode uint64 }
 
 func idOf(socket int, kind socketKind) (id socketID, err error) {
-	if id.cookie, err = cookieOf(socket); err != nil || kind.isTCP() {
+	cookie, err := cookieOf(socket)
+	if err != nil {
 		return id, err
+	}
+	return idWith(cookie, socket, kind)
+}
+
+// idWith is idOf for a socket whose cookie is known.
+func idWith(cookie uint64, socket int, kind socketKind) (id socketID, err error) {
+	id.cookie = cookie
+	if kind.isTCP() {
+		return id, nil
 	}
 	var stat unix.Stat_t
 	err = unix.Fstat(socket, &stat)
