@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/port-restricter/port-restricter/agent/handover"
 	"github.com/port-restricter/port-restricter/agent/target"
 	"github.com/port-restricter/port-restricter/config"
 )
@@ -20,6 +21,7 @@ type attempt struct {
 	id      uint64
 	neutral bool
 	threads *target.Cache
+	slot    *handover.Slot
 
 	call   call
 	target targetThread
@@ -28,8 +30,11 @@ type attempt struct {
 	socket int
 	kind   socketKind
 
-	bound  bool // a bind was done, and cookie identifies its socket
-	cookie uint64
+	wanted []byte // the sockaddr to bind to: asked, or what the policy makes of it
+	cookie uint64 // of the socket, or 0
+	bound  bool   // a bind was done, and cookie identifies its socket
+	// taken means that a predecessor did the bind, and that the socket holds its port.
+	taken  bool
 	record record
 }
 
@@ -179,12 +184,14 @@ var errDenied = errors.New("refused by policy")
 // runs the call itself if nobody can change which socket it is about; otherwise a
 // helper makes it with the target's identity.
 func (a *attempt) actInTargetContext() error {
+	a.wanted = a.asked
 	if a.claimOrphan() {
 		return nil
 	}
 	if !a.call.argsInMemory && a.target.OwnsFileTable(a.session.home) {
 		return errNative
 	}
+	a.writeDown()
 	return a.settle(a.makeCall(a.asked))
 }
 

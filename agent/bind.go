@@ -28,19 +28,20 @@ func (a *attempt) bind(transport config.Protocol) error {
 	if err := a.recordDecision(config.Bind, transport, at, d); err != nil {
 		return err
 	}
-	sockaddr := a.asked
+	a.wanted = a.asked
 	if d.Verdict == config.Rewrite {
-		sockaddr = bytes.Clone(a.asked)
-		setPort(sockaddr, d.Port)
+		a.wanted = bytes.Clone(a.asked)
+		setPort(a.wanted, d.Port)
 	}
 
-	err = a.bindSocket(sockaddr)
+	a.writeDown()
+	err = a.bindSocket(a.wanted)
 	made := err == nil // and not an orphan, which was remembered when it was bound
 	if err = a.settle(err); err != nil {
 		return err
 	}
 	at = netip.AddrPortFrom(at.Addr(), d.Port)
-	if made && a.bound && transport != config.UDP {
+	if (made || a.taken) && a.bound && transport != config.UDP {
 		if id, err := idWith(a.cookie, a.socket, a.kind); err == nil {
 			a.session.container.bound.remember(id, at)
 		}
@@ -106,26 +107,48 @@ func (a *attempt) settle(err error) error {
 		return err
 	}
 	if err == nil {
-		cookie, cookieErr := cookieOf(a.socket)
-		a.bound, a.cookie = cookieErr == nil, cookie
+		a.bound = a.cookie != 0
+		if a.bound && !a.session.orphans.none() {
+			a.session.orphans.claim(a.cookie, a.asked) // a predecessor had not come so far
+		}
 	} else if (errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EADDRINUSE)) && a.claimOrphan() {
 		return nil
 	}
 	return err
 }
 
-// claimOrphan reports whether the same bind was made before, for a caller that a
-// signal had called away from the answer. It removes the orphan, whose result is the
-// answer of this attempt.
+// writeDown records, for a successor, which bind is about to be made.
+func (a *attempt) writeDown() {
+	if a.call.kind != target.Bind || !a.knowsCookie() {
+		return
+	}
+	id := socketID{cookie: a.cookie}
+	if transport, internet := a.kind.transport(); internet && transport != config.UDP {
+		id, _ = idWith(a.cookie, a.socket, a.kind)
+	}
+	a.slot.Act(id.cookie, id.inode, a.asked)
+}
+
+// knowsCookie reports whether the cookie of the socket is known.
+func (a *attempt) knowsCookie() bool {
+	if a.cookie == 0 {
+		a.cookie, _ = cookieOf(a.socket)
+	}
+	return a.cookie != 0
+}
+
+// claimOrphan reports whether the same bind was made before, for a caller that did not get
+// the answer: a signal had called it away, or the agent ended. It removes the orphan, whose
+// result is the answer of this attempt.
 func (a *attempt) claimOrphan() bool {
-	if a.call.kind != target.Bind || a.session.orphans.none() {
+	if a.call.kind != target.Bind || a.session.orphans.none() || !a.knowsCookie() {
 		return false
 	}
-	cookie, err := cookieOf(a.socket)
-	if err != nil || !a.session.orphans.claim(cookie, a.asked) {
+	bind, ok := a.session.orphans.claim(a.cookie, a.asked)
+	if !ok || bind.begun && !a.wasMade(bind) {
 		return false
 	}
-	a.record.errno, a.bound, a.cookie = nil, true, cookie
+	a.record.errno, a.bound = nil, true
 	return true
 }
 

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/agent/handover"
 )
 
 const (
@@ -34,6 +36,8 @@ const (
 type boundSockets struct {
 	mu      sync.Mutex
 	sockets map[socketID]boundSocket
+	kept    *handover.Sockets // the same for a successor; nil in tests
+	order   uint64            // of the last change
 
 	// A program can bind sockets without end. That must not make it forget the ones
 	// by which it listens, on which it may call listen(2) again.
@@ -70,8 +74,9 @@ func idWith(cookie uint64, socket int, kind socketKind) (id socketID, err error)
 
 type boundSocket struct {
 	at       netip.AddrPort
-	until    time.Time // for the first listen(2) of a socket that is not TCP
-	listened bool      // this first listen(2) was begun
+	until    time.Duration // on handover.Now; for the first listen(2) of a socket that is not TCP
+	listened bool          // this first listen(2) was begun
+	place    *handover.Place
 }
 
 // remember records that a socket is bound to an address. It allocates nothing once
@@ -79,7 +84,7 @@ type boundSocket struct {
 func (b *boundSockets) remember(id socketID, at netip.AddrPort) {
 	bound := boundSocket{at: at}
 	if id.inode != 0 {
-		bound.until = time.Now().Add(listenWithin)
+		bound.until = handover.Now() + listenWithin
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -87,7 +92,53 @@ func (b *boundSockets) remember(id socketID, at netip.AddrPort) {
 		b.sockets = make(map[socketID]boundSocket)
 	}
 	b.replace(&b.idle, id)
+	b.set(id, bound, false)
+}
+
+// set changes what is known of a socket, here and for a successor.
+func (b *boundSockets) set(id socketID, bound boundSocket, listening bool) {
+	if b.kept != nil {
+		b.order++
+		bound.place = b.kept.Write(bound.place, handover.Socket{
+			Cookie: id.cookie, Inode: id.inode, At: bound.at, Until: bound.until, Order: b.order,
+			Listened: bound.listened, Listening: listening,
+		})
+	}
 	b.sockets[id] = bound
+}
+
+// has reports whether a socket is known to be bound.
+func (b *boundSockets) has(id socketID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, ok := b.sockets[id]
+	return ok
+}
+
+// restore takes over what a predecessor knew.
+func (b *boundSockets) restore(kept *handover.Sockets, found []handover.Written) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.kept, b.sockets = kept, make(map[socketID]boundSocket, len(found))
+	for _, f := range found {
+		id := socketID{f.Cookie, f.Inode}
+		if f.Listening {
+			b.replace(&b.listening, id)
+		} else {
+			b.replace(&b.idle, id)
+		}
+		b.sockets[id] = boundSocket{at: f.At, until: f.Until, listened: f.Listened, place: f.Place}
+		b.order = f.Order
+	}
+}
+
+// close gives the memory for a successor back.
+func (b *boundSockets) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.kept != nil {
+		b.kept.Close()
+	}
 }
 
 // rememberInherited records where a socket is bound that a container was given at its
@@ -137,8 +188,8 @@ func (b *boundSockets) take(id socketID, listening bool) (at netip.AddrPort, fir
 		return bound.at, false, listening
 	}
 	bound.listened = true
-	b.sockets[id] = bound
-	return bound.at, true, time.Now().Before(bound.until)
+	b.set(id, bound, false)
+	return bound.at, true, handover.Now() < bound.until
 }
 
 // listenFailed records that the first listen(2) of a socket failed: there is no other
@@ -149,7 +200,7 @@ func (b *boundSockets) listenFailed(id socketID) {
 	defer b.mu.Unlock()
 	if bound, ok := b.sockets[id]; ok {
 		bound.listened = false
-		b.sockets[id] = bound
+		b.set(id, bound, false)
 	}
 }
 
@@ -159,12 +210,16 @@ func (b *boundSockets) listens(id socketID) {
 	defer b.mu.Unlock()
 	if b.idle.remove(id) {
 		b.replace(&b.listening, id)
+		b.set(id, b.sockets[id], true)
 	}
 }
 
 // replace adds an id to r and forgets the one whose place it takes.
 func (b *boundSockets) replace(r *ring, id socketID) {
 	if oldest, full := r.add(id); full {
+		if place := b.sockets[oldest].place; place != nil {
+			b.kept.Forget(place)
+		}
 		delete(b.sockets, oldest)
 	}
 }

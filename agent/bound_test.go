@@ -3,9 +3,10 @@ package agent
 import (
 	"net/netip"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/port-restricter/port-restricter/agent/handover"
 )
 
 // A container can bind sockets without end. What is remembered of them is bounded, and
@@ -67,7 +68,7 @@ func TestAnIDWithAnInodeIsUsedUp(t *testing.T) {
 
 	b.remember(id, at)
 	late := b.sockets[id]
-	late.until = time.Now()
+	late.until = handover.Now()
 	b.sockets[id] = late
 	_, _, ok = b.take(id, false)
 	require.False(t, ok)

@@ -3,7 +3,8 @@ package agent
 // A container is what the sessions of one container share: one session for its first
 // process, and another for each exec.
 type container struct {
-	sessions int // that are attached; guarded by Supervisor.mu
+	number   uint32 // which the agent and its successor know the container by
+	sessions int    // that are attached; guarded by Supervisor.mu
 
 	calls inFlight
 	bound boundSockets

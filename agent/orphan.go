@@ -18,9 +18,17 @@ const orphanLimit = 128
 // (SO_COOKIE, socket(7)), so no entry can be taken for another socket.
 type orphans struct {
 	mu       sync.Mutex
-	binds    map[uint64]string // cookie → the sockaddr that was asked for
+	binds    map[uint64]orphan // by cookie
 	inHand   []pending         // at most inFlightLimit
 	lastCall uint64
+}
+
+// An orphan is a bind whose caller does not have the answer.
+type orphan struct {
+	asked string // the sockaddr
+	// begun means that a predecessor ended while it made the bind: it may have been made.
+	begun bool
+	inode uint64 // of the socket, if it was begun and the socket's cookie does not suffice
 }
 
 // A pending call was received and is not answered yet.
@@ -61,12 +69,12 @@ func (o *orphans) end(call uint64) {
 	o.inHand = slices.Delete(o.inHand, i, i+1)
 }
 
-// remember records a bind whose caller does not have the answer.
-func (o *orphans) remember(cookie uint64, asked []byte) {
+// remember records an orphan by the cookie of its socket.
+func (o *orphans) remember(cookie uint64, bind orphan) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.binds == nil {
-		o.binds = make(map[uint64]string)
+		o.binds = make(map[uint64]orphan)
 	}
 	for some := range o.binds {
 		if len(o.binds) < orphanLimit {
@@ -74,7 +82,7 @@ func (o *orphans) remember(cookie uint64, asked []byte) {
 		}
 		delete(o.binds, some)
 	}
-	o.binds[cookie] = string(asked)
+	o.binds[cookie] = bind
 }
 
 // none reports whether there is nothing to claim.
@@ -84,13 +92,13 @@ func (o *orphans) none() bool {
 	return len(o.binds) == 0
 }
 
-// claim reports whether the same bind was made before, and forgets it.
-func (o *orphans) claim(cookie uint64, asked []byte) bool {
+// claim returns the orphan that is the same bind, if there is one, and forgets it.
+func (o *orphans) claim(cookie uint64, asked []byte) (bind orphan, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if before, ok := o.binds[cookie]; !ok || before != string(asked) {
-		return false
+	if bind, ok = o.binds[cookie]; !ok || bind.asked != string(asked) {
+		return orphan{}, false
 	}
 	delete(o.binds, cookie)
-	return true
+	return bind, true
 }

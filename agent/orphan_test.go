@@ -58,7 +58,7 @@ func TestARestartedBindIsNotRunNativelyOnceAHelperDidIt(t *testing.T) {
 func TestOrphansAreBounded(t *testing.T) {
 	var o orphans
 	for cookie := range uint64(10 * orphanLimit) {
-		o.remember(cookie, nil)
+		o.remember(cookie, orphan{})
 	}
 	require.Len(t, o.binds, orphanLimit)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
+	"github.com/port-restricter/port-restricter/agent/handover"
 	"github.com/port-restricter/port-restricter/agent/target"
 	"github.com/port-restricter/port-restricter/config"
 )
@@ -14,6 +15,8 @@ import (
 // A session serves one notify fd: the processes that run under one load of the
 // filter. A container has one session, and another one for each exec.
 type session struct {
+	id        uint32 // which the agent and its successor know the session by
+	kept      handover.Kept
 	notifyFD  int
 	notifier  notifier
 	key       containerKey
@@ -72,6 +75,7 @@ var errNative = errors.New("run by the kernel, in the target's context")
 // an allowed bind allocates nothing.
 type workspace struct {
 	neutral bool // the worker's thread owns no user namespace
+	slot    *handover.Slot
 	threads target.Cache
 	attempt attempt
 	answer  response
@@ -85,8 +89,13 @@ func (s *session) handle(n *notification, w *workspace) {
 		<-earlier // it still has the socket, and this call must find its outcome
 	}
 
+	if w.slot == nil {
+		w.slot = new(handover.Slot) // in tests
+	}
 	a := &w.attempt
-	*a = attempt{session: s, id: n.ID, neutral: w.neutral, threads: &w.threads, socket: -1}
+	*a = attempt{
+		session: s, id: n.ID, neutral: w.neutral, threads: &w.threads, slot: w.slot, socket: -1,
+	}
 	w.answer = response{ID: n.ID}
 	if err := a.run(n); err != nil {
 		w.answer.fail(err)
@@ -95,8 +104,9 @@ func (s *session) handle(n *notification, w *workspace) {
 	// the port again, which the duplicate would still occupy.
 	a.release()
 
+	w.slot.Answer()
 	if err := s.notifier.respond(&w.answer); errors.Is(err, unix.ENOENT) && a.bound {
-		s.orphans.remember(a.cookie, a.asked)
+		s.orphans.remember(a.cookie, orphan{asked: string(a.asked)})
 	}
 	if a.record.decision != "" {
 		s.audit.write(n.PID, &a.record)
@@ -157,6 +167,21 @@ func (s *session) passOn() bool {
 // has ended, none of its workers may be counted for the container any more.
 func (s *session) leave() {
 	s.container.calls.leave()
+	s.release()
+}
+
+// hold keeps the notify fd open until release. It reports whether it is.
+func (s *session) hold() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gone {
+		return false
+	}
+	s.workers++
+	return true
+}
+
+func (s *session) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.workers--

@@ -41,22 +41,31 @@ func setPort(sockaddr []byte, port uint16) { binary.BigEndian.PutUint16(sockaddr
 
 // localAddress returns the address that an internet socket is bound to, with port
 // 0 if it is not bound.
-//
-// Not unix.Getsockname, of which the Go scheduler does not know: the kernel waits
-// for the socket's lock, which the target can hold for ever.
 func localAddress(socket int) (netip.AddrPort, error) {
-	var name [maxSockaddr]byte
-	size := uint32(len(name))
-	_, _, errno := unix.Syscall(unix.SYS_GETSOCKNAME, uintptr(socket),
-		uintptr(unsafe.Pointer(&name)), uintptr(unsafe.Pointer(&size)))
-	if errno != 0 {
-		return netip.AddrPort{}, errno
+	name, err := socketName(socket)
+	if err != nil {
+		return netip.AddrPort{}, err
 	}
-	family := binary.NativeEndian.Uint16(name[:])
-	at, err := socketKind{domain: int(family)}.parseAddress(name[:min(size, maxSockaddr)])
+	family := binary.NativeEndian.Uint16(name)
+	at, err := socketKind{domain: int(family)}.parseAddress(name)
 	if err != nil {
 		return at, fmt.Errorf("ask where the socket is bound: family %d, not an internet address",
 			family)
 	}
 	return at, nil
+}
+
+// socketName returns the sockaddr that a socket is bound to, of 2 bytes at least.
+//
+// Not unix.Getsockname, of which the Go scheduler does not know: the kernel waits
+// for the socket's lock, which the target can hold for ever.
+func socketName(socket int) ([]byte, error) {
+	var name [maxSockaddr]byte
+	size := uint32(len(name))
+	_, _, errno := unix.Syscall(unix.SYS_GETSOCKNAME, uintptr(socket),
+		uintptr(unsafe.Pointer(&name)), uintptr(unsafe.Pointer(&size)))
+	if errno != 0 {
+		return nil, errno
+	}
+	return name[:max(2, min(size, maxSockaddr))], nil
 }

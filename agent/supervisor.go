@@ -12,6 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
+	"github.com/port-restricter/port-restricter/agent/handover"
 	"github.com/port-restricter/port-restricter/agent/sysmon"
 	"github.com/port-restricter/port-restricter/agent/target"
 	"github.com/port-restricter/port-restricter/config"
@@ -39,6 +40,8 @@ type Supervisor struct {
 	log    *logrus.Logger
 	policy PolicyFunc
 	limits limits
+	memory *handover.Memory
+	keeper *keeper
 	trim   *time.Timer // ends threads once no container has been attached for a while
 	epoll  int
 	stop   int // an eventfd, readable once the supervisor closes
@@ -59,6 +62,9 @@ type Supervisor struct {
 	workers    map[*worker]struct{}
 	sessions   map[int32]*session // by notify fd
 	containers map[containerKey]*container
+	ids        map[uint32]*session // by id
+	lastID     uint32              // of a session
+	lastNumber uint32              // of a container
 }
 
 // NewSupervisor starts a supervisor. It fails on a kernel that lacks what it
@@ -68,6 +74,16 @@ type Supervisor struct {
 // fds below 64 are taken, and GOMAXPROCS grows by the number of workers that may wait
 // in the kernel. A process has one supervisor.
 func NewSupervisor(log *logrus.Logger, policy PolicyFunc) (*Supervisor, error) {
+	memory, err := handover.NewPrivate()
+	if err != nil {
+		return nil, err
+	}
+	return newSupervisor(log, policy, memory)
+}
+
+func newSupervisor(
+	log *logrus.Logger, policy PolicyFunc, memory *handover.Memory,
+) (*Supervisor, error) {
 	if err := checkKernel(); err != nil {
 		return nil, err
 	}
@@ -88,10 +104,11 @@ func NewSupervisor(log *logrus.Logger, policy PolicyFunc) (*Supervisor, error) {
 	sysmon.WaitForThreads()
 	raiseMaxProcs()
 	s := &Supervisor{
-		log: log, policy: policy, limits: limits, epoll: -1, stop: -1, timer: -1,
+		log: log, policy: policy, limits: limits, memory: memory, epoll: -1, stop: -1, timer: -1,
 		workers:    make(map[*worker]struct{}),
 		sessions:   make(map[int32]*session),
 		containers: make(map[containerKey]*container),
+		ids:        make(map[uint32]*session),
 	}
 	if err := s.openFDs(); err != nil {
 		s.closeFDs()
@@ -184,6 +201,7 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 	for _, socket := range inherited {
 		sess.container.bound.rememberInherited(socket)
 	}
+	s.keep(sess, state)
 	log.WithFields(logrus.Fields{"pid": state.Pid, "policy": policy.String()}).Info("attached")
 	s.trim.Reset(idleAfter)
 	if err := s.arm(fd, unix.EPOLL_CTL_ADD, unix.EPOLLIN); err != nil {
@@ -226,9 +244,15 @@ func (s *Supervisor) add(sess *session) error {
 	if s.closed.Load() {
 		return errors.New("the agent is shutting down")
 	}
-	s.sessions[int32(sess.notifyFD)] = sess
+	if sess.id == 0 {
+		sess.id = s.freeID()
+	}
+	s.sessions[int32(sess.notifyFD)], s.ids[sess.id] = sess, sess
 	if s.containers[sess.key] == nil {
-		s.containers[sess.key] = new(container)
+		s.lastNumber++
+		c := &container{number: s.lastNumber}
+		c.bound.kept = s.memory.NewSockets(c.number)
+		s.containers[sess.key] = c
 	}
 	sess.container = s.containers[sess.key]
 	sess.container.sessions++
@@ -241,12 +265,14 @@ func (s *Supervisor) detach(sess *session, err error) {
 	attached := s.sessions[int32(sess.notifyFD)] == sess
 	if attached {
 		delete(s.sessions, int32(sess.notifyFD))
+		delete(s.ids, sess.id)
 		sess.container.sessions--
 	}
 	s.mu.Unlock()
 	if !attached {
 		return
 	}
+	s.letGo(sess, err != nil)
 	log := s.log.WithField("container", sess.key.id)
 	if err != nil {
 		log.WithError(err).Error("the session broke: all binds of its processes will fail")

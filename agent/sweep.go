@@ -31,5 +31,6 @@ func (s *Supervisor) forget(sess *session) {
 	c := sess.container
 	if s.containers[sess.key] == c && c.sessions == 0 && c.calls.idle() {
 		delete(s.containers, sess.key)
+		c.bound.close()
 	}
 }

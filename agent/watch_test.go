@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/agent/handover"
 )
 
 // The watch recalls a worker whose session is silent, and then stops itself.
@@ -37,10 +39,10 @@ func TestAWorkerIsRecalledWhereverItIs(t *testing.T) {
 	workers, results := make(chan *worker), make(chan error)
 	go func() {
 		runtime.LockOSThread()
-		w := &worker{tid: unix.Gettid()}
+		w := newWorker(nil, new(handover.Slot), false)
 		workers <- w
 		for range 1000 {
-			results <- kernel.receive(&w.n)
+			results <- kernel.receive(w.n)
 		}
 	}()
 	w := <-workers

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/port-restricter/port-restricter/agent/handover"
 	"github.com/port-restricter/port-restricter/agent/target"
 )
 
@@ -18,7 +20,8 @@ const hotLimit = 16
 type worker struct {
 	supervisor *Supervisor
 	tid        int
-	n          notification
+	slot       *handover.Slot
+	n          *notification // in the slot
 	space      workspace
 
 	turn    turn
@@ -52,7 +55,13 @@ func (s *Supervisor) startWorker(started chan<- error) {
 			s.log.WithError(err).Error("a worker thread can't be used")
 			return
 		}
-		w := &worker{supervisor: s, tid: unix.Gettid(), space: workspace{neutral: neutral}}
+		slot, ok := s.memory.TakeSlot()
+		if !ok {
+			slot = new(handover.Slot) // no successor will know what it has in hand
+		} else {
+			defer s.memory.ReleaseSlot(slot)
+		}
+		w := newWorker(s, slot, neutral)
 		s.mu.Lock()
 		s.workers[w] = struct{}{}
 		s.mu.Unlock()
@@ -61,6 +70,20 @@ func (s *Supervisor) startWorker(started chan<- error) {
 		delete(s.workers, w)
 		s.mu.Unlock()
 	}()
+}
+
+// newWorker returns a worker for the calling thread.
+func newWorker(s *Supervisor, slot *handover.Slot, neutral bool) *worker {
+	return &worker{
+		supervisor: s, tid: unix.Gettid(),
+		slot: slot, n: notificationIn(slot),
+		space: workspace{neutral: neutral, slot: slot},
+	}
+}
+
+// notificationIn returns the notification in a slot.
+func notificationIn(slot *handover.Slot) *notification {
+	return (*notification)(unsafe.Pointer(&slot.Notification))
 }
 
 // run serves one session after another, until the supervisor closes or enough
@@ -111,6 +134,7 @@ func (w *worker) serve(sess *session) {
 	}
 	s := w.supervisor
 	w.session.Store(sess)
+	w.slot.Serve(sess.id)
 	s.watchBusy()
 	passed, err := w.receiveAll(sess)
 	w.session.Store(nil)
@@ -128,7 +152,7 @@ func (w *worker) serve(sess *session) {
 // has passed the receiver's part on.
 func (w *worker) receiveAll(sess *session) (passed bool, err error) {
 	for {
-		err := sess.notifier.receive(&w.n)
+		err := sess.notifier.receive(w.n)
 		if err == nil && !w.handle(sess) {
 			return true, nil
 		}
@@ -147,6 +171,7 @@ func (w *worker) receiveAll(sess *session) (passed bool, err error) {
 // the session's receiver afterwards.
 func (w *worker) handle(sess *session) bool {
 	call := w.turn.begin()
-	sess.handle(&w.n, &w.space)
+	w.slot.Begin()
+	sess.handle(w.n, &w.space)
 	return w.turn.end(call)
 }

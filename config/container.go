@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -32,6 +33,21 @@ const (
 	stopSignal = "org.opencontainers.image.stopSignal"
 	manager    = "io.container.manager"
 )
+
+// Relevant returns those annotations on which a policy depends.
+func Relevant(annotations map[string]string) map[string]string {
+	found := map[string]string{}
+	for key, value := range annotations {
+		if isOurs(key) || slices.Contains(identifying, key) {
+			found[key] = value
+		}
+	}
+	return found
+}
+
+var identifying = []string{
+	nameCRIO, typeCRIO, idCRIO, nameContainerd, typeContainerd, stopSignal, manager,
+}
 
 // An identity is what an engine says of a container. The zero value is that of a
 // container which no engine of Kubernetes made.
@@ -121,6 +137,12 @@ func asks(key, container string, inDoubt bool) bool {
 	return !named || name == "" || name == container || inDoubt
 }
 
+// isOurs reports whether a key is one of port-restricter, or is meant to be.
+func isOurs(key string) bool {
+	_, misspelt := respell(key)
+	return misspelt || strings.HasPrefix(key, KeyPrefix)
+}
+
 // PodContainer returns a container of a pod, with the annotations that FromState will
 // see in the OCI spec: the keys of port-restricter among those of the pod and of the
 // container. Where both have a key, the container's value is taken. It serves callers
@@ -129,8 +151,7 @@ func PodContainer(name string, pod, container map[string]string) Container {
 	found := map[string]string{}
 	for _, annotations := range []map[string]string{pod, container} {
 		for key, value := range annotations {
-			_, misspelt := respell(key)
-			if misspelt || strings.HasPrefix(key, KeyPrefix) {
+			if isOurs(key) {
 				found[key] = value
 			}
 		}

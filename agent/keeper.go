@@ -1,0 +1,156 @@
+package agent
+
+import (
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/port-restricter/port-restricter/agent/fdstore"
+	"github.com/port-restricter/port-restricter/agent/handover"
+	"github.com/port-restricter/port-restricter/config"
+)
+
+const (
+	// memoryName is the name of the handover memory in the fd store.
+	memoryName = "_"
+
+	// idLimit bounds the ids of sessions. The names of all stored fds come back in one environment
+	// string, which the kernel limits to 128 KiB, so a name has at most 4 characters.
+	idLimit, idBase = 36 * 36 * 36 * 36, 36
+
+	// keepExecAfter is how old the session of an exec must be to be kept. Probes make one every
+	// few seconds, and the manager compares each new fd with every other one.
+	keepExecAfter = 2 * time.Second
+)
+
+// nameOf returns the name of a session's notify fd in the fd store.
+func nameOf(id uint32) string { return strconv.FormatUint(uint64(id), idBase) }
+
+// freeID returns an id that no session has. s.mu is held.
+func (s *Supervisor) freeID() uint32 {
+	for {
+		s.lastID = s.lastID%(idLimit-1) + 1
+		if s.ids[s.lastID] == nil {
+			return s.lastID
+		}
+	}
+}
+
+// keep writes down what a successor must know of a session, and makes the service manager
+// keep its notify fd.
+func (s *Supervisor) keep(sess *session, state *specs.ContainerProcessState) {
+	if s.keeper == nil {
+		return
+	}
+	s.mu.Lock()
+	exec := sess.container.sessions > 1
+	s.mu.Unlock()
+	kept, err := s.memory.Keep(sess.id, handover.Record{
+		Container: sess.key.id, Bundle: sess.key.bundle, Number: sess.container.number,
+		Pid: sess.pid, Home: sess.home, Exec: exec,
+		Annotations: config.Relevant(state.State.Annotations), Metadata: state.Metadata,
+	})
+	if err != nil {
+		s.keeper.notKept(sess, err.Error())
+		return
+	}
+	sess.kept = kept
+	if exec {
+		time.AfterFunc(keepExecAfter, func() { s.keeper.add(sess) })
+	} else {
+		s.keeper.add(sess)
+	}
+}
+
+// letGo removes what a successor would know of a session that has ended. The fd leaves the fd
+// store by itself, unless the session broke while processes of it live.
+func (s *Supervisor) letGo(sess *session, broke bool) {
+	if s.keeper == nil || sess.kept.Counters == nil {
+		return
+	}
+	sess.kept.Forget()
+	s.keeper.remove(sess, broke)
+}
+
+// A keeper makes the service manager keep the notify fds of sessions. The manager takes its time,
+// which nobody who attaches a container waits for.
+type keeper struct {
+	manager *fdstore.Manager
+	s       *Supervisor
+
+	mu      sync.Mutex
+	pending []func()
+	wake    chan struct{}
+	kept    map[uint32]bool // the sessions whose fd is in the store
+}
+
+func newKeeper(s *Supervisor, manager *fdstore.Manager) *keeper {
+	k := &keeper{manager: manager, s: s, wake: make(chan struct{}, 1), kept: map[uint32]bool{}}
+	go k.run()
+	return k
+}
+
+func (k *keeper) run() {
+	for range k.wake {
+		for {
+			k.mu.Lock()
+			if len(k.pending) == 0 {
+				k.mu.Unlock()
+				break
+			}
+			next := k.pending[0]
+			k.pending = k.pending[1:]
+			k.mu.Unlock()
+			next()
+		}
+	}
+}
+
+func (k *keeper) do(step func()) {
+	k.mu.Lock()
+	k.pending = append(k.pending, step)
+	k.mu.Unlock()
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// add keeps the notify fd of a session.
+func (k *keeper) add(sess *session) {
+	k.do(func() {
+		if !sess.hold() {
+			return // it has ended
+		}
+		defer sess.release()
+		k.mu.Lock()
+		full := len(k.kept) >= k.manager.Room()-1 // the memory takes one place
+		if !full {
+			k.kept[sess.id] = true
+		}
+		k.mu.Unlock()
+		if full {
+			k.notKept(sess, "the service manager keeps no more: raise FileDescriptorStoreMax= "+
+				"and FDSTORE= of the agent's unit")
+		} else if err := k.manager.Keep(nameOf(sess.id), sess.notifyFD); err != nil {
+			k.notKept(sess, err.Error())
+		}
+	})
+}
+
+// remove forgets that a session is kept.
+func (k *keeper) remove(sess *session, drop bool) {
+	k.mu.Lock()
+	delete(k.kept, sess.id)
+	k.mu.Unlock()
+	if drop {
+		k.do(func() { _ = k.manager.Drop(nameOf(sess.id)) })
+	}
+}
+
+func (k *keeper) notKept(sess *session, reason string) {
+	k.s.log.WithField("container", sess.key.id).WithField("reason", reason).
+		Warn("the container would not survive a restart of the agent: its binds would fail")
+}

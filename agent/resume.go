@@ -1,0 +1,285 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/agent/fdstore"
+	"github.com/port-restricter/port-restricter/agent/handover"
+	"github.com/port-restricter/port-restricter/agent/target"
+	"github.com/port-restricter/port-restricter/config"
+)
+
+// NewSuccessor starts a supervisor that takes over the sessions of the agent before it, and
+// leaves its own to the next one. stored are the fds that the agent before has stored at the
+// manager. The sessions are served once Resume is called.
+func NewSuccessor(
+	log *logrus.Logger, policy PolicyFunc, manager *fdstore.Manager, stored []fdstore.FD,
+) (*Supervisor, error) {
+	memory, rest, err := openMemory(log, manager, stored)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newSupervisor(log, policy, memory)
+	if err != nil {
+		return nil, err
+	}
+	s.keeper = newKeeper(s, manager)
+	s.takeOver(rest)
+	return s, nil
+}
+
+// openMemory returns the memory of the agent before, or a new one, and the other fds.
+func openMemory(log *logrus.Logger, manager *fdstore.Manager, stored []fdstore.FD) (
+	memory *handover.Memory, rest []fdstore.FD, err error,
+) {
+	for _, fd := range stored {
+		if fd.Name != memoryName {
+			rest = append(rest, fd)
+			continue
+		}
+		if memory != nil {
+			err = errors.New("there are two")
+		} else if memory, err = handover.Open(fd.FD); err == nil {
+			continue
+		}
+		unix.Close(fd.FD)
+		log.WithError(err).Error("the memory of the agent before can't be read: " +
+			"the containers that it served may bind nothing any more")
+		if err := manager.Drop(memoryName); err != nil {
+			return nil, nil, err
+		}
+	}
+	if memory == nil {
+		if memory, err = handover.New(); err == nil {
+			err = manager.Keep(memoryName, memory.FD())
+		}
+	}
+	return memory, rest, err
+}
+
+// takeOver makes sessions of the stored notify fds.
+func (s *Supervisor) takeOver(stored []fdstore.FD) {
+	found, damaged := s.memory.Found()
+	for _, id := range damaged {
+		s.log.WithField("session", nameOf(id)).Error("a record of the agent before is damaged")
+	}
+	records := map[uint32]handover.Kept{}
+	for _, kept := range found {
+		if _, twice := records[kept.Session]; twice {
+			s.log.WithField("session", nameOf(kept.Session)).Error("there are two records of it")
+		}
+		records[kept.Session] = kept
+	}
+	numbers := map[uint32]*container{}
+	for _, fd := range stored {
+		sess, err := s.adopt(fd, records)
+		if errors.Is(err, errEnded) {
+			unix.Close(fd.FD)
+			continue
+		}
+		if err != nil {
+			unix.Close(fd.FD)
+			s.log.WithField("fd", fd.Name).WithError(err).Error("a stored fd is not served")
+			continue
+		}
+		numbers[sess.container.number] = sess.container
+		delete(records, sess.id)
+	}
+	for _, kept := range records {
+		kept.Forget() // its session has ended
+	}
+	s.restoreSockets(numbers)
+}
+
+// errEnded means that no process is left that could notify.
+var errEnded = errors.New("its last process has ended")
+
+// adopt makes a session of a stored notify fd.
+func (s *Supervisor) adopt(fd fdstore.FD, records map[uint32]handover.Kept) (*session, error) {
+	poll := []unix.PollFd{{Fd: int32(fd.FD)}}
+	if n, err := unix.Poll(poll, 0); err == nil && n == 1 && poll[0].Revents&unix.POLLHUP != 0 {
+		return nil, errEnded
+	}
+	var record handover.Record
+	var policy config.Policy
+	id, err := strconv.ParseUint(fd.Name, idBase, 32)
+	kept, known := records[uint32(id)]
+	switch {
+	case err != nil || id == 0 || id >= idLimit:
+		err = fmt.Errorf("it is named %q, which is no name of a session", fd.Name)
+	case s.ids[uint32(id)] != nil:
+		err = fmt.Errorf("another fd is named %q, too", fd.Name)
+	case !known:
+		err = errors.New("the agent before left no record of it")
+	default:
+		record, err = kept.Record()
+	}
+	if err == nil {
+		policy, err = s.policy(stateOf(record))
+	} else {
+		id = 0 // a new one
+		record.Container, record.Bundle = "unknown", "session "+fd.Name
+	}
+	log := s.log.WithField("container", record.Container)
+	if err != nil {
+		log.WithField("fd", fd.Name).WithField("reason", err.Error()).
+			Error("every bind will be refused")
+		policy = config.DenyAll(err.Error())
+	}
+	key := containerKey{record.Container, record.Bundle}
+	sess, err := newSession(fd.FD, key, policy, s.log)
+	if err != nil {
+		return nil, err
+	}
+	sess.id, sess.pid, sess.home = uint32(id), record.Pid, record.Home
+	if id != 0 {
+		sess.kept = kept
+	}
+	s.lastNumber = max(s.lastNumber, record.Number)
+	return sess, s.add(sess)
+}
+
+// stateOf returns the state from which a record was made, as far as a policy depends on it.
+func stateOf(r handover.Record) *specs.ContainerProcessState {
+	return &specs.ContainerProcessState{
+		Pid: r.Pid, Metadata: r.Metadata,
+		State: specs.State{ID: r.Container, Bundle: r.Bundle, Annotations: r.Annotations},
+	}
+}
+
+// restoreSockets takes over where the sockets of containers are bound.
+func (s *Supervisor) restoreSockets(containers map[uint32]*container) {
+	numbers := map[uint32]bool{}
+	for number := range containers {
+		numbers[number] = true
+	}
+	all, found, damaged := s.memory.FoundSockets(numbers)
+	if damaged > 0 {
+		s.log.WithField("sockets", damaged).Error("what the agent before knew of them is damaged: " +
+			"to listen on them will be refused")
+	}
+	for number, sockets := range all {
+		containers[number].bound.restore(sockets, found[number])
+	}
+}
+
+const (
+	// poisonous is how many agents a notification may end.
+	poisonous = 2
+	// resumeAlone is how long a notification that was in hand is served alone, and
+	// resumeTogether how long all of them are.
+	resumeAlone, resumeTogether = 50 * time.Millisecond, time.Second
+)
+
+// Resume finishes what the agent before had in hand, and begins to serve the sessions.
+//
+// One of these notifications may be what ended the agent. So they are served one at a time, and
+// one that was alone in hand when poisonous agents ended is refused.
+func (s *Supervisor) Resume() {
+	began, left := time.Now(), s.stillWaiting()
+	for _, l := range left {
+		if len(left) == 1 || l.slot.Alone() {
+			l.slot.Suspect()
+		}
+	}
+	for _, l := range left {
+		l.slot.BeginAlone()
+		done := make(chan struct{})
+		s.running.Add(1)
+		go func() {
+			defer s.running.Done()
+			defer close(done)
+			s.finish(l.sess, l.slot)
+		}()
+		select {
+		case <-done:
+		case <-time.After(min(resumeAlone, resumeTogether-time.Since(began))): // its target blocks it
+		}
+	}
+	s.mu.Lock()
+	sessions := slices.Collect(maps.Values(s.sessions))
+	s.mu.Unlock()
+	for _, sess := range sessions {
+		if err := s.arm(sess.notifyFD, unix.EPOLL_CTL_ADD, unix.EPOLLIN); err != nil {
+			s.detach(sess, fmt.Errorf("watch the seccomp fd: %w", err))
+		}
+	}
+	if len(sessions) > 0 {
+		s.log.WithFields(logrus.Fields{"sessions": len(sessions), "in_hand": len(left)}).
+			Info("took over from the agent before")
+	}
+}
+
+// An inHand is a notification that the agent before had in hand, and whose target still waits.
+type inHand struct {
+	slot *handover.Slot
+	sess *session
+}
+
+// stillWaiting returns what the agent before had in hand, unless its target does not wait any
+// more. If the target was called away by a signal, it calls again.
+func (s *Supervisor) stillWaiting() (left []inHand) {
+	for _, slot := range s.memory.Left() {
+		s.mu.Lock()
+		sess := s.ids[slot.Session()]
+		s.mu.Unlock()
+		if sess == nil {
+			s.memory.ReleaseSlot(slot)
+			continue
+		}
+		waits := sess.notifier.valid(notificationIn(slot).ID)
+		cookie, inode, asked, ok := slot.Acted()
+		if ok && (waits || slot.Stage() == handover.Acting) {
+			bind := orphan{asked: string(asked), begun: true, inode: inode}
+			sess.orphans.remember(cookie, bind)
+		}
+		if !waits {
+			s.memory.ReleaseSlot(slot)
+			continue
+		}
+		left = append(left, inHand{slot, sess})
+	}
+	return left
+}
+
+// finish serves a notification that the agent before had in hand.
+func (s *Supervisor) finish(sess *session, slot *handover.Slot) {
+	defer s.memory.ReleaseSlot(slot)
+	if !sess.enter() {
+		return
+	}
+	defer sess.leave()
+	n := notificationIn(slot)
+	if slot.Deaths() >= poisonous {
+		s.log.WithField("container", sess.key.id).WithField("pid", n.PID).
+			Errorf("a call was refused: %d agents ended while they served it", slot.Deaths())
+		_ = sess.notifier.respond(&response{ID: n.ID, Error: -int32(unix.EPERM)})
+		return
+	}
+	neutral, err := target.BecomeNeutral()
+	if err != nil {
+		s.log.WithError(err).Error("a worker thread can't be used")
+		_ = sess.notifier.respond(&response{ID: n.ID, Error: -int32(unix.EPERM)})
+		return
+	}
+	w := newWorker(s, slot, neutral)
+	call := w.turn.begin()
+	w.turn.pass(call) // it is not the session's receiver
+	w.session.Store(sess)
+	s.mu.Lock()
+	s.workers[w] = struct{}{}
+	s.mu.Unlock()
+	sess.handle(n, &w.space)
+	s.mu.Lock()
+	delete(s.workers, w)
+	s.mu.Unlock()
+}
