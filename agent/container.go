@@ -3,7 +3,9 @@ package agent
 // A container is what the sessions of one container share: one session for its first
 // process, and another for each exec.
 type container struct {
-	sessions int // that are attached; guarded by Supervisor.mu
+	// Guarded by Supervisor.mu:
+	sessions int  // that are attached
+	started  bool // one of its sessions was that of its first process
 
 	calls inFlight
 	bound boundSockets
