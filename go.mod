@@ -3,6 +3,7 @@ module github.com/port-restricter/port-restricter
 go 1.26.6
 
 require (
+	github.com/agnivade/levenshtein v1.2.2
 	github.com/aymanbagabas/go-udiff v0.4.1
 	github.com/cilium/ebpf v0.22.0
 	github.com/containerd/nri v0.12.5
