@@ -3,8 +3,11 @@ package agent
 // A container is what the sessions of one container share: one session for its first
 // process, and another for each exec.
 type container struct {
-	number   uint32 // which the agent and its successor know the container by
-	sessions int    // that are attached; guarded by Supervisor.mu
+	number uint32 // which the agent and its successor know the container by
+
+	// Guarded by Supervisor.mu:
+	sessions int  // that are attached
+	started  bool // one of its sessions was that of its first process
 
 	calls inFlight
 	bound boundSockets

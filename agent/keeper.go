@@ -44,12 +44,9 @@ func (s *Supervisor) keep(sess *session, state *specs.ContainerProcessState) {
 	if s.keeper == nil {
 		return
 	}
-	s.mu.Lock()
-	exec := sess.container.sessions > 1
-	s.mu.Unlock()
 	kept, err := s.memory.Keep(sess.id, handover.Record{
 		Container: sess.key.id, Bundle: sess.key.bundle, Number: sess.container.number,
-		Pid: sess.pid, Home: sess.home, Exec: exec,
+		Pid: sess.pid, Home: sess.home, Exec: sess.exec,
 		Annotations: config.Relevant(state.State.Annotations), Metadata: state.Metadata,
 	})
 	if err != nil {
@@ -57,7 +54,7 @@ func (s *Supervisor) keep(sess *session, state *specs.ContainerProcessState) {
 		return
 	}
 	sess.kept = kept
-	if exec {
+	if sess.exec {
 		time.AfterFunc(keepExecAfter, func() { s.keeper.add(sess) })
 	} else {
 		s.keeper.add(sess)

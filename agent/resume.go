@@ -141,6 +141,7 @@ func (s *Supervisor) adopt(fd fdstore.FD, records map[uint32]handover.Kept) (*se
 		return nil, err
 	}
 	sess.id, sess.pid, sess.home = uint32(id), record.Pid, record.Home
+	sess.exec = record.Exec
 	if id != 0 {
 		sess.kept = kept
 	}

@@ -20,7 +20,8 @@ type session struct {
 	notifyFD  int
 	notifier  notifier
 	key       containerKey
-	pid       int // that loaded the filter, as the OCI runtime numbers it
+	pid       int  // that loaded the filter, as the OCI runtime numbers it
+	exec      bool // of a process that joined the running container
 	container *container
 	home      int // target.Home of the container
 	policy    config.Policy

@@ -18,16 +18,10 @@ import (
 	"github.com/port-restricter/port-restricter/config"
 )
 
-const (
-	// workerLimit bounds the OS threads. Because of inFlightLimit it is reached only
-	// if 512 containers block as many calls as each can. docs/security.md, "What can't
-	// be closed", says which threads can outlive their container.
-	workerLimit = 512 * inFlightLimit
-
-	// closeGrace is how long Close waits for calls in flight. A target can block
-	// its own calls for ever.
-	closeGrace = 5 * time.Second
-)
+// workerLimit bounds the OS threads. Because of inFlightLimit it is reached only
+// if 512 containers block as many calls as each can. docs/security.md, "What can't
+// be closed", says which threads can outlive their container.
+const workerLimit = 512 * inFlightLimit
 
 // A PolicyFunc returns what a container may bind.
 type PolicyFunc func(*specs.ContainerProcessState) (config.Policy, error)
@@ -193,6 +187,7 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 		return err
 	}
 	sess.pid = state.Pid
+	sess.exec = state.State.Status == specs.StateRunning // otherwise it is being created
 	sess.home = target.Home(state.State.Pid)
 	if err := s.add(sess); err != nil {
 		sess.hangUp()
@@ -202,7 +197,15 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 		sess.container.bound.rememberInherited(socket)
 	}
 	s.keep(sess, state)
-	log.WithFields(logrus.Fields{"pid": state.Pid, "policy": policy.String()}).Info("attached")
+	log = log.WithField("policy", policy.String())
+	if state.Pid != 0 { // crun tells no pid of an exec'd process
+		log = log.WithField("pid", state.Pid)
+	}
+	if sess.exec {
+		log.Debug("attached another process of the container (exec)")
+	} else {
+		log.Info("attached")
+	}
 	s.trim.Reset(idleAfter)
 	if err := s.arm(fd, unix.EPOLL_CTL_ADD, unix.EPOLLIN); err != nil {
 		err = fmt.Errorf("watch the seccomp fd: %w", err)
@@ -256,6 +259,7 @@ func (s *Supervisor) add(sess *session) error {
 	}
 	sess.container = s.containers[sess.key]
 	sess.container.sessions++
+	sess.container.started = sess.container.started || !sess.exec
 	return nil
 }
 
@@ -268,45 +272,22 @@ func (s *Supervisor) detach(sess *session, err error) {
 		delete(s.ids, sess.id)
 		sess.container.sessions--
 	}
+	// An exec of crun does not tell the container's bundle, and has another key.
+	ended := sess.container.started && sess.container.sessions == 0
 	s.mu.Unlock()
 	if !attached {
 		return
 	}
 	s.letGo(sess, err != nil)
 	log := s.log.WithField("container", sess.key.id)
-	if err != nil {
+	switch {
+	case err != nil:
 		log.WithError(err).Error("the session broke: all binds of its processes will fail")
-	} else {
-		log.Info("detached: its last process ended")
+	case ended:
+		log.Info("detached: the container's last process ended")
+	default:
+		log.Debug("detached some processes of the container, which ended; others may run on")
 	}
 	sess.hangUp()
 	s.sweep(sess, watchFirst)
-}
-
-// Close takes no more notifications, finishes the calls in flight, and closes
-// every notify fd. From then on the kernel answers binds with ENOSYS.
-func (s *Supervisor) Close() {
-	s.mu.Lock() // add must not miss it
-	s.closed.Store(true)
-	s.mu.Unlock()
-	s.trim.Stop()
-	_, _ = unix.Write(s.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0})
-	finished := make(chan struct{})
-	go func() { s.running.Wait(); close(finished) }()
-	for grace := time.After(closeGrace); finished != nil; {
-		s.recall(nil)
-		select {
-		case <-finished:
-			finished = nil
-		case <-grace:
-			s.log.Warn("closing with calls in flight, which their processes block")
-			finished = nil
-		case <-time.After(watchFirst):
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, sess := range s.sessions {
-		sess.hangUp()
-	}
 }

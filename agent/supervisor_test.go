@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"net"
 	"testing"
 
@@ -49,8 +50,32 @@ func TestASupervisorThatClosesDoesNotWaitForTheNextCall(t *testing.T) {
 	require.NoError(t, bind()) // a worker now waits for the next call
 	supervisor.Close()
 	for _, entry := range logged.AllEntries() {
-		require.Less(t, logrus.WarnLevel, entry.Level, entry.Message)
+		require.NotContains(t, entry.Message, "in flight")
 	}
+}
+
+// A container that loses its supervisor can bind nothing any more: its user reads that it was
+// the agent's end.
+func TestASupervisorThatClosesNamesItsContainers(t *testing.T) {
+	supervisor, logged, _ := startServed(t)
+	supervisor.Close()
+	last := logged.LastEntry()
+	require.Equal(t, logrus.WarnLevel, last.Level)
+	require.Equal(t, []string{t.Name()}, last.Data["containers"])
+	require.Contains(t, last.Message, "restart them")
+
+	crowd := &Supervisor{log: supervisor.log, sessions: map[int32]*session{}}
+	for n := range int32(3 * namedAtClose) { // each of them with an exec
+		crowd.sessions[n] = &session{key: containerKey{id: fmt.Sprint("c", n/2)}}
+	}
+	crowd.warnOfLoss()
+	require.Len(t, logged.LastEntry().Data["containers"], namedAtClose)
+	require.Equal(t, 3*namedAtClose/2, logged.LastEntry().Data["count"])
+
+	logged.Reset()
+	clear(crowd.sessions)
+	crowd.warnOfLoss()
+	require.Empty(t, logged.AllEntries())
 }
 
 // Another runtime, or another root directory of the same one, can have a container with

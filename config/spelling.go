@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/agnivade/levenshtein"
 )
 
 const (
@@ -13,7 +15,7 @@ const (
 	ownName = "port-restricter"
 
 	// maxEdits is how many letters of ownName may be wrong in a key that counts as
-	// misspelt.
+	// misspelt. Two letters that are swapped count as two.
 	maxEdits = 2
 )
 
@@ -41,7 +43,7 @@ func respell(key string) (right string, misspelt bool) {
 	var rest []rune
 	for end := len(ownName) - maxEdits; end <= len(ownName)+maxEdits && end <= len(lower); end++ {
 		whole := end == len(lower) || !unicode.IsLetter(lower[end])
-		edits := distance(lower[:end], []rune(ownName))
+		edits := levenshtein.ComputeDistance(string(lower[:end]), ownName)
 		if slices.Contains(lower[:end], '.') {
 			edits++ // x.port-restricter.port is rather a name in the domain x
 		}
@@ -65,28 +67,3 @@ func respell(key string) (right string, misspelt bool) {
 }
 
 func isSeparator(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
-
-// distance returns how many letters must be inserted, removed, replaced, or swapped
-// with the next one, to make b of a.
-func distance(a, b []rune) int {
-	// rows[i] has the distances from a[:i] to the beginnings of b.
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		for j := range rows[i] {
-			switch {
-			case i == 0 || j == 0:
-				rows[i][j] = i + j
-				continue
-			case a[i-1] == b[j-1]:
-				rows[i][j] = rows[i-1][j-1]
-			default:
-				rows[i][j] = 1 + min(rows[i-1][j-1], rows[i-1][j], rows[i][j-1])
-			}
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
-			}
-		}
-	}
-	return rows[len(a)][len(b)]
-}

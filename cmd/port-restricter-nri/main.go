@@ -32,7 +32,7 @@ func newNRI() *cobra.Command {
 		Use: "port-restricter nri",
 		Short: "Put the filter into annotated containers as an NRI plugin" +
 			" (containerd 2.2 and newer)",
-		Args:          cobra.NoArgs,
+		Args:          cli.NoArguments,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(command *cobra.Command, _ []string) error {

@@ -27,7 +27,7 @@ func newAgent() *cobra.Command {
 		Short: "Run the agent, which decides what containers may bind",
 		Long: "Run the agent, which decides what containers may bind.\n" +
 			"OCI runtimes send it the seccomp notify fd of each container over its socket.",
-		Args: cobra.NoArgs,
+		Args: cli.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			node, err := settings.Load()
 			if err != nil {

@@ -75,7 +75,7 @@ func newConfigureEngine(
 		Use:   name,
 		Short: short,
 		Long:  short + ".\n" + more,
-		Args:  cobra.NoArgs,
+		Args:  cli.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if err := complete(&o, name); err != nil {
 				return err

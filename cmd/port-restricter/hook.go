@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -49,7 +50,7 @@ func newStage(name, short string, run stage) *cobra.Command {
 	command := &cobra.Command{
 		Use:   name,
 		Short: short,
-		Args:  cobra.NoArgs,
+		Args:  cli.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			o, err := flags.Options()
 			if err != nil {
@@ -58,6 +59,10 @@ func newStage(name, short string, run stage) *cobra.Command {
 			in, err := io.ReadAll(command.InOrStdin())
 			if err != nil {
 				return fmt.Errorf("read stdin: %w", err)
+			}
+			if len(in) == 0 {
+				return errors.New("nothing came on stdin: a container engine or an OCI runtime" +
+					" runs this command; port-restricter configure ENGINE makes it do so")
 			}
 			return run(in, command.OutOrStdout(), o)
 		},

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/aymanbagabas/go-udiff"
@@ -19,13 +21,16 @@ func newInject() *cobra.Command {
 		Use:     "inject --bundle DIR [flags]",
 		Short:   "Put the filter into the config.json of a bundle that must be restricted",
 		Example: "  port-restricter inject --bundle DIR --dry-run",
-		Args:    cobra.NoArgs,
+		Args:    cli.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			o, err := flags.Options()
 			if err != nil {
 				return err
 			}
 			edit, err := hook.InjectFile(filepath.Join(bundle, "config.json"), o)
+			if errors.Is(err, fs.ErrNotExist) {
+				err = fmt.Errorf("%w; name the directory of config.json: --bundle DIR", err)
+			}
 			if err != nil {
 				return err
 			}

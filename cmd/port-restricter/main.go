@@ -33,25 +33,21 @@ func main() {
 	if args, ok := runtimeArguments(os.Args); ok {
 		os.Exit(execRuntime(args))
 	}
-	status, err := cli.StatusFailure, newRoot().Execute()
-	if s := (statusError{}); errors.As(err, &s) {
-		status, err = s.status, s.err
-	} else if err == nil {
-		status = 0
-	}
+	status, err := exitStatus(newRoot().Execute())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "port-restricter:", err)
 	}
 	os.Exit(status)
 }
 
-// unknownArgument returns the error for a command that has subcommands and was called
-// without one of them.
-func unknownArgument(what, known string, args []string) error {
-	if len(args) == 0 {
-		return fmt.Errorf("name the %s, one of %s", what, known)
+// exitStatus returns the exit status for the error of a command, and the error to print.
+func exitStatus(err error) (int, error) {
+	if s := (statusError{}); errors.As(err, &s) {
+		return s.status, s.err
+	} else if err == nil {
+		return 0, nil
 	}
-	return fmt.Errorf("%q is not a known %s: name one of %s", args[0], what, known)
+	return cli.StatusFailure, err
 }
 
 func newRoot() *cobra.Command {
@@ -62,10 +58,8 @@ func newRoot() *cobra.Command {
 	root.Version = version
 	root.SilenceUsage, root.SilenceErrors = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SuggestionsMinimumDistance = 2
-	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
-		return fmt.Errorf("%w; see %s --help", err, command.CommandPath())
-	})
+	root.SetFlagErrorFunc(wrongFlag)
+	root.SetHelpCommand(newHelp())
 	root.AddCommand(newRun("run -p PORTS [flags] -- CMD [ARG...]"), newAgent(), newProfile(),
 		newInject(), newHook(), newNRI(), newRuntime(), newConfigure())
 	return root

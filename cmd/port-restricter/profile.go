@@ -14,7 +14,7 @@ func newProfile() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "profile",
 		Short: "Print a seccomp profile with the filter, for an OCI runtime or the kubelet",
-		Args:  cobra.NoArgs,
+		Args:  cli.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			o, err := flags.Options()
 			if err != nil {

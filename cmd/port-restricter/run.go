@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 
@@ -28,19 +27,22 @@ func newRun(use string) *cobra.Command {
 		Short: "Run a command that can bind only the given ports",
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(command *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return errors.New("no command to run:" +
-					" write port-restricter -p 5000 -- CMD [ARG...]; see --help")
+			if len(args) == 0 && command.Flags().NFlag() == 0 && !command.HasParent() {
+				return bare(command)
 			}
-			if len(ports) == 0 {
-				return noPort(command, args[0])
+			if err := checkPorts(command, ports, args); err != nil {
+				return err
 			}
 			policy, err := config.ParsePolicy(config.Texts{
 				Ports: strings.Join(ports, ","), Map: strings.Join(maps, ","),
 				Mode: mode, Ephemeral: ephemeral,
 			})
-			if err != nil {
+			if err != nil && len(ports) > 0 {
 				return err
+			}
+			if len(args) == 0 {
+				return errors.New("no command to run:" +
+					" write port-restricter -p 5000 -- CMD [ARG...]; see --help")
 			}
 			level := logrus.ErrorLevel
 			switch {
@@ -73,18 +75,6 @@ func newRun(use string) *cobra.Command {
 			" to it, name resolvers among them (default allow)")
 	flags.BoolVarP(&verbose, "verbose", "v", false, "print one line for each decision")
 	return run
-}
-
-// noPort returns the error for a command line without -p. Its first argument may have
-// been meant as a command of port-restricter.
-func noPort(command *cobra.Command, name string) error {
-	if similar := command.SuggestionsFor(name); len(similar) > 0 {
-		return fmt.Errorf("%q is not a command of port-restricter: did you mean %s? "+
-			"To run the program %s, name the ports that it may bind, for example -p 5000",
-			name, strings.Join(similar, " or "), name)
-	}
-	return fmt.Errorf("no port given for %q: "+
-		"name the ports that the command may bind, for example -p 5000", name)
 }
 
 // runRestricted runs args under a supervisor in this process, and returns the exit

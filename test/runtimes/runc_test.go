@@ -193,7 +193,7 @@ func TestRuncContainerOutlivesItsAgentWithoutAPort(t *testing.T) {
 	attached.Stderr = &stderr
 	require.NoError(t, attached.Start())
 	require.Eventually(t, func() bool {
-		return strings.Count(agent.LogsOf(t, c), `"attached"`) == 2
+		return strings.Count(agent.LogsOf(t, c), `"attached`) == 2
 	}, time.Minute, 10*time.Millisecond, "the agent does not serve the container and the exec")
 	agent.Stop(t)
 	require.NoFileExists(t, agent.Socket)

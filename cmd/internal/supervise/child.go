@@ -130,12 +130,7 @@ func (c *child) hear(limit time.Duration) (notifyFD int, err error) {
 	case C.STAGE_EXEC:
 		return -1, cannotRun(c.name, errno)
 	default:
-		what := map[uint32]string{
-			C.STAGE_PRIVILEGES: "set no_new_privs",
-			C.STAGE_LOCK:       "restrict the command by Landlock",
-			C.STAGE_FILTER:     "load the filter",
-		}[stage]
-		return -1, failure{fmt.Sprintf("%s: %v", what, errno), cli.StatusFailure}
+		return -1, childFailure(stage, errno)
 	}
 }
 

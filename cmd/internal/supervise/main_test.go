@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -50,6 +51,8 @@ func testCommand(how string, args []string) Command {
 		filter.Code = unix.BPF_LD // the filter never returns
 	case "killed":
 		filter.K = unix.SECCOMP_RET_KILL_PROCESS
+	case "served":
+		c.Attach = func(_, _ int) error { return nil }
 	case "attach fails":
 		c.Attach = refuse
 	case "stopped":
@@ -59,6 +62,11 @@ func testCommand(how string, args []string) Command {
 		}
 	}
 	c.Filter = []unix.SockFilter{filter}
+	if what, ok := strings.CutPrefix(how, "refuse "); ok {
+		what, errno, _ := strings.Cut(what, " ")
+		n, _ := strconv.Atoi(errno)
+		c.Filter = refusal(what, unix.Errno(n))
+	}
 	return c
 }
 

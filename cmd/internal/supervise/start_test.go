@@ -95,7 +95,9 @@ func TestStatusIsThatOfTheCommandOrOfAShellThatCouldNotRunIt(t *testing.T) {
 		},
 		"the filter can't be loaded": {
 			how: "load fails", args: []string{"true"},
-			status: 125, stderr: "load the filter: invalid argument\n",
+			status: 125, stderr: "load the filter: invalid argument: the kernel does not take" +
+				" such a filter: port-restricter needs" +
+				" CONFIG_SECCOMP_FILTER and Linux 5.8 or newer\n",
 		},
 		"attach fails": {
 			how: "attach fails", args: []string{"echo", "ran"}, status: 125,

@@ -1,0 +1,64 @@
+package agent
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// closeGrace is how long Close waits for calls in flight. A target can block
+	// its own calls for ever.
+	closeGrace = 5 * time.Second
+
+	// namedAtClose bounds how many containers the log names when the supervisor closes.
+	namedAtClose = 100
+)
+
+// Close takes no more notifications, finishes the calls in flight, and closes
+// every notify fd. From then on the kernel answers binds with ENOSYS.
+func (s *Supervisor) Close() {
+	s.mu.Lock() // add must not miss it
+	s.closed.Store(true)
+	s.mu.Unlock()
+	s.trim.Stop()
+	_, _ = unix.Write(s.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	finished := make(chan struct{})
+	go func() { s.running.Wait(); close(finished) }()
+	for grace := time.After(closeGrace); finished != nil; {
+		s.recall(nil)
+		select {
+		case <-finished:
+			finished = nil
+		case <-grace:
+			s.log.Warn("closing with calls in flight, which their processes block")
+			finished = nil
+		case <-time.After(watchFirst):
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.warnOfLoss()
+	for _, sess := range s.sessions {
+		sess.hangUp()
+	}
+}
+
+// warnOfLoss logs which containers lose their supervisor. The caller holds s.mu.
+func (s *Supervisor) warnOfLoss() {
+	ids := map[string]bool{}
+	for _, sess := range s.sessions {
+		ids[sess.key.id] = true
+	}
+	if len(ids) == 0 {
+		return
+	}
+	all := slices.Sorted(maps.Keys(ids))
+	s.log.WithFields(logrus.Fields{
+		"containers": all[:min(len(all), namedAtClose)], "count": len(all),
+	}).Warn("closing: these containers can bind no port from now on (ENOSYS): restart them" +
+		" once an agent runs again")
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/port-restricter/port-restricter/cmd/internal/cli"
+)
+
+// call runs a command line as main does, up to the point where a command would be run.
+func call(args ...string) (status int, output string) {
+	var out bytes.Buffer
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(strings.NewReader(""))
+	root.SetOut(&out)
+	root.SetErr(&out)
+	status, err := exitStatus(root.Execute())
+	if err != nil {
+		out.WriteString(err.Error())
+	}
+	return status, out.String()
+}
+
+// TestAWrongCommandLineSaysWhatToWrite shows what a newcomer reads.
+func TestAWrongCommandLineSaysWhatToWrite(t *testing.T) {
+	for line, says := range map[string]string{
+		"": "Usage:\n  port-restricter -p PORTS [flags] -- CMD",
+		"agnet": `"agnet" is neither a command of port-restricter nor a program in` +
+			" PATH: did you mean agent?",
+		"injekt --bundle x":   "did you mean inject?",
+		"stop-everything":     "the commands are agent, configure, hook, inject, nri",
+		"sh -c true":          `no port given for "sh": name the ports that the command may bind`,
+		"run agnet":           `no port given for "agnet"`,
+		"run":                 "no command to run: write port-restricter -p 5000 -- CMD",
+		"-v":                  "no command to run",
+		"-p 5000":             "no command to run",
+		"-p 5000 --":          "no command to run",
+		"-p abc":              `-p: "abc" is not a port`,
+		"-p":                  "-p has no ports: write them behind it, as in -p 5000",
+		"--port":              "-p has no ports: write them behind it",
+		"-p -- true":          `-p has no ports, but is followed by "--": write the`,
+		"--port= -- true":     "names no port: write a port such as 5000",
+		"-l -p 5000 nc":       "'l' in -l; a flag of the command to run comes after its name",
+		"--foo":               "--foo; a flag of the command to run comes after its name",
+		"agent foo":           `agent takes no argument, only flags, but "foo" is one`,
+		"agent --foo":         "unknown flag: --foo; see port-restricter agent --help",
+		"hook foo":            `"foo" is not a known stage: name one of precreate`,
+		"hook precreate":      "nothing came on stdin: a container engine or an OCI",
+		"hook poststart":      "port-restricter configure ENGINE makes it do so",
+		"help everything":     `"everything" is not a command of port-restricter: the commands are`,
+		"help hok":            "did you mean hook?",
+		"help hook poststat":  `not a command of port-restricter hook: did you mean poststart?`,
+		"inject":              "; name the directory of config.json: --bundle DIR",
+		"configure foo":       "name one of podman, containerd, crio, docker, kubelet",
+		"configure podman x":  `port-restricter configure podman takes no argument`,
+		"--mode x -p 1 -- sh": `"x" is not a mode: write enforce or audit`,
+	} {
+		status, output := call(strings.Fields(line)...)
+		require.Equal(t, cli.StatusFailure, status, line)
+		require.Contains(t, output, says, line)
+	}
+}
+
+func TestHelpIsNoFailure(t *testing.T) {
+	for line, says := range map[string]string{
+		"--help":              "Usage:\n  port-restricter -p PORTS",
+		"help":                "Usage:\n  port-restricter -p PORTS",
+		"help run":            "Usage:\n  port-restricter run -p PORTS",
+		"help hook precreate": "Usage:\n  port-restricter hook precreate",
+		"--version":           "port-restricter version",
+	} {
+		status, output := call(strings.Fields(line)...)
+		require.Zero(t, status, line)
+		require.Contains(t, output, says, line)
+	}
+}
