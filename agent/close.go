@@ -14,21 +14,30 @@ const (
 	// its own calls for ever.
 	closeGrace = 5 * time.Second
 
+	// leaveGrace is the same where a successor finishes what is left, and the containers wait for
+	// it: long enough for every call that its target does not block.
+	leaveGrace = 200 * time.Millisecond
+
 	// namedAtClose bounds how many containers the log names when the supervisor closes.
 	namedAtClose = 100
 )
 
 // Close takes no more notifications, finishes the calls in flight, and closes
-// every notify fd. From then on the kernel answers binds with ENOSYS.
+// every notify fd. From then on the kernel answers binds with ENOSYS, unless the fds are kept
+// for a successor: then binds wait for it.
 func (s *Supervisor) Close() {
 	s.mu.Lock() // add must not miss it
 	s.closed.Store(true)
 	s.mu.Unlock()
 	s.trim.Stop()
 	_, _ = unix.Write(s.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	limit := closeGrace
+	if s.keeper != nil {
+		limit = leaveGrace
+	}
 	finished := make(chan struct{})
 	go func() { s.running.Wait(); close(finished) }()
-	for grace := time.After(closeGrace); finished != nil; {
+	for grace := time.After(limit); finished != nil; {
 		s.recall(nil)
 		select {
 		case <-finished:
@@ -39,9 +48,14 @@ func (s *Supervisor) Close() {
 		case <-time.After(watchFirst):
 		}
 	}
+	if s.keeper != nil {
+		s.keeper.flush()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.warnOfLoss()
+	if s.keeper == nil {
+		s.warnOfLoss()
+	}
 	for _, sess := range s.sessions {
 		sess.hangUp()
 	}

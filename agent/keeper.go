@@ -23,6 +23,9 @@ const (
 	// keepExecAfter is how old the session of an exec must be to be kept. Probes make one every
 	// few seconds, and the manager compares each new fd with every other one.
 	keepExecAfter = 2 * time.Second
+
+	// flushLimit is how long an agent that ends waits for the service manager.
+	flushLimit = 2 * time.Second
 )
 
 // nameOf returns the name of a session's notify fd in the fd store.
@@ -123,6 +126,10 @@ func (k *keeper) add(sess *session) {
 		}
 		defer sess.release()
 		k.mu.Lock()
+		if k.kept[sess.id] {
+			k.mu.Unlock()
+			return
+		}
 		full := len(k.kept) >= k.manager.Room()-1 // the memory takes one place
 		if !full {
 			k.kept[sess.id] = true
@@ -135,6 +142,24 @@ func (k *keeper) add(sess *session) {
 			k.notKept(sess, err.Error())
 		}
 	})
+}
+
+// flush keeps every session that is not kept yet, and waits until the manager knows, at most
+// flushLimit.
+func (k *keeper) flush() {
+	k.s.mu.Lock()
+	for _, sess := range k.s.sessions {
+		k.add(sess)
+	}
+	k.s.mu.Unlock()
+	done := make(chan struct{})
+	k.do(func() { close(done) })
+	select {
+	case <-done:
+	case <-time.After(flushLimit):
+		k.s.log.Warn("the service manager does not take the notify fds: " +
+			"some containers may not survive the restart")
+	}
 }
 
 // remove forgets that a session is kept.

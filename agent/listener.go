@@ -58,6 +58,27 @@ func Listen(path string, log *logrus.Logger) (*Listener, error) {
 	return &Listener{socket: socket, log: log}, nil
 }
 
+// ListenOn returns a listener for a socket that listens already, which the service manager made.
+// The manager has its path. It takes over the fd.
+func ListenOn(fd int, log *logrus.Logger) (*Listener, error) {
+	file := os.NewFile(uintptr(fd), "listener")
+	defer file.Close()
+	socket, err := net.FileListener(file)
+	if err != nil {
+		return nil, fmt.Errorf("listen on the socket of the service manager: %w", err)
+	}
+	unixSocket, ok := socket.(*net.UnixListener)
+	if !ok {
+		socket.Close()
+		return nil, fmt.Errorf("the service manager gave a socket at %s, and no AF_UNIX socket: "+
+			"set ListenStream= to a path in the socket unit", socket.Addr())
+	}
+	return &Listener{socket: unixSocket, log: log}, nil
+}
+
+// Path returns where the socket is in the file system.
+func (l *Listener) Path() string { return l.socket.Addr().String() }
+
 // Close closes the socket and removes it from the file system.
 func (l *Listener) Close() error { return l.socket.Close() }
 

@@ -115,9 +115,9 @@ func (s *Supervisor) adopt(fd fdstore.FD, records map[uint32]handover.Kept) (*se
 	kept, known := records[uint32(id)]
 	switch {
 	case err != nil || id == 0 || id >= idLimit:
-		err = fmt.Errorf("it is named %q, which is no name of a session", fd.Name)
+		id, err = 0, fmt.Errorf("it is named %q, which is no name of a session", fd.Name)
 	case s.ids[uint32(id)] != nil:
-		err = fmt.Errorf("another fd is named %q, too", fd.Name)
+		id, err = 0, fmt.Errorf("another fd is named %q, too", fd.Name)
 	case !known:
 		err = errors.New("the agent before left no record of it")
 	default:
@@ -126,7 +126,7 @@ func (s *Supervisor) adopt(fd fdstore.FD, records map[uint32]handover.Kept) (*se
 	if err == nil {
 		policy, err = s.policy(stateOf(record))
 	} else {
-		id = 0 // a new one
+		kept = handover.Kept{}
 		record.Container, record.Bundle = "unknown", "session "+fd.Name
 	}
 	log := s.log.WithField("container", record.Container)
@@ -142,11 +142,13 @@ func (s *Supervisor) adopt(fd fdstore.FD, records map[uint32]handover.Kept) (*se
 	}
 	sess.id, sess.pid, sess.home = uint32(id), record.Pid, record.Home
 	sess.exec = record.Exec
-	if id != 0 {
-		sess.kept = kept
-	}
+	sess.kept = kept
 	s.lastNumber = max(s.lastNumber, record.Number)
-	return sess, s.add(sess)
+	if err := s.add(sess); err != nil {
+		return nil, err
+	}
+	s.keeper.kept[sess.id] = true
+	return sess, nil
 }
 
 // stateOf returns the state from which a record was made, as far as a policy depends on it.

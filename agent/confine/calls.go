@@ -52,8 +52,11 @@ func no(argument uint, bits uint64) condition { return condition{argument, bits,
 const clone3 = "clone3"
 
 // list returns the rules for all calls that are allowed.
-func list() []rule {
+func list(notify int) []rule {
 	all := append(checked(), rule{name: clone3})
+	if notify >= 0 {
+		all = append(all, rule{"sendmsg", []condition{is(0, uint64(notify))}})
+	}
 	for line := range strings.Lines(plain) {
 		line, _, _ = strings.Cut(line, "#")
 		for _, word := range strings.Fields(line) {

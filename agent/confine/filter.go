@@ -18,8 +18,12 @@ import (
 // that a new libc or Go runtime makes would cost all containers their ports. A
 // libc or a Go runtime can do without a call that fails with ENOSYS, but not without
 // one that fails with EPERM.
-func LoadFilter() error {
-	for _, make := range []func() (*seccomp.ScmpFilter, error){refuseClone3, allowListed} {
+//
+// The filter allows sendmsg(2) on the fd notify, a connection to the service manager; -1 is
+// none.
+func LoadFilter(notify int) error {
+	allow := func() (*seccomp.ScmpFilter, error) { return allowListed(notify) }
+	for _, make := range []func() (*seccomp.ScmpFilter, error){refuseClone3, allow} {
 		filter, err := make()
 		if err != nil {
 			return fmt.Errorf("make the agent's own seccomp filter: %w", err)
@@ -65,7 +69,7 @@ func refuseClone3() (*seccomp.ScmpFilter, error) {
 
 // allowListed returns a filter that allows the calls of list and refuses and logs
 // all others.
-func allowListed() (*seccomp.ScmpFilter, error) {
+func allowListed(notify int) (*seccomp.ScmpFilter, error) {
 	filter, err := newFilter(noSuchCall)
 	if err != nil {
 		return nil, err
@@ -75,7 +79,7 @@ func allowListed() (*seccomp.ScmpFilter, error) {
 	_ = filter.SetLogBit(true)
 	_ = filter.SetOptimize(2) // a binary tree
 
-	for _, r := range list() {
+	for _, r := range list(notify) {
 		number, err := seccomp.GetSyscallFromName(r.name)
 		if err != nil {
 			continue // this libseccomp or this architecture does not have the call

@@ -22,6 +22,7 @@ import (
 // manager started: what it is told is not said to anybody.
 type Manager struct {
 	conn *net.UnixConn
+	fd   int
 	room int
 }
 
@@ -35,8 +36,13 @@ func Connect() (*Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to the service manager: %w", err)
 	}
-	room, _ := strconv.Atoi(os.Getenv("FDSTORE")) // set by systemd 254, and by our unit
-	return &Manager{conn: conn, room: room}, nil
+	m := &Manager{conn: conn}
+	m.room, _ = strconv.Atoi(os.Getenv("FDSTORE")) // set by systemd 254, and by our unit
+	raw, err := conn.SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { m.fd = int(fd) })
+	}
+	return m, err
 }
 
 // Room returns how many fds the manager keeps: FileDescriptorStoreMax=. It is 0 if there is no
@@ -46,6 +52,14 @@ func (m *Manager) Room() int {
 		return 0
 	}
 	return m.room
+}
+
+// FD returns the fd of the connection, or -1 if there is none. No other fd is written to.
+func (m *Manager) FD() int {
+	if m == nil {
+		return -1
+	}
+	return m.fd
 }
 
 // Notify tells the manager a state, such as READY=1.

@@ -33,7 +33,7 @@ func TestTheMonitorAloneSleepsLate(t *testing.T) {
 // not refuse to change the slack.
 func TestTheMonitorAloneSleepsLateBehindTheAgentsFilter(t *testing.T) {
 	if again(t) {
-		require.NoError(t, confine.LoadFilter())
+		require.NoError(t, confine.LoadFilter(-1))
 		requireOneLate(t)
 	}
 }

@@ -3,16 +3,17 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os/signal"
 	"path/filepath"
 	"syscall"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
-	"github.com/port-restricter/port-restricter/agent"
 	"github.com/port-restricter/port-restricter/agent/confine"
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 	"github.com/port-restricter/port-restricter/config"
@@ -53,7 +54,11 @@ func newAgent() *cobra.Command {
 
 // serve runs the agent until ctx is done.
 func serve(ctx context.Context, log *logrus.Logger, socket string) error {
-	listener, err := agent.Listen(socket, log)
+	service, err := newService()
+	if err != nil {
+		return err
+	}
+	listener, err := service.listen(socket, log)
 	if err != nil {
 		return err
 	}
@@ -68,17 +73,21 @@ func serve(ctx context.Context, log *logrus.Logger, socket string) error {
 		}
 		return config.FromState(container, state.Metadata)
 	}
-	supervisor, err := agent.NewSupervisor(log, policyOf)
+	supervisor, err := service.supervisor(log, policyOf)
 	if err != nil {
 		return err
 	}
 	defer supervisor.Close()
 	// No container is served before the agent has confined itself.
-	if err := confine.LoadFilter(); err != nil {
+	if err := confine.LoadFilter(service.manager.FD()); err != nil {
 		return err
 	}
+	supervisor.Resume()
 	log.WithFields(logrus.Fields{"socket": socket, "capabilities": capabilities}).Info("listening")
+	if err := service.manager.Notify(daemon.SdNotifyReady); err != nil {
+		return err
+	}
 	err = listener.Serve(ctx, supervisor)
 	log.Info("stopping")
-	return err
+	return errors.Join(err, service.manager.Notify(daemon.SdNotifyStopping))
 }
