@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "child.h"
+#include "environment.h"
 #include "inherited.h"
 
 #include <errno.h>
@@ -21,7 +22,6 @@
  * supervisor.
  */
 
-/* Unlike os.Environ, which leaves out duplicates and empty strings, this has them all. */
 extern char **environ;
 
 static int send_report(int socket, int stage, int error, int notify_fd)
@@ -113,6 +113,7 @@ void run_child(void *child)
 	syscall(SYS_close, c->parent_socket);
 	/* From here on, a signal has the same effect on this process as it would have on CMD. */
 	inherited_restore();
+	environment_edit(c->supervisor, c->notify);
 	int stage = restrict_and_exec(c);
 	send_report(c->socket, stage, errno, -1);
 }

@@ -8,8 +8,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -24,6 +26,8 @@ type child struct {
 	name       string // of CMD
 	pid, pidfd int
 	conn       int // the supervisor's end of its socket pair with the child
+
+	toldToEnd atomic.Bool // the supervisor was, by one of endSignals
 }
 
 const (
@@ -38,7 +42,7 @@ var errSilent = errors.New("the child ended before it loaded the filter")
 
 // start forks the child, which gets the credentials and the signal mask of the calling
 // thread.
-func (c Command) start() (*child, error) {
+func (c Command) start(notifications *notifications) (*child, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("make a socket pair for the child: %w", err)
@@ -46,23 +50,30 @@ func (c Command) start() (*child, error) {
 	defer unix.Close(pair[1])
 	var pinned runtime.Pinner
 	defer pinned.Unpin()
+	str := func(text string) *byte {
+		first := &append([]byte(text), 0)[0]
+		pinned.Pin(first)
+		return first
+	}
 	argv := func(args []string) **C.char {
 		list := make([]*byte, len(args)+1)
 		for i, arg := range args {
-			list[i] = &append([]byte(arg), 0)[0]
-			pinned.Pin(list[i])
+			list[i] = str(arg)
 		}
 		pinned.Pin(&list[0])
 		return (**C.char)(unsafe.Pointer(&list[0]))
 	}
 	told := C.struct_child{
-		socket: C.int(pair[1]), parent_socket: C.int(pair[0]),
+		socket: C.int(pair[1]), parent_socket: C.int(pair[0]), supervisor: C.pid_t(os.Getpid()),
 		ruleset: C.int(c.Ruleset), flags: C.uint(c.FilterFlags), length: C.ushort(len(c.Filter)),
 		argv: argv(c.Args), shell: argv(slices.Concat([]string{"/bin/sh", ""}, c.Args[1:])),
 	}
 	if len(c.Filter) > 0 {
 		pinned.Pin(&c.Filter[0])
 		told.filter = (*C.struct_sock_filter)(unsafe.Pointer(&c.Filter[0]))
+	}
+	if notifications != nil {
+		told.notify = (*C.char)(unsafe.Pointer(str("NOTIFY_SOCKET=" + notifications.address())))
 	}
 	paths, searched := candidates(c.Args[0])
 	told.paths = argv(paths)

@@ -4,6 +4,7 @@
 #include <linux/filter.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /*
  * Everything that the child needs to know. It is filled in before the fork, and the
@@ -12,6 +13,8 @@
 struct child {
 	int socket;        /* the child's end of its socket pair with the supervisor */
 	int parent_socket; /* the supervisor's end */
+	pid_t supervisor;  /* its pid */
+	char *notify;      /* the entry for NOTIFY_SOCKET in CMD's environment, or NULL */
 	int ruleset;       /* an fd of a Landlock ruleset, or -1 */
 	unsigned flags;    /* of seccomp(2) */
 	unsigned short length; /* of filter */

@@ -15,8 +15,9 @@ import (
 )
 
 // TestMain makes the test binary serve in four roles: as the tests, which run isolated,
-// as a supervisor (arguments: supervise HOW CMD…), and as two programs to be supervised
-// (probe WAIT SIGNAL…, and queued SIGNAL).
+// as a supervisor (arguments: supervise HOW CMD…), as two programs to be supervised
+// (probe WAIT SIGNAL…, and queued SIGNAL), and as a service manager's child that executes a
+// program (activated ENTRIES PROGRAM…).
 func TestMain(m *testing.M) {
 	mode := ""
 	if len(os.Args) > 2 {
@@ -33,6 +34,8 @@ func TestMain(m *testing.M) {
 		probe(os.Args[2], os.Args[3:])
 	case "queued":
 		queued(os.Args[2])
+	case "activated":
+		activated(os.Args[2], os.Args[3:])
 	}
 	os.Exit(runIsolated(m))
 }
@@ -109,4 +112,11 @@ func queued(sig string) {
 	_, err = unix.Read(fd, info)
 	fmt.Println("value", info[44], err)
 	os.Exit(0)
+}
+
+// activated executes a program with an environment of the given entries, which are
+// separated by blanks. In an entry, PID! is the id of this process.
+func activated(entries string, args []string) {
+	env := strings.Split(strings.ReplaceAll(entries, "PID!", strconv.Itoa(os.Getpid())), " ")
+	panic(unix.Exec(args[0], args, env))
 }

@@ -10,6 +10,9 @@ import (
 // reap waits for the child and all its descendants, and returns the status of the child.
 // The supervisor is a subreaper, so descendants whose parents end become its children.
 //
+// It does not wait for descendants that outlive a child which was told to end: systemd
+// looks after what is left of a service once its main process has ended, as KillMode= says.
+//
 // before are the children that this process had before the child, such as those of a
 // shell script that executes port-restricter. reap does not wait for them, but reaps
 // those that end.
@@ -33,6 +36,9 @@ func reap(child *child, before []int) (status unix.WaitStatus) {
 			continue
 		case pid == child.pid:
 			status, gone = ws, true
+			if child.toldToEnd.Load() {
+				return status
+			}
 		}
 		before = slices.DeleteFunc(before, func(p int) bool { return p == pid })
 		if gone && len(before) > 0 && !slices.ContainsFunc(children(), isNew) {

@@ -1,7 +1,7 @@
 // Package supervise runs a command under a filter that notifies. It forks a child that
 // loads the filter and executes the command. From then on this process, the supervisor,
-// forwards signals to the command, follows job control, and waits for the end of the
-// command. The command gets the fds, environment, limits, signal settings and terminal
+// forwards signals to the command, passes its notifications on to the service manager,
+// follows job control, and waits for the end of the command. The command gets the fds, environment, limits, signal settings and terminal
 // that the supervisor was started with.
 //
 // If the supervisor is killed with SIGKILL, the command goes on, and the kernel refuses
@@ -13,6 +13,7 @@ package supervise
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 
 	"golang.org/x/sys/unix"
@@ -53,10 +54,15 @@ func (c Command) Run() (status int, err error) {
 	if err != nil {
 		return cli.StatusFailure, err
 	}
-	child, err := c.start()
+	notifications, err := listenForNotifications(os.Getenv("NOTIFY_SOCKET"))
 	if err != nil {
 		return cli.StatusFailure, err
 	}
+	child, err := c.start(notifications)
+	if err != nil {
+		return cli.StatusFailure, err
+	}
+	defer notifications.passOnFor(child)()
 	go forward(caught, child)
 	reaped := make(chan unix.WaitStatus)
 	go func() { reaped <- reap(child, before) }()

@@ -46,6 +46,9 @@ var (
 	forwardedSignals = terminalSignals | realTimeSignals |
 		setOf(unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGVTALRM,
 			unix.SIGIO, unix.SIGPWR)
+
+	// endSignals are those by which a service manager tells a service to end.
+	endSignals = setOf(unix.SIGTERM, unix.SIGINT, unix.SIGQUIT)
 )
 
 // catchSignals returns a pipe in which each signal of forwardedSignals arrives as a
@@ -70,6 +73,9 @@ func forward(caught io.Reader, child *child) {
 	for {
 		if _, err := io.ReadFull(caught, buffer); err != nil {
 			return
+		}
+		if endSignals.has(unix.Signal(info.Signo)) && !fromTerminal(&info) && !fromDescendant(&info) {
+			child.toldToEnd.Store(true)
 		}
 		if pass(&info, child.pid, child.pidfd) != unix.ESRCH {
 			continue

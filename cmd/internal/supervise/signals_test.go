@@ -148,3 +148,44 @@ func TestStoppedCommandDoesNotStopTheSupervisorWithoutATerminal(t *testing.T) {
 	_, status := s.rest()
 	require.Equal(t, 143, status)
 }
+
+// systemd sends SIGTERM to the main process only with KillMode=mixed and KillMode=process,
+// and looks after the other processes once that has ended.
+func TestSupervisorThatIsToldToEndEndsWithTheCommand(t *testing.T) {
+	for _, sig := range []syscall.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGQUIT} {
+		cmd := supervised("", "sh", "-c", `
+			trap 'exit 3' TERM INT QUIT
+			setsid sleep 1000 >/dev/null &
+			echo ready
+			while :; do sleep 0.01; done`)
+		// At a terminal, SIGINT and SIGQUIT would be left to the shell.
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		s := startSession(t, cmd)
+		s.until("ready")
+		s.kill(sig)
+		_, status := s.rest()
+		require.Equal(t, 3, status)
+		require.Len(t, endChildren(anyChild), 1)
+	}
+}
+
+// A signal of the command itself does not tell the supervisor to end.
+func TestSupervisorStaysForADaemonAfterASignalOfTheCommand(t *testing.T) {
+	s := startSession(t, supervised("", "sh", "-c", `
+		trap 'exit 3' USR2
+		setsid "$0" probe adopted 10 <&0 & read started
+		kill -TERM $PPID
+		echo sent
+		while :; do sleep 0.01; done`, self(t)))
+	s.until("waiting\n")
+	s.write("\n")
+	s.until("sent\n")
+	s.kill(syscall.SIGUSR2) // comes after the SIGTERM
+	s.until("ready " + strconv.Itoa(s.cmd.Process.Pid) + "\n")
+	s.kill(syscall.SIGUSR1)
+	require.Empty(t, s.until("signal 10\n"))
+	s.kill(syscall.SIGTERM)
+	rest, status := s.rest()
+	require.Equal(t, "signal 15\n", rest)
+	require.Equal(t, 3, status)
+}
