@@ -35,29 +35,33 @@ func (s *Supervisor) Close() {
 	if s.keeper != nil {
 		limit = leaveGrace
 	}
-	finished := make(chan struct{})
-	go func() { s.running.Wait(); close(finished) }()
-	for grace := time.After(limit); finished != nil; {
-		s.recall(nil)
-		select {
-		case <-finished:
-			finished = nil
-		case <-grace:
-			s.log.Warn("closing with calls in flight, which their processes block")
-			finished = nil
-		case <-time.After(watchFirst):
-		}
-	}
+	s.awaitCalls(limit)
 	if s.keeper != nil {
 		s.keeper.flush()
+		return // the successor finishes the calls that are left: their fds must not be closed
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.keeper == nil {
-		s.warnOfLoss()
-	}
+	s.warnOfLoss()
 	for _, sess := range s.sessions {
 		sess.hangUp()
+	}
+}
+
+// awaitCalls waits until no call is in flight, at most for limit.
+func (s *Supervisor) awaitCalls(limit time.Duration) {
+	finished := make(chan struct{})
+	go func() { s.running.Wait(); close(finished) }()
+	for end := time.After(limit); ; {
+		s.recall(nil)
+		select {
+		case <-finished:
+			return
+		case <-end:
+			s.log.Warn("closing with calls in flight, which their processes block")
+			return
+		case <-time.After(watchFirst):
+		}
 	}
 }
 

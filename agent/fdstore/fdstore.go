@@ -10,7 +10,6 @@ package fdstore
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"strconv"
 
@@ -21,8 +20,7 @@ import (
 // A Manager is a connection to the service manager. A nil Manager is that of a process which no
 // manager started: what it is told is not said to anybody.
 type Manager struct {
-	conn *net.UnixConn
-	fd   int
+	fd   int // of the connection; it blocks
 	room int
 }
 
@@ -32,17 +30,18 @@ func Connect() (*Manager, error) {
 	if path == "" {
 		return nil, nil
 	}
-	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("connect to the service manager: %w", err)
+		return nil, fmt.Errorf("make a socket for the service manager: %w", err)
 	}
-	m := &Manager{conn: conn}
+	// A name that begins with @ is an abstract one, here as in sd_notify(3).
+	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: path}); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("connect to the service manager at %s: %w", path, err)
+	}
+	m := &Manager{fd: fd}
 	m.room, _ = strconv.Atoi(os.Getenv("FDSTORE")) // set by systemd 254, and by our unit
-	raw, err := conn.SyscallConn()
-	if err == nil {
-		err = raw.Control(func(fd uintptr) { m.fd = int(fd) })
-	}
-	return m, err
+	return m, nil
 }
 
 // Room returns how many fds the manager keeps: FileDescriptorStoreMax=. It is 0 if there is no
@@ -83,8 +82,7 @@ func (m *Manager) send(state string, fds ...int) error {
 	if len(fds) > 0 {
 		rights = unix.UnixRights(fds...)
 	}
-	_, _, err := m.conn.WriteMsgUnix([]byte(state), rights, nil)
-	if err != nil {
+	if err := unix.Sendmsg(m.fd, []byte(state), rights, nil, unix.MSG_NOSIGNAL); err != nil {
 		return fmt.Errorf("tell the service manager %q: %w", state, err)
 	}
 	return nil
