@@ -18,6 +18,10 @@ build: bin/port-restricter bin/port-restricter-nri ## build both programs into b
 bin/%: needs-build FORCE
 	go build -tags seccomp,netgo,osusergo -ldflags '-X main.version=$(VERSION) -linkmode external -extldflags -static' -o $@ ./cmd/$*
 
+# Ends itself where a test says so. What it shows holds for the other programs.
+bin/port-restricter-faults: needs-build FORCE
+	go build -tags seccomp,netgo,osusergo,faults -ldflags '-linkmode external -extldflags -static' -o $@ ./cmd/port-restricter
+
 demo: needs-demo build ## hold a real runc container to its port, then a command
 	test/demo/demo.sh
 
@@ -34,7 +38,7 @@ unit: needs-build ## run the tests that need no root and install nothing, in und
 		./agent ./agent/confine ./agent/target ./test/model
 
 # One package at a time: a probe waits for a moment in which no process forks.
-test: needs-demo needs-test build tools ## run every test; none is skipped; as root
+test: needs-demo needs-test build bin/port-restricter-faults tools ## run every test; none is skipped; as root
 	go test $(GOFLAGS_ALL) -count=1 -p 1 ./...
 
 tools: needs-build ## build the engines and runtimes that Debian lacks into .cache/tools

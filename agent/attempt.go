@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/port-restricter/port-restricter/agent/handover"
+	"github.com/port-restricter/port-restricter/agent/internal/fault"
 	"github.com/port-restricter/port-restricter/agent/target"
 	"github.com/port-restricter/port-restricter/config"
 )
@@ -42,6 +43,7 @@ func (a *attempt) run(n *notification) error {
 	if err := a.inspect(n); err != nil {
 		return a.recordRefusal(err)
 	}
+	fault.At("inspected", 0)
 	return a.recordRefusal(a.act())
 }
 
@@ -174,6 +176,7 @@ func (a *attempt) recordDecision(
 	if d.Verdict == config.Rewrite {
 		a.record.bound = d.Port
 	}
+	fault.At("decided", at.Port())
 	return err
 }
 

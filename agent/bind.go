@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/port-restricter/port-restricter/agent/internal/fault"
 	"github.com/port-restricter/port-restricter/agent/target"
 	"github.com/port-restricter/port-restricter/config"
 )
@@ -42,8 +43,10 @@ func (a *attempt) bind(transport config.Protocol) error {
 	}
 	at = netip.AddrPortFrom(at.Addr(), d.Port)
 	if (made || a.taken) && a.bound && transport != config.UDP {
-		if id, err := idWith(a.cookie, a.socket, a.kind); err == nil {
+		id, err := idWith(a.cookie, a.socket, a.kind)
+		if err == nil && (made || !a.session.container.bound.has(id)) {
 			a.session.container.bound.remember(id, at)
+			fault.At("remembered", 0)
 		}
 	}
 	return a.checkFamilies(transport, at)
@@ -102,6 +105,7 @@ func (a *attempt) checkFamilies(transport config.Protocol, at netip.AddrPort) er
 // kernel returns EINVAL for a socket that is bound already, and EADDRINUSE for a
 // path whose file exists.
 func (a *attempt) settle(err error) error {
+	fault.At("made", 0)
 	a.record.errno = err
 	if a.call.kind != target.Bind {
 		return err
@@ -127,6 +131,7 @@ func (a *attempt) writeDown() {
 		id, _ = idWith(a.cookie, a.socket, a.kind)
 	}
 	a.slot.Act(id.cookie, id.inode, a.asked)
+	fault.At("written down", 0)
 }
 
 // knowsCookie reports whether the cookie of the socket is known.

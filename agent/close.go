@@ -38,11 +38,13 @@ func (s *Supervisor) Close() {
 	s.awaitCalls(limit)
 	if s.keeper != nil {
 		s.keeper.flush()
-		return // the successor finishes the calls that are left: their fds must not be closed
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.warnOfLoss()
+	if s.keeper != nil {
+		return // the successor finishes the calls that are left: their fds must not be closed
+	}
 	for _, sess := range s.sessions {
 		sess.hangUp()
 	}
@@ -74,9 +76,14 @@ func (s *Supervisor) warnOfLoss() {
 	if len(ids) == 0 {
 		return
 	}
+	message := "closing: these containers can bind no port from now on (ENOSYS): restart them" +
+		" once an agent runs again"
+	if s.keeper != nil {
+		message = "closing: these containers wait for the next agent; if the service was stopped," +
+			" they can bind no port from now on (ENOSYS)"
+	}
 	all := slices.Sorted(maps.Keys(ids))
 	s.log.WithFields(logrus.Fields{
 		"containers": all[:min(len(all), namedAtClose)], "count": len(all),
-	}).Warn("closing: these containers can bind no port from now on (ENOSYS): restart them" +
-		" once an agent runs again")
+	}).Warn(message)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/port-restricter/port-restricter/agent/fdstore"
 	"github.com/port-restricter/port-restricter/agent/handover"
+	"github.com/port-restricter/port-restricter/agent/internal/fault"
 	"github.com/port-restricter/port-restricter/config"
 )
 
@@ -57,6 +58,7 @@ func (s *Supervisor) keep(sess *session, state *specs.ContainerProcessState) {
 		return
 	}
 	sess.kept = kept
+	fault.At("recorded", 0)
 	if sess.exec {
 		time.AfterFunc(keepExecAfter, func() { s.keeper.add(sess) })
 	} else {

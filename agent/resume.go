@@ -74,12 +74,11 @@ func (s *Supervisor) takeOver(stored []fdstore.FD) {
 	}
 	records := map[uint32]handover.Kept{}
 	for _, kept := range found {
-		if _, twice := records[kept.Session]; twice {
-			s.log.WithField("session", nameOf(kept.Session)).Error("there are two records of it")
-		}
 		records[kept.Session] = kept
+		if record, err := kept.Record(); err == nil {
+			s.lastNumber = max(s.lastNumber, record.Number)
+		}
 	}
-	numbers := map[uint32]*container{}
 	for _, fd := range stored {
 		sess, err := s.adopt(fd, records)
 		if errors.Is(err, errEnded) {
@@ -91,13 +90,12 @@ func (s *Supervisor) takeOver(stored []fdstore.FD) {
 			s.log.WithField("fd", fd.Name).WithError(err).Error("a stored fd is not served")
 			continue
 		}
-		numbers[sess.container.number] = sess.container
 		delete(records, sess.id)
 	}
 	for _, kept := range records {
 		kept.Forget() // its session has ended
 	}
-	s.restoreSockets(numbers)
+	s.restoreSockets()
 }
 
 // errEnded means that no process is left that could notify.
@@ -143,7 +141,10 @@ func (s *Supervisor) adopt(fd fdstore.FD, records map[uint32]handover.Kept) (*se
 	sess.id, sess.pid, sess.home = uint32(id), record.Pid, record.Home
 	sess.exec = record.Exec
 	sess.kept = kept
-	s.lastNumber = max(s.lastNumber, record.Number)
+	if s.containers[key] == nil && record.Number != 0 {
+		s.containers[key] = &container{number: record.Number}
+		s.containers[key].bound.kept = s.memory.NewSockets(record.Number)
+	}
 	if err := s.add(sess); err != nil {
 		return nil, err
 	}
@@ -160,10 +161,10 @@ func stateOf(r handover.Record) *specs.ContainerProcessState {
 }
 
 // restoreSockets takes over where the sockets of containers are bound.
-func (s *Supervisor) restoreSockets(containers map[uint32]*container) {
-	numbers := map[uint32]bool{}
-	for number := range containers {
-		numbers[number] = true
+func (s *Supervisor) restoreSockets() {
+	containers, numbers := map[uint32]*container{}, map[uint32]bool{}
+	for _, c := range s.containers {
+		containers[c.number], numbers[c.number] = c, true
 	}
 	all, found, damaged := s.memory.FoundSockets(numbers)
 	if damaged > 0 {

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/port-restricter/port-restricter/agent/handover"
+	"github.com/port-restricter/port-restricter/agent/internal/fault"
 	"github.com/port-restricter/port-restricter/agent/target"
 	"github.com/port-restricter/port-restricter/config"
 )
@@ -90,6 +91,7 @@ func (s *session) handle(n *notification, w *workspace) {
 		<-earlier // it still has the socket, and this call must find its outcome
 	}
 
+	fault.At("received", 0)
 	if w.slot == nil {
 		w.slot = new(handover.Slot) // in tests
 	}
@@ -106,9 +108,11 @@ func (s *session) handle(n *notification, w *workspace) {
 	a.release()
 
 	w.slot.Answer()
+	fault.At("answering", 0)
 	if err := s.notifier.respond(&w.answer); errors.Is(err, unix.ENOENT) && a.bound {
 		s.orphans.remember(a.cookie, orphan{asked: string(a.asked)})
 	}
+	fault.At("answered", 0)
 	if a.record.decision != "" {
 		s.audit.write(n.PID, &a.record)
 	}

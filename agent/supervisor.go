@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/port-restricter/port-restricter/agent/handover"
+	"github.com/port-restricter/port-restricter/agent/internal/fault"
 	"github.com/port-restricter/port-restricter/agent/sysmon"
 	"github.com/port-restricter/port-restricter/agent/target"
 	"github.com/port-restricter/port-restricter/config"
@@ -171,6 +172,7 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 		unix.Close(fd)
 		return err
 	}
+	fault.At("attaching", 0)
 	policy, err := s.policy(state)
 	log := s.log.WithField("container", state.State.ID)
 	if err != nil {
@@ -197,6 +199,7 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 		sess.container.bound.rememberInherited(socket)
 	}
 	s.keep(sess, state)
+	fault.At("attached", 0)
 	log = log.WithField("policy", policy.String())
 	if state.Pid != 0 { // crun tells no pid of an exec'd process
 		log = log.WithField("pid", state.Pid)
@@ -252,15 +255,20 @@ func (s *Supervisor) add(sess *session) error {
 	}
 	s.sessions[int32(sess.notifyFD)], s.ids[sess.id] = sess, sess
 	if s.containers[sess.key] == nil {
-		s.lastNumber++
-		c := &container{number: s.lastNumber}
-		c.bound.kept = s.memory.NewSockets(c.number)
-		s.containers[sess.key] = c
+		s.containers[sess.key] = s.newContainer()
 	}
 	sess.container = s.containers[sess.key]
 	sess.container.sessions++
 	sess.container.started = sess.container.started || !sess.exec
 	return nil
+}
+
+// newContainer returns a container with a number of its own. s.mu is held.
+func (s *Supervisor) newContainer() *container {
+	s.lastNumber++
+	c := &container{number: s.lastNumber}
+	c.bound.kept = s.memory.NewSockets(c.number)
+	return c
 }
 
 // detach ends a session. err is nil if its last process has ended.

@@ -19,10 +19,12 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/agent/internal/fault"
 )
 
 // layout is the version of the memory's layout. An agent that meets another one cannot read it.
-const layout = 1
+var layout = fault.Layout(1)
 
 const (
 	headerSize = 4096

@@ -29,13 +29,8 @@ func startAgent(t *testing.T, settings ...string) agent {
 	for _, unit := range []string{"port-restricter.service", "port-restricter.socket"} {
 		copyFile(t, filepath.Join(units, unit), "/etc/systemd/system/"+unit)
 	}
-	drop := "/etc/systemd/system/port-restricter.service.d"
-	require.NoError(t, os.RemoveAll(drop))
-	require.NoError(t, os.MkdirAll(drop, 0o755))
-	text := "[Service]\nStandardError=append:/var/log/agent\n" + strings.Join(settings, "\n") + "\n"
-	require.NoError(t, os.WriteFile(filepath.Join(drop, "test.conf"), []byte(text), 0o644))
 	require.NoError(t, os.RemoveAll("/var/log/agent"))
-	run(t, "systemctl", "daemon-reload")
+	a.set(settings...)
 	t.Cleanup(func() {
 		_ = exec.Command("systemctl", "stop", "port-restricter.socket", "port-restricter.service").Run()
 		if t.Failed() {
@@ -47,6 +42,16 @@ func startAgent(t *testing.T, settings ...string) agent {
 	})
 	run(t, "systemctl", "start", "port-restricter.socket", "port-restricter.service")
 	return a
+}
+
+// set gives the service these settings in place of the earlier ones.
+func (a agent) set(settings ...string) {
+	a.t.Helper()
+	drop := "/etc/systemd/system/port-restricter.service.d"
+	require.NoError(a.t, os.MkdirAll(drop, 0o755))
+	text := "[Service]\nStandardError=append:/var/log/agent\n" + strings.Join(settings, "\n") + "\n"
+	require.NoError(a.t, os.WriteFile(filepath.Join(drop, "test.conf"), []byte(text), 0o644))
+	run(a.t, "systemctl", "daemon-reload")
 }
 
 func waitForSystemd(t *testing.T) {

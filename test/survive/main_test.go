@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"syscall"
 	"testing"
@@ -43,11 +42,8 @@ func runInside() (status int, err error) {
 	if err != nil {
 		return 1, err
 	}
-	binary, err := filepath.Abs("../../bin/port-restricter")
-	if err != nil {
-		return 1, err
-	}
-	boot := exec.Command("unshare", "--net", "testdata/boot.sh", binary)
+	boot := exec.Command("unshare", "--net", "testdata/boot.sh",
+		"../../bin/port-restricter", "../../bin/port-restricter-faults")
 	boot.Stderr = os.Stderr
 	boot.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // ^C must not keep it from cleaning up
 	input, err := boot.StdinPipe()

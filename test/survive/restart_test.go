@@ -1,0 +1,88 @@
+package survive
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// faults is the setting that makes the agent one that ends itself.
+const faults = "ExecStart=\nExecStart=/usr/bin/port-restricter-faults agent\n"
+
+// A container that starts while there is no agent waits for the next one.
+func TestAContainerThatStartsMeanwhileIsServed(t *testing.T) {
+	a := startAgent(t, "RestartSec=2s")
+	pid := a.pid()
+	run(t, "kill", "-KILL", fmt.Sprint(pid))
+	late := startAsker(t, 7000)
+	a.awaitNew(pid)
+	late.isReady()
+	require.Equal(t, "works", late.bind(7000))
+	require.Equal(t, "EPERM", late.bind(7001))
+}
+
+// Stop means stop: nobody serves the containers that ran, not even the next agent.
+func TestStopMeansStop(t *testing.T) {
+	a := startAgent(t)
+	old := startAsker(t, 7000).isReady()
+	require.Equal(t, "works", old.bind(7000))
+	run(t, "systemctl", "stop", "port-restricter.service", "port-restricter.socket")
+	require.Equal(t, "ENOSYS", old.bind(7000))
+	run(t, "systemctl", "start", "port-restricter.socket", "port-restricter.service")
+	require.Equal(t, "ENOSYS", old.bind(7000))
+	next := startAsker(t, 7000).isReady()
+	require.Equal(t, "works", next.bind(7000))
+	require.Contains(t, a.log(), "these containers")
+}
+
+// The store has room for the memory and two containers.
+func TestWhatTheStoreHasNoRoomForIsNamedAndServed(t *testing.T) {
+	a := startAgent(t, "FileDescriptorStoreMax=3", "Environment=FDSTORE=3")
+	var askers []asker
+	for i := range 4 {
+		askers = append(askers, startAsker(t, 7000+i).isReady())
+		require.Equal(t, "works", askers[i].bind(7000+i))
+	}
+	require.Contains(t, a.log(), "would not survive a restart of the agent")
+	a.kill()
+	for i, asker := range askers {
+		if i < 2 {
+			require.Equal(t, "works", asker.bind(7000+i))
+		} else {
+			require.Equal(t, "ENOSYS", asker.bind(7000+i))
+		}
+	}
+}
+
+// An agent of another version cannot read what the one before has left. It serves the
+// containers, refuses what they ask for, and says so.
+func TestAnAgentOfAnotherVersionFailsClosed(t *testing.T) {
+	a := startAgent(t)
+	old := startAsker(t, 7000).isReady()
+	require.Equal(t, "works", old.bind(7000))
+	for _, version := range []string{faults + "Environment=PORT_RESTRICTER_FAULT_LAYOUT=2", ""} {
+		a.set(version)
+		run(t, "systemctl", "restart", "port-restricter.service")
+		require.Equal(t, "EPERM", old.bind(7000))
+		require.Contains(t, a.log(), "that of another version of port-restricter")
+		require.Contains(t, a.log(), "every bind will be refused")
+		next := startAsker(t, 7100).isReady()
+		require.Equal(t, "works", next.bind(7100))
+		a.kill()
+		require.Equal(t, "works", next.bind(7100))
+		require.Equal(t, "EPERM", old.bind(7000))
+	}
+}
+
+// A call that ends every agent that serves it is refused by the third.
+func TestACallThatEndsAgentsIsRefused(t *testing.T) {
+	a := startAgent(t, faults, "Environment=PORT_RESTRICTER_FAULT_PORT=7001")
+	poison, other := startAsker(t, 7000).isReady(), startAsker(t, 7100).isReady()
+	require.Equal(t, "works", poison.bind(7000))
+	require.Equal(t, "EPERM", poison.bind(7001))
+	require.Equal(t, "2", a.property("NRestarts"))
+	require.Contains(t, a.log(), "2 agents ended while they served it")
+	require.Equal(t, "works", other.bind(7100))
+	require.Equal(t, "works", poison.bind(7000))
+}
