@@ -85,6 +85,11 @@ func (s *Supervisor) takeOver(stored []fdstore.FD) {
 		}
 	}
 	for _, fd := range stored {
+		if id, err := strconv.ParseUint(fd.Name, idBase, 32); err == nil && id < idLimit {
+			s.lastID = max(s.lastID, uint32(id))
+		}
+	}
+	for _, fd := range stored {
 		sess, err := s.adopt(fd, records)
 		if errors.Is(err, errEnded) {
 			unix.Close(fd.FD)
@@ -108,6 +113,9 @@ var errEnded = errors.New("its last process has ended")
 
 // adopt makes a session of a stored notify fd.
 func (s *Supervisor) adopt(fd fdstore.FD, records map[uint32]handover.Kept) (*session, error) {
+	if _, err := newNotifyFD(fd.FD); err != nil {
+		return nil, err
+	}
 	poll := []unix.PollFd{{Fd: int32(fd.FD)}}
 	if n, err := unix.Poll(poll, 0); err == nil && n == 1 && poll[0].Revents&unix.POLLHUP != 0 {
 		return nil, errEnded
