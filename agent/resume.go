@@ -33,7 +33,7 @@ func NewSuccessor(
 		return nil, err
 	}
 	s.keeper = newKeeper(s, manager)
-	s.takeOver(rest)
+	s.takeOver(s.takeSilent(rest))
 	return s, nil
 }
 
