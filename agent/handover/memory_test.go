@@ -90,7 +90,7 @@ func TestADamagedRecordIsDropped(t *testing.T) {
 		"length":    func(m *Memory, first uint32) { m.block(first).length = 1 << 31 },
 		"no length": func(m *Memory, first uint32) { m.block(first).length = 0 },
 		"cycle":     func(m *Memory, first uint32) { m.block(first).next = first + 1 },
-		"outside":   func(m *Memory, first uint32) { m.block(first).next = blockCount + 5 },
+		"outside":   func(m *Memory, first uint32) { m.block(first).next = sharedBlocks + 5 },
 		"to another record": func(m *Memory, first uint32) {
 			other := m.firstBlocks()[1]
 			m.block(first).next = m.block(other).next
@@ -149,7 +149,7 @@ func TestWhatIsNoMemoryIsRefused(t *testing.T) {
 	}
 
 	m := newMemory(t)
-	m.header.blocks.Store(blockCount + 1)
+	m.header.blocks.Store(sharedBlocks + 1)
 	_, err = Open(m.fd)
 	require.ErrorContains(t, err, "header is damaged")
 	m.header.layout++
@@ -159,12 +159,15 @@ func TestWhatIsNoMemoryIsRefused(t *testing.T) {
 
 func TestAFullMemoryIsSaid(t *testing.T) {
 	m := newMemory(t)
-	m.header.blocks.Store(blockCount - 1)
+	m.header.blocks.Store(sharedBlocks/4*3 - 1)
+	require.NotNil(t, m.NewSockets(1).Write(nil, Socket{}))
+	require.Nil(t, m.NewSockets(2).Write(nil, Socket{}), "the rest is for records")
 	_, err := m.Keep(1, record(1))
+	require.NoError(t, err)
+	m.header.blocks.Store(sharedBlocks - 1)
+	_, err = m.Keep(2, record(2))
 	require.ErrorIs(t, err, errFull)
 	require.Len(t, m.freeBlocks, 1, "what was taken is given back")
-	require.NotNil(t, m.NewSockets(1).Write(nil, Socket{}))
-	require.Nil(t, m.NewSockets(2).Write(nil, Socket{}))
 }
 
 func TestASuccessorFindsSockets(t *testing.T) {
