@@ -116,13 +116,14 @@ func TestAnotherSocketDoesNotClaimABegunBind(t *testing.T) {
 func TestABegunBindToAPathIsClaimedOnlyIfItWasMade(t *testing.T) {
 	for name, c := range map[string]struct {
 		made, other string
+		helper      error // what bind(2) returns now
 		answer      unix.Errno
 	}{
-		"made":                       {made: "socket", answer: 0},
-		"another file is there":      {other: "socket", answer: unix.EADDRINUSE},
-		"bound to another path":      {made: "x", answer: unix.EINVAL},
-		"bound to an abstract name":  {made: "@x", answer: unix.EINVAL},
-		"nothing is there, not made": {answer: 0},
+		"made":                      {made: "socket", helper: unix.EADDRINUSE, answer: 0},
+		"another file is there":     {other: "socket", helper: unix.EADDRINUSE, answer: unix.EADDRINUSE},
+		"bound to another path":     {made: "x", helper: unix.EINVAL, answer: unix.EINVAL},
+		"bound to an abstract name": {made: "@x", helper: unix.EINVAL, answer: unix.EINVAL},
+		"not made":                  {answer: 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
@@ -139,12 +140,7 @@ func TestABegunBindToAPathIsClaimedOnlyIfItWasMade(t *testing.T) {
 			s, kernel := begun(t, "0", socket, asked)
 			fake, err := s.open(nil, 0)
 			require.NoError(t, err)
-			fake.(*fakeTarget).helperErr = c.answer
-			if c.answer == 0 && c.made == "" {
-				fake.(*fakeTarget).helperErr = nil
-			} else if c.answer == 0 {
-				fake.(*fakeTarget).helperErr = unix.EADDRINUSE
-			}
+			fake.(*fakeTarget).helperErr = c.helper
 			s.handle(bindNotification(1, len(asked)), &workspace{neutral: true})
 			require.Equal(t, c.answer, unix.Errno(-kernel.answers[0].Error))
 		})
