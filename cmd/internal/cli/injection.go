@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -70,6 +71,10 @@ func FilterOptions(s settings.Settings) (filter.Options, error) {
 
 // CheckMetadata fails for metadata with which every container would be refused.
 func CheckMetadata(metadata string) error {
+	if strings.Contains(metadata, config.AnnotationName) {
+		return fmt.Errorf("%s is only for port-restricter itself: leave it out of the metadata",
+			config.AnnotationName)
+	}
 	_, err := config.FromState(config.Container{}, metadata)
 	if errors.Is(err, config.ErrNoPolicy) {
 		return nil

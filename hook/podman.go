@@ -1,0 +1,150 @@
+package hook
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/port-restricter/port-restricter/config"
+)
+
+// Podman writes a container's name into no config.json, but into the store of its containers,
+// before the container starts. The paths in a config.json lead there. An image can choose none of
+// them: its files are below the root directory, and the sources of its volumes are elsewhere.
+var (
+	// ownFiles matches the source of a mount that podman makes for one container: a directory, the
+	// part of the store that has containers, the id.
+	ownFiles = regexp.MustCompile(`^(/.*)/([a-z0-9]+-containers)/([0-9a-f]{64})/userdata/`)
+
+	ownMounts = []string{"/run/.containerenv", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"}
+
+	// podID matches the end of a cgroup's path that has a pod's id and a container's.
+	podID = regexp.MustCompile(`([0-9a-f]{64})(?:\.slice:libpod:|/libpod-)[0-9a-f]{64}$`)
+)
+
+// stored is a container in the store.
+type stored struct {
+	ID    string   `json:"id"`
+	Names []string `json:"names"`
+}
+
+// podmanNames returns how podman names the container of a spec.
+func podmanNames(spec *specs.Spec, id string) (config.PodmanNames, error) {
+	var run, part, own string
+	for _, m := range spec.Mounts {
+		found := ownFiles.FindStringSubmatch(m.Source)
+		if found == nil || !slices.Contains(ownMounts, m.Destination) {
+			continue
+		}
+		if own != "" && own != found[3] {
+			return config.PodmanNames{}, fmt.Errorf("its mounts belong to two containers, %s and %s",
+				own, found[3])
+		}
+		run, part, own = found[1], found[2], found[3]
+	}
+	if own == "" || id != "" && id != own || spec.Root == nil {
+		return config.PodmanNames{}, errors.New("podman did not make it")
+	}
+	dir, all, err := podmanStore(spec.Root.Path, run, part)
+	if err != nil {
+		return config.PodmanNames{}, err
+	}
+	var names config.PodmanNames
+	for _, c := range all {
+		names.All = append(names.All, c.Names...)
+		if c.ID == own && len(c.Names) == 1 {
+			names.Container = c.Names[0]
+		}
+	}
+	if names.Container == "" {
+		return config.PodmanNames{}, fmt.Errorf("podman's store %s has no name of container %s",
+			dir, own)
+	}
+	if prefix := podHostname(spec, dir, all) + "-"; strings.HasPrefix(names.Container, prefix) {
+		names.Prefix = prefix
+	}
+	return names, nil
+}
+
+// podmanStore finds the containers of podman's store: the store is in a directory above the root
+// directory of its containers. The containers of a store that does not outlast a boot are in the
+// run directory.
+func podmanStore(root, run, part string) (dir string, all []stored, err error) {
+	dirs := []string{run}
+	for above := filepath.Dir(filepath.Clean(root)); ; above = filepath.Dir(above) {
+		dirs = append(dirs, above)
+		if above == filepath.Dir(above) {
+			break
+		}
+	}
+	for _, above := range dirs {
+		dir = filepath.Join(above, part)
+		for _, name := range []string{"containers.json", "volatile-containers.json"} {
+			some, err := readStored(filepath.Join(dir, name))
+			if err != nil {
+				return "", nil, err
+			}
+			all = append(all, some...)
+		}
+		if len(all) > 0 {
+			return dir, all, nil
+		}
+	}
+	return "", nil, fmt.Errorf("podman's store is in no directory above %s", root)
+}
+
+// readStored reads a file of the store, which need not exist.
+func readStored(path string) (all []stored, err error) {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("read podman's store: %w", err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("read podman's store: %w", err)
+	}
+	owner := info.Sys().(*syscall.Stat_t).Uid
+	if owner != 0 && owner != uint32(os.Geteuid()) {
+		return nil, fmt.Errorf("read podman's store: %s belongs to user %d", path, owner)
+	}
+	if err := json.NewDecoder(file).Decode(&all); err != nil {
+		return nil, fmt.Errorf("read podman's store: %s: %w", path, err)
+	}
+	return all, nil
+}
+
+// podHostname returns the host name of the container's pod, or "" if that is unknown. It is the
+// name of the pod, unless the pod's author chose another one.
+func podHostname(spec *specs.Spec, dir string, all []stored) string {
+	if spec.Linux == nil {
+		return ""
+	}
+	pod := podID.FindStringSubmatch(spec.Linux.CgroupsPath)
+	if pod == nil {
+		return ""
+	}
+	// Not from the container's own /etc/hostname, which its processes can write.
+	for _, c := range all {
+		if !slices.Contains(c.Names, pod[1][:12]+"-infra") {
+			continue
+		}
+		var infra specs.Spec
+		text, err := os.ReadFile(filepath.Join(dir, c.ID, "userdata", "config.json"))
+		if err == nil && json.Unmarshal(text, &infra) == nil {
+			return infra.Hostname
+		}
+	}
+	return ""
+}
