@@ -9,10 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
+	"golang.org/x/time/rate"
 
 	"github.com/port-restricter/port-restricter/config/inquiry"
 )
@@ -29,6 +31,9 @@ const (
 type Listener struct {
 	socket *net.UnixListener
 	log    *logrus.Logger
+
+	refusals *rate.Limiter // an engine can try to start a container as often as it likes
+	skipped  atomic.Int64  // refusals that were not logged since the last one that was
 }
 
 // Listen creates the socket, accessible to its owner only. It replaces a socket on
@@ -55,7 +60,9 @@ func Listen(path string, log *logrus.Logger) (*Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on the agent socket: %w", err)
 	}
-	return &Listener{socket: socket, log: log}, nil
+	return &Listener{
+		socket: socket, log: log, refusals: rate.NewLimiter(deniedPerSecond, deniedBurst),
+	}, nil
 }
 
 // Close closes the socket and removes it from the file system.

@@ -37,22 +37,37 @@ type stored struct {
 	Names []string `json:"names"`
 }
 
-// podmanNames returns how podman names the container of a spec.
-func podmanNames(spec *specs.Spec, id string) (config.PodmanNames, error) {
-	var run, part, own string
+// podmanPaths returns from the mounts of a container which podman has made the run directory of its
+// store, the part of the store that has containers, and the container's id.
+func podmanPaths(spec *specs.Spec) (run, part, id string, err error) {
 	for _, m := range spec.Mounts {
 		found := ownFiles.FindStringSubmatch(m.Source)
 		if found == nil || !slices.Contains(ownMounts, m.Destination) {
 			continue
 		}
-		if own != "" && own != found[3] {
-			return config.PodmanNames{}, fmt.Errorf("its mounts belong to two containers, %s and %s",
-				own, found[3])
+		if id != "" && id != found[3] {
+			return "", "", "", fmt.Errorf("its mounts belong to two containers, %s and %s",
+				id, found[3])
 		}
-		run, part, own = found[1], found[2], found[3]
+		run, part, id = found[1], found[2], found[3]
 	}
-	if own == "" || id != "" && id != own || spec.Root == nil {
-		return config.PodmanNames{}, errors.New("podman did not make it")
+	if id == "" {
+		return "", "", "", errNotPodman
+	}
+	return run, part, id, nil
+}
+
+var errNotPodman = errors.New("podman did not make it")
+
+// podmanNames returns how podman names the container of a spec. id is the container's id by its
+// cgroup, or "" if it has none.
+func podmanNames(spec *specs.Spec, id string) (config.PodmanNames, error) {
+	run, part, own, err := podmanPaths(spec)
+	if err == nil && (id != "" && id != own || spec.Root == nil) {
+		err = errNotPodman
+	}
+	if err != nil {
+		return config.PodmanNames{}, err
 	}
 	dir, all, err := podmanStore(spec.Root.Path, run, part)
 	if err != nil {

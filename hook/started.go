@@ -67,7 +67,6 @@ func CheckStarted(state *specs.State, o filter.Options) error {
 	if killErr := process.kill(); killErr != nil {
 		err = fmt.Errorf("%w; and it still runs: %w", err, killErr)
 	}
-	agent.report(err)
 	return fmt.Errorf("container %s: process %d was killed: %w", state.ID, state.Pid, err)
 }
 

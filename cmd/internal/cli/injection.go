@@ -39,6 +39,12 @@ func (f *InjectionFlags) Add(command *cobra.Command) {
 			" features command lists")
 }
 
+// Socket returns the path of the agent's socket, even if Options fails.
+func (f *InjectionFlags) Socket() string {
+	node, _ := settings.Load()
+	return cmp.Or(f.listener, node.Listener, settings.DefaultListener)
+}
+
 // Options returns the options of the filter. The flags must have been parsed.
 func (f *InjectionFlags) Options() (filter.Options, error) {
 	node, err := settings.Load()
