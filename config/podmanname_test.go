@@ -15,16 +15,16 @@ func TestAKeyMeansAContainerOfPodmanByItsNameOrItsNameInThePod(t *testing.T) {
 		keys              []string
 		want              string
 	}{
-		"the name in the pod":        {"mypod-web", "mypod-", []string{"web"}, "web"},
-		"podman's name":              {"mypod-web", "mypod-", []string{"mypod-web"}, "mypod-web"},
-		"another one's":              {"mypod-web", "mypod-", []string{"a-web"}, "mypod-web"},
-		"another one's, as an end":   {"mypod-a-web", "mypod-", []string{"web"}, "mypod-a-web"},
-		"its own and another one's":  {"mypod-a-web", "mypod-", []string{"web", "a-web"}, "a-web"},
-		"the pod's name is unknown":  {"mypod-web", "", []string{"web"}, "web"},
-		"a container without a pod":  {"alone", "", []string{"alone"}, "alone"},
-		"a key for none but others":  {"alone", "", []string{"web"}, "alone"},
-		"no key":                     {"alone", "", nil, "alone"},
-		"the infra container of all": {"0123456789ab-infra", "", []string{"web"}, "0123456789ab-infra"},
+		"the name in the pod":       {"mypod-web", "mypod-", []string{"web"}, "web"},
+		"podman's name":             {"mypod-web", "mypod-", []string{"mypod-web"}, "mypod-web"},
+		"another one's":             {"mypod-web", "mypod-", []string{"a-web"}, "mypod-web"},
+		"another one's, as an end":  {"mypod-a-web", "mypod-", []string{"web"}, "mypod-a-web"},
+		"its own and another one's": {"mypod-a-web", "mypod-", []string{"web", "a-web"}, "a-web"},
+		"the pod's name is unknown": {"mypod-web", "", []string{"web"}, "web"},
+		"a container without a pod": {"alone", "", []string{"alone"}, "alone"},
+		"a key for none but others": {"alone", "", []string{"web"}, "alone"},
+		"no key":                    {"alone", "", nil, "alone"},
+		"the infra container":       {inStore[0], "", []string{"web"}, inStore[0]},
 	} {
 		p := PodmanNames{Container: c.container, Prefix: c.prefix, All: inStore}
 		annotations, lines := map[string]string{}, []string(nil)

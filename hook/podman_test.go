@@ -36,8 +36,10 @@ func fromPodman(t *testing.T) (spec *specs.Spec, store string) {
 	write(filepath.Join(containers, infraID, "userdata/config.json"), specs.Spec{Hostname: "mypod"})
 	run := "/run/containers/storage/overlay-containers/"
 	return &specs.Spec{
-		Root:  &specs.Root{Path: filepath.Join(store, "overlay/layer/merged")},
-		Linux: &specs.Linux{CgroupsPath: "machine-libpod_pod_" + podOfWeb + ".slice:libpod:" + webID},
+		Root: &specs.Root{Path: filepath.Join(store, "overlay/layer/merged")},
+		Linux: &specs.Linux{
+			CgroupsPath: "machine-libpod_pod_" + podOfWeb + ".slice:libpod:" + webID,
+		},
 		Mounts: []specs.Mount{
 			{Destination: "/etc/hosts", Source: run + webID + "/userdata/hosts"},
 			{Destination: "/dev/shm", Source: containers + "/" + infraID + "/userdata/shm"},
@@ -159,7 +161,8 @@ func TestTheFilterOfANamedContainerHasTheName(t *testing.T) {
 // An ordinary user who owns a directory above a root directory must not name its container.
 func TestAStoreOfAnotherUserNamesNobody(t *testing.T) {
 	spec, store := fromPodman(t)
-	require.NoError(t, os.Chown(filepath.Join(store, "overlay-containers/containers.json"), 4321, 0))
+	path := filepath.Join(store, "overlay-containers/containers.json")
+	require.NoError(t, os.Chown(path, 4321, 0))
 	_, err := podmanNames(spec, webID)
 	require.ErrorContains(t, err, "belongs to user 4321")
 }

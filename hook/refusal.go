@@ -3,7 +3,6 @@ package hook
 import (
 	"crypto/rand"
 	"encoding/json"
-	"fmt"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
@@ -26,10 +25,9 @@ func Unstartable(text []byte, reason error) ([]byte, error) {
 		spec.Linux = new(specs.Linux)
 	}
 	spec.Annotations, spec.Hooks = nil, nil
-	spec.Linux.Seccomp = &specs.LinuxSeccomp{
-		DefaultAction: specs.LinuxSeccompAction(
-			fmt.Sprintf("(port-restricter refuses this container: %s)", inquiry.Printable(reason.Error()))),
-	}
+	why := inquiry.Printable(reason.Error())
+	spec.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.LinuxSeccompAction(
+		"(port-restricter refuses this container: " + why + ")")}
 	// For a runtime that knows no seccomp: an image can't have a program of this name.
 	spec.Process.Args = []string{"/refused-by-port-restricter-" + rand.Text()}
 	return json.Marshal(spec)

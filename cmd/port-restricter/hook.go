@@ -98,7 +98,10 @@ func precreate(in []byte, out io.Writer, o filter.Options) error {
 	if err != nil {
 		return err
 	}
-	// No check for the agent here: without an agent the OCI runtime fails, and the guard.
+	// Without an agent the OCI runtime would fail, too, but crun would not say what to do.
+	if err := hook.Guard(edited, o); err != nil {
+		return err
+	}
 	_, err = out.Write(edited)
 	return err
 }

@@ -118,8 +118,8 @@ func TestPodmanKubePlayOfWhatPodmanGeneratesIsHeldToTheSamePorts(t *testing.T) {
 		generated := podman.do(t, append([]string{"generate", "kube"}, names...)...)
 		require.Zero(t, generated.Code, generated.Stderr)
 		require.Contains(t, generated.Stdout, key+"/first: \"5000\"")
-		played := podman.play(t, strings.ReplaceAll(
-			generated.Stdout, "image: localhost/kube", "imagePullPolicy: Never\n    image: localhost/kube"))
+		played := podman.play(t, strings.ReplaceAll(generated.Stdout,
+			"image: localhost/kube", "imagePullPolicy: Never\n    image: localhost/kube"))
 		require.Zero(t, played.Code, played.Stderr)
 		podman.requireListens(t, "first-pod-first", "5000", "5432")
 		if len(names) > 1 {
