@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -76,5 +78,26 @@ func TestHelpIsNoFailure(t *testing.T) {
 		status, output := call(strings.Fields(line)...)
 		require.Zero(t, status, line)
 		require.Contains(t, output, says, line)
+	}
+}
+
+func TestInjectSaysWhyItRefuses(t *testing.T) {
+	bundle := t.TempDir()
+	for annotation, says := range map[string]string{
+		`"port-restricter.port":"http"`:      `"http" is not a port`,
+		`"Port-Restricter.port":"5000"`:      `"Port-Restricter.port" is misspelt`,
+		`"port-restrictor.port":"5000"`:      `"port-restrictor.port" is misspelt`,
+		`"port-restricter.port/web":"5000"`:  "the name of this one is unknown",
+		`"port-restricter.name":"mypod-web"`: "leave it out",
+	} {
+		path := filepath.Join(bundle, "config.json")
+		text := `{"annotations":{` + annotation + `},"linux":{}}`
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		status, output := call("inject", "--bundle", bundle)
+		require.Equal(t, cli.StatusFailure, status, annotation)
+		require.Contains(t, output, says)
+		left, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, text, string(left))
 	}
 }
