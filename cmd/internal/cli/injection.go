@@ -70,7 +70,8 @@ func FilterOptions(s settings.Settings) (filter.Options, error) {
 			"listener %q: the OCI runtime needs an absolute path", listener)
 	}
 	if err := CheckMetadata(s.Metadata); err != nil {
-		return filter.Options{}, err
+		return filter.Options{}, fmt.Errorf("%w (it comes from --metadata,"+
+			" PORT_RESTRICTER_METADATA or metadata in %s)", err, settings.DefaultPath)
 	}
 	return filter.Options{ListenerPath: listener, ListenerMetadata: s.Metadata}, nil
 }
