@@ -50,16 +50,13 @@ type PodmanNames struct {
 	All       []string // the names of all containers in the store
 }
 
-// has reports whether NAME in a key means the container: it is podman's name of the container,
-// or its name in the pod, before which podman kube play puts the name of the pod and a hyphen.
-func (p PodmanNames) has(name string) bool {
+// means reports whether NAME in a key means a container in the store: it is podman's name of the
+// container, or its name in the pod, before which podman kube play puts the name of the pod and a
+// hyphen.
+func (p PodmanNames) means(name, container string) bool {
 	if p.Prefix != "" {
-		return name == p.Container || p.Prefix+name == p.Container
+		return container == name || container == p.Prefix+name
 	}
-	return endsWithName(p.Container, name)
-}
-
-func endsWithName(container, name string) bool {
 	return container == name || strings.HasSuffix(container, "-"+name)
 }
 
@@ -73,21 +70,21 @@ func (p PodmanNames) Choose(annotations map[string]string, administrator []strin
 	mine := map[string]string{} // key by NAME
 	for _, key := range namedKeys(annotations) {
 		plain, name, _ := strings.Cut(key, "/")
-		isName := func(container string) bool { return endsWithName(container, name) }
+		isMeant := func(container string) bool { return p.means(name, container) }
 		switch _, both := annotations[plain]; {
-		case !slices.ContainsFunc(p.All, isName):
+		case !slices.ContainsFunc(p.All, isMeant):
 			return "", fmt.Errorf("annotation %s: podman has no container of that name; the name"+
 				" of this one is %s", key, p.Container)
-		case p.has(name) && both:
+		case isMeant(p.Container) && both:
 			return "", fmt.Errorf("annotations %s and %s are both for the container %s, and an"+
 				" image could have brought one of them: keep one, and give each container of a"+
 				" pod a key of its own", plain, key, p.Container)
-		case p.has(name):
+		case isMeant(p.Container):
 			mine[name] = key
 		}
 	}
 	for _, key := range administrator {
-		if _, name, _ := strings.Cut(key, "/"); p.has(name) {
+		if _, name, _ := strings.Cut(key, "/"); p.means(name, p.Container) {
 			mine[name] = key
 		}
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // The store of these tests has a pod of podman kube play, mypod, and a container of podman run.
-var inStore = []string{"0123456789ab-infra", "mypod-web", "mypod-a-web", "alone"}
+var inStore = []string{"0123456789ab-infra", "mypod-web", "mypod-a-web", "alone", "pod-other"}
 
 func TestAKeyMeansAContainerOfPodmanByItsNameOrItsNameInThePod(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -53,6 +53,8 @@ func TestAKeyForANameOfPodmanTakesNoPrecedence(t *testing.T) {
 			"port-restricter.port/web": "5000", "port-restricter.port/mypod-web": "1-65535"},
 		"port-restricter.port/wbe: podman has no container of that name; the name of this one is" +
 			" mypod-web": {"port-restricter.port": "5000", "port-restricter.port/wbe": "1-65535"},
+		"port-restricter.port/other: podman has no container of that name": {
+			"port-restricter.port/other": "5000"}, // the name ends so in another pod
 		"port-restricter.port/web/db: podman has no container of that name": {
 			"port-restricter.port/web/db": "5000"},
 	} {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -35,6 +34,8 @@ var (
 type stored struct {
 	ID    string   `json:"id"`
 	Names []string `json:"names"`
+
+	dir string // of the file that has it
 }
 
 // podmanPaths returns from the mounts of a container which podman has made the run directory of its
@@ -69,80 +70,74 @@ func podmanNames(spec *specs.Spec, id string) (config.PodmanNames, error) {
 	if err != nil {
 		return config.PodmanNames{}, err
 	}
-	dir, all, err := podmanStore(spec.Root.Path, run, part)
+	all, err := readStore(spec.Root.Path, run, part)
 	if err != nil {
 		return config.PodmanNames{}, err
 	}
 	var names config.PodmanNames
 	for _, c := range all {
 		names.All = append(names.All, c.Names...)
-		if c.ID == own && len(c.Names) == 1 {
+		if c.ID == own && len(c.Names) == 1 && names.Container == "" {
 			names.Container = c.Names[0]
 		}
 	}
 	if names.Container == "" {
-		return config.PodmanNames{}, fmt.Errorf("podman's store %s has no name of container %s",
-			dir, own)
+		return config.PodmanNames{}, fmt.Errorf("podman's store, in a directory above %s, has no"+
+			" name of container %s", spec.Root.Path, own)
 	}
-	if prefix := podHostname(spec, dir, all) + "-"; strings.HasPrefix(names.Container, prefix) {
+	if prefix := podHostname(spec, all) + "-"; strings.HasPrefix(names.Container, prefix) {
 		names.Prefix = prefix
 	}
 	return names, nil
 }
 
-// podmanStore finds the containers of podman's store: the store is in a directory above the root
-// directory of its containers. The containers of a store that does not outlast a boot are in the
-// run directory.
-func podmanStore(root, run, part string) (dir string, all []stored, err error) {
+// readStore returns the containers of podman's store: the store is in a directory above the root
+// directory of its containers. Containers that do not outlast a boot can be in the run directory.
+func readStore(root, run, part string) (all []stored, err error) {
 	dirs := []string{run}
-	for above := filepath.Dir(filepath.Clean(root)); ; above = filepath.Dir(above) {
+	for above := filepath.Clean(root); above != "/" && above != "."; {
+		above = filepath.Dir(above)
 		dirs = append(dirs, above)
-		if above == filepath.Dir(above) {
-			break
-		}
 	}
 	for _, above := range dirs {
-		dir = filepath.Join(above, part)
 		for _, name := range []string{"containers.json", "volatile-containers.json"} {
-			some, err := readStored(filepath.Join(dir, name))
+			some, err := readStored(filepath.Join(above, part, name))
 			if err != nil {
-				return "", nil, err
+				return nil, fmt.Errorf("read podman's store: %w", err)
 			}
 			all = append(all, some...)
 		}
-		if len(all) > 0 {
-			return dir, all, nil
-		}
 	}
-	return "", nil, fmt.Errorf("podman's store is in no directory above %s", root)
+	return all, nil
 }
 
 // readStored reads a file of the store, which need not exist.
 func readStored(path string) (all []stored, err error) {
 	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return nil, nil
-	} else if err != nil {
-		return nil, fmt.Errorf("read podman's store: %w", err)
+	if err != nil {
+		return nil, nil // the container's own must be in one that can be read
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("read podman's store: %w", err)
+		return nil, err
 	}
 	owner := info.Sys().(*syscall.Stat_t).Uid
 	if owner != 0 && owner != uint32(os.Geteuid()) {
-		return nil, fmt.Errorf("read podman's store: %s belongs to user %d", path, owner)
+		return nil, fmt.Errorf("%s belongs to user %d", path, owner)
 	}
 	if err := json.NewDecoder(file).Decode(&all); err != nil {
-		return nil, fmt.Errorf("read podman's store: %s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for i := range all {
+		all[i].dir = filepath.Dir(path)
 	}
 	return all, nil
 }
 
 // podHostname returns the host name of the container's pod, or "" if that is unknown. It is the
 // name of the pod, unless the pod's author chose another one.
-func podHostname(spec *specs.Spec, dir string, all []stored) string {
+func podHostname(spec *specs.Spec, all []stored) string {
 	if spec.Linux == nil {
 		return ""
 	}
@@ -156,7 +151,7 @@ func podHostname(spec *specs.Spec, dir string, all []stored) string {
 			continue
 		}
 		var infra specs.Spec
-		text, err := os.ReadFile(filepath.Join(dir, c.ID, "userdata", "config.json"))
+		text, err := os.ReadFile(filepath.Join(c.dir, c.ID, "userdata", "config.json"))
 		if err == nil && json.Unmarshal(text, &infra) == nil {
 			return infra.Hostname
 		}

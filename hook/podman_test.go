@@ -31,7 +31,8 @@ func fromPodman(t *testing.T) (spec *specs.Spec, store string) {
 		require.NoError(t, os.WriteFile(path, text, 0o600))
 	}
 	write(filepath.Join(containers, "containers.json"), []stored{
-		{infraID, []string{podOfWeb[:12] + "-infra"}}, {webID, []string{"mypod-web"}},
+		{ID: infraID, Names: []string{podOfWeb[:12] + "-infra"}},
+		{ID: webID, Names: []string{"mypod-web"}},
 	})
 	write(filepath.Join(containers, infraID, "userdata/config.json"), specs.Spec{Hostname: "mypod"})
 	run := "/run/containers/storage/overlay-containers/"
@@ -93,7 +94,7 @@ func TestThePodmanStoreNamesAContainer(t *testing.T) {
 func TestAContainerWithoutAKnownNameIsRefusedForAKeyOfAName(t *testing.T) {
 	for says, edit := range map[string]func(spec *specs.Spec, store string){
 		"podman did not make it": func(spec *specs.Spec, _ string) { spec.Mounts = nil },
-		"in no directory above": func(spec *specs.Spec, _ string) {
+		"has no name of container " + webID: func(spec *specs.Spec, _ string) {
 			spec.Root.Path = "/srv/rootfs"
 		},
 		"belong to two containers": func(spec *specs.Spec, _ string) {
@@ -150,7 +151,9 @@ func TestTheFilterOfANamedContainerHasTheName(t *testing.T) {
 		require.Equal(t, string(after), string(again))
 	}
 
-	spec.Annotations = map[string]string{"port-restricter.port/infra": "5000"}
+	spec.Annotations = map[string]string{
+		"port-restricter.port/" + podOfWeb[:12] + "-infra": "5000",
+	}
 	text, err := json.Marshal(spec)
 	require.NoError(t, err)
 	after, err := Inject(text, options)

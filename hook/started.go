@@ -79,7 +79,7 @@ func heldInState(state *specs.State, o filter.Options) bool {
 		return config.Held(container, o.ListenerMetadata)
 	}
 	text, err := os.ReadFile(filepath.Join(state.Bundle, "config.json"))
-	if err != nil {
+	if err != nil || !filepath.IsAbs(state.Bundle) {
 		return true
 	}
 	held, err := Held(text, o.ListenerMetadata)
