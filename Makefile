@@ -4,7 +4,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 
 BUILD_NEEDS := gcc libc6-dev libseccomp-dev pkg-config
 DEMO_NEEDS := runc busybox-static jq
-TEST_NEEDS := systemd podman containerd conmon skopeo crun uidmap gcc-multilib perl python3 nginx-light redis-server postgresql openssh-server openssh-client
+TEST_NEEDS := systemd podman catatonit containerd conmon skopeo crun uidmap gcc-multilib perl python3 nginx-light redis-server postgresql openssh-server openssh-client
 
 .PHONY: help build demo picture unit test tools lint race fuzz bench bench-scale clean
 .DEFAULT_GOAL := build
@@ -31,7 +31,8 @@ picture: needs-demo build ## draw docs/demo.svg, the picture in README.md, from 
 # The tests of these packages that change owners or namespaces, or inspect other users' processes.
 NEED_ROOT := TestModeAndOwnerAreKept|TestReplaceKeepsModeAndOwner|TestNoInternetSocketBinds|\
 TestALoadedFilterNotifies|TestFlagsAreAskedAgain|TestNothingIsKeptInADirectoryOfOthers|\
-TestTheSocketOfAReusedThreadID|TestASocketsLock|TestAHelperHasNoFile|TestAProc|TestSharersAreFound
+TestTheSocketOfAReusedThreadID|TestASocketsLock|TestAHelperHasNoFile|TestAProc|TestSharersAreFound|\
+TestAStoreOfAnotherUser
 
 unit: needs-build ## run the tests that need no root and install nothing, in under a minute
 	go test $(GOFLAGS_ALL) -count=1 -skip '$(subst $() ,,$(NEED_ROOT))' ./config/... ./hook/... \

@@ -7,6 +7,8 @@ import (
 	"net"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"github.com/port-restricter/port-restricter/config/inquiry"
 )
 
@@ -19,10 +21,8 @@ func (l *Listener) answer(conn *net.UnixConn, raw []byte, s *Supervisor) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errInquiry, err)
 	}
-	if question.Killed != "" {
-		l.log.WithField("container", question.Container).WithField("pid", question.Pid).
-			WithField("reason", question.Killed).
-			Error("the guard killed the container, which would not be held to its ports")
+	if question.Refused != "" {
+		l.logRefusal(question)
 	}
 	attached := s.attached(question.Container, question.Pid)
 	text, err := json.Marshal(inquiry.Answer{Attached: attached})
@@ -36,6 +36,28 @@ func (l *Listener) answer(conn *net.UnixConn, raw []byte, s *Supervisor) error {
 		return fmt.Errorf("%w about container %q: %w", errInquiry, question.Container, err)
 	}
 	return nil
+}
+
+// logRefusal logs why a container was refused. Some engines drop what their hooks write, and
+// then the user who started the container reads it here.
+func (l *Listener) logRefusal(q inquiry.Question) {
+	if !l.refusals.Allow() {
+		l.skipped.Add(1)
+		return
+	}
+	log := l.log.WithFields(logrus.Fields{
+		"container": inquiry.Printable(q.Container), "by": inquiry.Printable(q.By),
+		"reason": inquiry.Printable(q.Refused),
+	})
+	if skipped := l.skipped.Swap(0); skipped > 0 {
+		log = log.WithField("skipped", skipped)
+	}
+	if q.Pid > 0 {
+		log.WithField("pid", q.Pid).
+			Error("the guard killed the container, which would not be held to its ports")
+	} else {
+		log.Error("a container was refused, and does not start")
+	}
 }
 
 // attached reports whether the process with this pid has loaded a filter for the container,

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,11 +52,38 @@ func TestAGuardLearnsWhetherAProcessIsAttached(t *testing.T) {
 	require.Eventually(t, func() bool { return !ask(t, path, q) }, 5*time.Second, time.Millisecond)
 
 	logs.Reset()
-	ask(t, path, inquiry.Question{Container: "c1", Pid: 77, Killed: "it had no filter"})
+	ask(t, path, inquiry.Question{Container: "c1", Pid: 77, Refused: "it had no filter"})
 	logged := logs.LastEntry()
 	require.Equal(t, logrus.ErrorLevel, logged.Level)
 	require.Equal(t, "c1", logged.Data["container"])
 	require.Equal(t, "it had no filter", logged.Data["reason"])
+	require.Contains(t, logged.Message, "killed")
+}
+
+// What engines hide from their users, the agent logs: why a container was refused. A container
+// that is refused again and again does not fill the disk.
+func TestARefusalIsLogged(t *testing.T) {
+	path, _, logs, _ := startAgent(t)
+	refused := inquiry.Question{
+		Container: "c1", By: "hook precreate",
+		Refused: "no port:\x1b[31m\n" + strings.Repeat("x", 10_000),
+	}
+	require.False(t, ask(t, path, refused))
+	logged := logs.LastEntry()
+	require.Equal(t, logrus.ErrorLevel, logged.Level)
+	require.Equal(t, "a container was refused, and does not start", logged.Message)
+	require.Equal(t, "c1", logged.Data["container"])
+	require.Equal(t, "hook precreate", logged.Data["by"])
+	require.Regexp(t, `^no port:\\x1b\[31m\\nx+…$`, logged.Data["reason"])
+
+	logs.Reset()
+	for range 10 * deniedBurst {
+		require.False(t, ask(t, path, refused))
+	}
+	require.Less(t, len(logs.AllEntries()), 10*deniedBurst)
+	time.Sleep(time.Second / deniedPerSecond)
+	require.False(t, ask(t, path, refused))
+	require.Positive(t, logs.LastEntry().Data["skipped"])
 }
 
 // A question that is not one gets no answer, and the fds that came with it don't stay open.

@@ -9,10 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
+	"golang.org/x/time/rate"
 
 	"github.com/port-restricter/port-restricter/config/inquiry"
 )
@@ -22,6 +24,9 @@ const (
 	receiveLimit = 10 * time.Second
 	// stopLimit bounds the same once the agent is to stop.
 	stopLimit = time.Second
+	// pathLimit is how long the path of a socket may be, in bytes: sun_path in unix(7), which
+	// the kernel ends with a NUL.
+	pathLimit = 107
 )
 
 // A Listener receives containers on the agent's socket, which is the listenerPath
@@ -29,13 +34,22 @@ const (
 type Listener struct {
 	socket *net.UnixListener
 	log    *logrus.Logger
+
+	refusals *rate.Limiter // an engine can try to start a container as often as it likes
+	skipped  atomic.Int64  // refusals that were not logged since the last one that was
 }
 
 // Listen creates the socket, accessible to its owner only. It replaces a socket on
 // which nobody listens. It fails if a process listens, or if path is not a socket.
 func Listen(path string, log *logrus.Logger) (*Listener, error) {
+	if len(path) > pathLimit {
+		return nil, fmt.Errorf("agent socket %s: the path has %d bytes, and the kernel takes %d: "+
+			"choose a shorter one with --socket", path, len(path), pathLimit)
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("make the directory of the agent socket: %w", err)
+		return nil, fmt.Errorf("make the directory of the agent socket: %w: "+
+			"choose another path with --socket (in $XDG_RUNTIME_DIR for an ordinary user),"+
+			" or run the agent as root", err)
 	}
 	// Two agents that start at the same time must not both find nobody listening and
 	// remove each other's socket.
@@ -55,7 +69,9 @@ func Listen(path string, log *logrus.Logger) (*Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on the agent socket: %w", err)
 	}
-	return &Listener{socket: socket, log: log}, nil
+	return &Listener{
+		socket: socket, log: log, refusals: rate.NewLimiter(deniedPerSecond, deniedBurst),
+	}, nil
 }
 
 // ListenOn returns a listener for a socket that listens already, which the service manager made.

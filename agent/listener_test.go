@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,6 +53,22 @@ func TestListenReplacesADeadSocket(t *testing.T) {
 	l, err := Listen(path, quietLog())
 	require.NoError(t, err)
 	l.Close()
+}
+
+// The errors of the kernel, EINVAL and ENOTDIR here, do not tell a newcomer what to do.
+func TestListenSaysWhichPathToChoose(t *testing.T) {
+	dir := t.TempDir()
+	longest := filepath.Join(dir, strings.Repeat("x", pathLimit-len(dir)-1))
+	l, err := Listen(longest, quietLog())
+	require.NoError(t, err)
+	l.Close()
+	_, err = Listen(longest+"x", quietLog())
+	require.ErrorContains(t, err, "has 108 bytes, and the kernel takes 107: choose a shorter one")
+
+	file := filepath.Join(dir, "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	_, err = Listen(filepath.Join(file, "agent.sock"), quietLog())
+	require.ErrorContains(t, err, "choose another path with --socket (in $XDG_RUNTIME_DIR")
 }
 
 func TestListenKeepsAFileThatIsNotASocket(t *testing.T) {

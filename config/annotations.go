@@ -52,6 +52,10 @@ func FromState(c Container, metadata string) (Policy, error) {
 	if err != nil {
 		return Policy{}, fmt.Errorf("listenerMetadata: %w", err)
 	}
+	if who == (identity{}) {
+		who.name = lines[AnnotationName]
+	}
+	delete(lines, AnnotationName)
 	administrator, mayAudit, err := parseMetadata(lines, who.name)
 	if err != nil {
 		return Policy{}, fmt.Errorf("listenerMetadata: %w", err)
@@ -102,11 +106,9 @@ func ignoredNames(c Container, who identity) (texts []string) {
 	if who.name != "" || who.sandbox {
 		return nil
 	}
-	for _, key := range slices.Sorted(maps.Keys(c.Annotations)) {
-		if strings.HasPrefix(key, KeyPrefix) && strings.Contains(key, "/") {
-			texts = append(texts, fmt.Sprintf("%q counts for nothing: "+
-				"only CRI-O and containerd name a container, and none of them made this one", key))
-		}
+	for _, key := range namedKeys(c.Annotations) {
+		texts = append(texts, fmt.Sprintf("%q counts for nothing: "+
+			"no engine that can be trusted has named this container", key))
 	}
 	return texts
 }
@@ -142,10 +144,13 @@ func choose(values map[string]string, container string, known []string) (map[str
 		if !strings.HasPrefix(key, KeyPrefix) {
 			continue
 		}
-		if plain == AnnotationAudit && !slices.Contains(known, plain) {
+		switch {
+		case slices.Contains(known, plain):
+		case plain == AnnotationAudit:
 			return nil, fmt.Errorf("%s is the administrator's: write it into the metadata", key)
-		}
-		if !slices.Contains(known, plain) {
+		case plain == AnnotationName:
+			return nil, fmt.Errorf("%s is only for port-restricter itself: leave it out", key)
+		default:
 			return nil, fmt.Errorf("%s is not known: the keys are %s",
 				key, strings.Join(known, ", "))
 		}

@@ -117,6 +117,7 @@ func Held(c Container, metadata string) bool {
 	if err != nil {
 		return true
 	}
+	delete(lines, AnnotationName)
 	for key := range lines {
 		plain, _, _ := strings.Cut(key, "/")
 		if plain != AnnotationAudit && asks(key, who.name, who.name == "" && c.claimsName()) {

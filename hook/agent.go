@@ -1,9 +1,13 @@
 package hook
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/port-restricter/port-restricter/config/inquiry"
 )
@@ -19,7 +23,7 @@ type agentClient struct {
 // and fails if none answers within answerLimit.
 func (c agentClient) attached() (bool, error) {
 	for until := time.Now().Add(answerLimit); ; time.Sleep(lastWait) {
-		answer, err := c.ask(until, "")
+		answer, err := c.ask(until)
 		if err == nil {
 			return answer.Attached, nil
 		}
@@ -31,14 +35,12 @@ func (c agentClient) attached() (bool, error) {
 	}
 }
 
-// report tells the agent, for its log, why the process was killed. An agent that does not
-// listen may be the reason.
-func (c agentClient) report(reason error) {
-	_, _ = c.ask(time.Now().Add(answerLimit), reason.Error())
+func (c agentClient) ask(until time.Time) (inquiry.Answer, error) {
+	return ask(c.socket, until, inquiry.Question{Container: c.container, Pid: c.pid})
 }
 
-func (c agentClient) ask(until time.Time, killed string) (inquiry.Answer, error) {
-	conn, err := net.DialTimeout("unix", c.socket, answerLimit)
+func ask(socket string, until time.Time, q inquiry.Question) (inquiry.Answer, error) {
+	conn, err := net.DialTimeout("unix", socket, answerLimit)
 	if err != nil {
 		return inquiry.Answer{}, err
 	}
@@ -46,5 +48,28 @@ func (c agentClient) ask(until time.Time, killed string) (inquiry.Answer, error)
 	if err := conn.SetDeadline(until); err != nil {
 		return inquiry.Answer{}, err
 	}
-	return inquiry.Ask(conn, inquiry.Question{Container: c.container, Pid: c.pid, Killed: killed})
+	return inquiry.Ask(conn, q)
+}
+
+// reportLimit is how long Report waits for the agent.
+const reportLimit = 2 * time.Second
+
+// Report tells the agent, for its log, why a container was refused, and by whom: engines show
+// their users less than the agent's log does. text is the config.json or the state of the
+// container. It fails in silence: an agent that does not listen may be the reason.
+func Report(socket, by string, text []byte, reason error) {
+	q := inquiry.Question{By: by, Refused: inquiry.Printable(reason.Error())}
+	var state specs.State
+	var spec specs.Spec
+	if json.Unmarshal(text, &state) == nil && state.ID != "" {
+		q.Container = state.ID
+		if errors.Is(reason, ErrNotHeld) {
+			q.Pid = state.Pid
+		}
+	} else if json.Unmarshal(text, &spec) == nil {
+		if q.Container = containerOf(&spec).ID; q.Container == "" {
+			_, _, q.Container, _ = podmanPaths(&spec)
+		}
+	}
+	_, _ = ask(socket, time.Now().Add(reportLimit), q)
 }

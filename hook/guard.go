@@ -9,8 +9,6 @@ import (
 	"net"
 	"time"
 
-	"github.com/opencontainers/runtime-spec/specs-go"
-
 	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
@@ -30,11 +28,11 @@ const answerLimit = 5 * time.Second
 // must not start, since nothing would hold it to its ports. Guard returns nil for any other
 // container.
 func Guard(text []byte, o filter.Options) error {
-	spec, err := parseHeld(text, o.ListenerMetadata)
-	if spec == nil || err != nil {
+	held, err := parseHeld(text, o)
+	if held == nil || err != nil {
 		return err
 	}
-	if err := checkFilter(spec, o); err != nil {
+	if err := held.checkFilter(); err != nil {
 		return err
 	}
 	return CheckAgent(o.ListenerPath)
@@ -42,16 +40,16 @@ func Guard(text []byte, o filter.Options) error {
 
 // checkFilter fails with ErrNoFilter unless the spec contains the filter. A profile
 // contains the filter if merging it again changes nothing.
-func checkFilter(spec *specs.Spec, o filter.Options) error {
-	seccomp := seccompOf(spec)
+func (h *held) checkFilter() error {
+	seccomp := h.seccomp()
 	if seccomp == nil {
 		return fmt.Errorf("%w: linux.seccomp is missing; %s", ErrNoFilter, injectFilter)
 	}
-	merged, err := filter.Merge(seccomp, o)
+	merged, err := filter.Merge(seccomp, h.options)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNoFilter, err)
 	}
-	is, err := json.Marshal(seccomp)
+	is, err := json.Marshal(h.spec.Linux.Seccomp)
 	if err != nil {
 		return err
 	}
@@ -61,7 +59,7 @@ func checkFilter(spec *specs.Spec, o filter.Options) error {
 	}
 	if !bytes.Equal(is, want) {
 		return fmt.Errorf("%w: linux.seccomp lets a bind or listen past the agent at %s; %s",
-			ErrNoFilter, o.ListenerPath, injectFilter)
+			ErrNoFilter, h.options.ListenerPath, injectFilter)
 	}
 	return nil
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -14,7 +12,6 @@ import (
 	"github.com/tidwall/sjson"
 
 	"github.com/port-restricter/port-restricter/config"
-	"github.com/port-restricter/port-restricter/config/strictjson"
 	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
@@ -24,23 +21,23 @@ import (
 // already. Inject fails for annotations and metadata that do not make a policy, and
 // for a profile that the filter can't be merged into.
 func Inject(text []byte, o filter.Options) ([]byte, error) {
-	spec, err := parseHeld(text, o.ListenerMetadata)
+	held, err := parseHeld(text, o)
 	if err != nil {
 		return nil, err
 	}
-	if spec == nil {
+	if held == nil {
 		return text, nil
 	}
 	// With invalid annotations a container could bind nothing, so it had better not start.
 	// A container without a policy may be the sandbox of a pod, which needs none.
-	_, err = config.FromState(containerOf(spec), o.ListenerMetadata)
+	_, err = config.FromState(held.container, held.options.ListenerMetadata)
 	if err != nil && !errors.Is(err, config.ErrNoPolicy) {
 		return nil, err
 	}
-	if checkFilter(spec, o) == nil {
+	if held.checkFilter() == nil {
 		return text, nil
 	}
-	merged, err := filter.Merge(seccompOf(spec), o)
+	merged, err := filter.Merge(held.seccomp(), held.options)
 	if err != nil {
 		return nil, err
 	}
@@ -49,75 +46,17 @@ func Inject(text []byte, o filter.Options) ([]byte, error) {
 		return nil, fmt.Errorf("put the filter into config.json: %w", err)
 	}
 	// The text is read again: the edit must have reached what the OCI runtime will read.
-	if spec, err = parseHeld(edited, o.ListenerMetadata); err != nil {
+	if held, err = parseHeld(edited, o); err != nil {
 		return nil, err
 	}
-	return edited, checkFilter(spec, o)
+	return edited, held.checkFilter()
 }
 
 // Held reports whether the container of a config.json must be restricted, so that
 // Inject would add the filter or find it there.
 func Held(text []byte, metadata string) (bool, error) {
-	spec, err := parseHeld(text, metadata)
-	return spec != nil, err
-}
-
-// parseHeld returns the spec in a config.json, or nil if the container is not held. It
-// fails for the text of a container that is held if an OCI runtime could understand the
-// text in another way, or if an annotation makes a runtime replace the filter.
-func parseHeld(text []byte, metadata string) (*specs.Spec, error) {
-	var spec specs.Spec
-	err := strictjson.Unmarshal(text, &spec)
-	if errors.As(err, new(*strictjson.AmbiguousError)) && !mentionsAnnotation(text) &&
-		!config.Held(config.Container{}, metadata) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read config.json: %w", err)
-	}
-	if !config.Held(containerOf(&spec), metadata) {
-		return nil, nil
-	}
-	return &spec, CheckAnnotations(spec.Annotations)
-}
-
-// mentionsAnnotation reports whether a key of port-restricter is anywhere in a JSON text. If
-// none is, no reader of the text finds an annotation for the container.
-func mentionsAnnotation(text []byte) bool {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	for {
-		token, err := decoder.Token()
-		if err != nil {
-			return err != io.EOF
-		}
-		if key, ok := token.(string); ok && strings.HasPrefix(key, config.KeyPrefix) {
-			return true
-		}
-	}
-}
-
-// engineID matches the end of a cgroup's path that has a container's id, as CRI-O and
-// podman make ids.
-var engineID = regexp.MustCompile(`[/:-]([0-9a-f]{64})$`)
-
-// containerOf returns what a spec says of its container. A spec has no field for the
-// container's id, but engines put the id at the end of the cgroup's path. An image
-// can't choose that path.
-func containerOf(spec *specs.Spec) config.Container {
-	c := config.Container{Annotations: spec.Annotations}
-	if spec.Linux != nil {
-		if found := engineID.FindStringSubmatch(spec.Linux.CgroupsPath); found != nil {
-			c.ID = found[1]
-		}
-	}
-	return c
-}
-
-func seccompOf(spec *specs.Spec) *specs.LinuxSeccomp {
-	if spec.Linux == nil {
-		return nil
-	}
-	return spec.Linux.Seccomp
+	held, err := parseHeld(text, filter.Options{ListenerMetadata: metadata})
+	return held != nil, err
 }
 
 // setSeccomp returns the text of a config.json with another linux.seccomp, indented like

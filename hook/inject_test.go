@@ -215,9 +215,9 @@ func TestInjectFileReplacesTheFileInOneStep(t *testing.T) {
 func checkFilterOf(t *testing.T, path string) error {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
-	spec, err := parseHeld(text, "")
+	held, err := parseHeld(text, options)
 	require.NoError(t, err)
-	return checkFilter(spec, options)
+	return held.checkFilter()
 }
 
 // An engine or another hook may edit a config.json after the filter was injected. Guard

@@ -3,6 +3,8 @@ package hook
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -46,8 +48,7 @@ const (
 // executed the container's program. crun runs poststart hooks while the program is about to
 // be executed: a process with no_new_privs loads the filter immediately before.
 func CheckStarted(state *specs.State, o filter.Options) error {
-	container := config.Container{ID: state.ID, Annotations: state.Annotations}
-	if !config.Held(container, o.ListenerMetadata) {
+	if !heldInState(state, o) {
 		return nil
 	}
 	process, err := openProcess(state.Pid)
@@ -66,8 +67,23 @@ func CheckStarted(state *specs.State, o filter.Options) error {
 	if killErr := process.kill(); killErr != nil {
 		err = fmt.Errorf("%w; and it still runs: %w", err, killErr)
 	}
-	agent.report(err)
 	return fmt.Errorf("container %s: process %d was killed: %w", state.ID, state.Pid, err)
+}
+
+// heldInState reports whether the container of a state must be restricted. Whether a key for a
+// name is for a container of podman is seen from its config.json only.
+func heldInState(state *specs.State, o filter.Options) bool {
+	container := config.Container{ID: state.ID, Annotations: state.Annotations}
+	annotations, administrator := config.NamedKeys(container, o.ListenerMetadata)
+	if len(annotations) == 0 && len(administrator) == 0 {
+		return config.Held(container, o.ListenerMetadata)
+	}
+	text, err := os.ReadFile(filepath.Join(state.Bundle, "config.json"))
+	if err != nil || !filepath.IsAbs(state.Bundle) {
+		return true
+	}
+	held, err := Held(text, o.ListenerMetadata)
+	return held || err != nil
 }
 
 // A condition is the state of a process, as /proc shows it.

@@ -30,7 +30,7 @@ func newHook() *cobra.Command {
 	guard := "Refuse to start a container that must be restricted and has no filter or no agent" +
 		" (container's state on stdin)"
 	command.AddCommand(
-		newStage("precreate", "Put the filter into the config.json of a container that must be"+
+		newStage(stagePrecreate, "Put the filter into the config.json of a container that must be"+
 			" restricted (config.json on stdin and stdout)", precreate),
 		newStage("prestart", guard, guardState),
 		newStage("createRuntime", guard, guardState),
@@ -39,6 +39,9 @@ func newHook() *cobra.Command {
 	)
 	return command
 }
+
+// stagePrecreate is a stage that only podman has.
+const stagePrecreate = "precreate"
 
 // A stage is the work of one hook, from stdin to stdout.
 type stage func(in []byte, out io.Writer, o filter.Options) error
@@ -52,10 +55,6 @@ func newStage(name, short string, run stage) *cobra.Command {
 		Short: short,
 		Args:  cli.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
-			o, err := flags.Options()
-			if err != nil {
-				return err
-			}
 			in, err := io.ReadAll(command.InOrStdin())
 			if err != nil {
 				return fmt.Errorf("read stdin: %w", err)
@@ -64,11 +63,33 @@ func newStage(name, short string, run stage) *cobra.Command {
 				return errors.New("nothing came on stdin: a container engine or an OCI runtime" +
 					" runs this command; port-restricter configure ENGINE makes it do so")
 			}
-			return run(in, command.OutOrStdout(), o)
+			o, err := flags.Options()
+			if err == nil {
+				err = run(in, command.OutOrStdout(), o)
+			}
+			if err != nil {
+				hook.Report(flags.Socket(), "hook "+name, in, err)
+			}
+			if err != nil && name == stagePrecreate {
+				return refuse(command, in, err)
+			}
+			return err
 		},
 	}
 	flags.Add(command)
 	return command
+}
+
+// refuse is the answer to podman if a container is refused at the stage precreate: a config.json
+// with the reason, which cannot be started. Podman would not show the reason otherwise.
+func refuse(command *cobra.Command, in []byte, reason error) error {
+	text, err := hook.Unstartable(in, reason)
+	if err != nil {
+		return reason
+	}
+	fmt.Fprintln(command.ErrOrStderr(), "port-restricter:", reason)
+	_, err = command.OutOrStdout().Write(text)
+	return err
 }
 
 // precreate injects the filter into a config.json.
@@ -77,8 +98,10 @@ func precreate(in []byte, out io.Writer, o filter.Options) error {
 	if err != nil {
 		return err
 	}
-	// No check for the agent here: podman drops the errors of a precreate hook. Without
-	// an agent the OCI runtime fails, and the engine shows the runtime's error.
+	// Without an agent the OCI runtime would fail, too, but crun would not say what to do.
+	if err := hook.Guard(edited, o); err != nil {
+		return err
+	}
 	_, err = out.Write(edited)
 	return err
 }

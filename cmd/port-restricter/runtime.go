@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
+	"github.com/port-restricter/port-restricter/hook"
 	"github.com/port-restricter/port-restricter/hook/shim"
 )
 
@@ -48,6 +49,10 @@ func execRuntime(args []string) int {
 	err := fmt.Errorf("port-restricter: %w", invocation.Exec(args, cli.FilterOptions))
 	fmt.Fprintln(os.Stderr, err)
 	invocation.Report(err)
+	if len(invocation.Configs) > 0 {
+		text, _ := os.ReadFile(invocation.Configs[0])
+		hook.Report(new(cli.InjectionFlags).Socket(), runtimeName, text, err)
+	}
 	return cli.StatusFailure
 }
 

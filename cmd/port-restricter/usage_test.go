@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -31,30 +33,31 @@ func TestAWrongCommandLineSaysWhatToWrite(t *testing.T) {
 		"": "Usage:\n  port-restricter -p PORTS [flags] -- CMD",
 		"agnet": `"agnet" is neither a command of port-restricter nor a program in` +
 			" PATH: did you mean agent?",
-		"injekt --bundle x":   "did you mean inject?",
-		"stop-everything":     "the commands are agent, configure, hook, inject, nri",
-		"sh -c true":          `no port given for "sh": name the ports that the command may bind`,
-		"run agnet":           `no port given for "agnet"`,
-		"run":                 "no command to run: write port-restricter -p 5000 -- CMD",
-		"-v":                  "no command to run",
-		"-p 5000":             "no command to run",
-		"-p 5000 --":          "no command to run",
-		"-p abc":              `-p: "abc" is not a port`,
-		"-p":                  "-p has no ports: write them behind it, as in -p 5000",
-		"--port":              "-p has no ports: write them behind it",
-		"-p -- true":          `-p has no ports, but is followed by "--": write the`,
-		"--port= -- true":     "names no port: write a port such as 5000",
-		"-l -p 5000 nc":       "'l' in -l; a flag of the command to run comes after its name",
-		"--foo":               "--foo; a flag of the command to run comes after its name",
-		"agent foo":           `agent takes no argument, only flags, but "foo" is one`,
-		"agent --foo":         "unknown flag: --foo; see port-restricter agent --help",
-		"hook foo":            `"foo" is not a known stage: name one of precreate`,
-		"hook precreate":      "nothing came on stdin: a container engine or an OCI",
-		"hook poststart":      "port-restricter configure ENGINE makes it do so",
-		"help everything":     `"everything" is not a command of port-restricter: the commands are`,
-		"help hok":            "did you mean hook?",
-		"help hook poststat":  `not a command of port-restricter hook: did you mean poststart?`,
-		"inject":              "; name the directory of config.json: --bundle DIR",
+		"injekt --bundle x":  "did you mean inject?",
+		"stop-everything":    "the commands are agent, configure, hook, inject, nri",
+		"sh -c true":         `no port given for "sh": name the ports that the command may bind`,
+		"run agnet":          `no port given for "agnet"`,
+		"run":                "no command to run: write port-restricter -p 5000 -- CMD",
+		"-v":                 "no command to run",
+		"-p 5000":            "no command to run",
+		"-p 5000 --":         "no command to run",
+		"-p abc":             `-p: "abc" is not a port`,
+		"-p":                 "-p has no ports: write them behind it, as in -p 5000",
+		"--port":             "-p has no ports: write them behind it",
+		"-p -- true":         `-p has no ports, but is followed by "--": write the`,
+		"--port= -- true":    "names no port: write a port such as 5000",
+		"-l -p 5000 nc":      "'l' in -l; a flag of the command to run comes after its name",
+		"--foo":              "--foo; a flag of the command to run comes after its name",
+		"agent foo":          `agent takes no argument, only flags, but "foo" is one`,
+		"agent --foo":        "unknown flag: --foo; see port-restricter agent --help",
+		"hook foo":           `"foo" is not a known stage: name one of precreate`,
+		"hook precreate":     "nothing came on stdin: a container engine or an OCI",
+		"hook poststart":     "port-restricter configure ENGINE makes it do so",
+		"help everything":    `"everything" is not a command of port-restricter: the commands are`,
+		"help hok":           "did you mean hook?",
+		"help hook poststat": `not a command of port-restricter hook: did you mean poststart?`,
+		"inject":             "; name the directory of config.json: --bundle DIR",
+		"profile --metadata port-restricter.port=x": "(it comes from --metadata,",
 		"configure foo":       "name one of podman, containerd, crio, docker, kubelet",
 		"configure podman x":  `port-restricter configure podman takes no argument`,
 		"--mode x -p 1 -- sh": `"x" is not a mode: write enforce or audit`,
@@ -76,5 +79,26 @@ func TestHelpIsNoFailure(t *testing.T) {
 		status, output := call(strings.Fields(line)...)
 		require.Zero(t, status, line)
 		require.Contains(t, output, says, line)
+	}
+}
+
+func TestInjectSaysWhyItRefuses(t *testing.T) {
+	bundle := t.TempDir()
+	for annotation, says := range map[string]string{
+		`"port-restricter.port":"http"`:      `"http" is not a port`,
+		`"Port-Restricter.port":"5000"`:      `"Port-Restricter.port" is misspelt`,
+		`"port-restrictor.port":"5000"`:      `"port-restrictor.port" is misspelt`,
+		`"port-restricter.port/web":"5000"`:  "the name of this one is unknown",
+		`"port-restricter.name":"mypod-web"`: "leave it out",
+	} {
+		path := filepath.Join(bundle, "config.json")
+		text := `{"annotations":{` + annotation + `},"linux":{}}`
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		status, output := call("inject", "--bundle", bundle)
+		require.Equal(t, cli.StatusFailure, status, annotation)
+		require.Contains(t, output, says)
+		left, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, text, string(left))
 	}
 }

@@ -1,7 +1,7 @@
-// Package inquiry is what the guard and the agent say to each other on the agent's socket,
-// on which OCI runtimes send containers as well.
+// Package inquiry is what the injection of the filter, the guard, and the agent say to each
+// other on the agent's socket, on which OCI runtimes send containers as well.
 //
-// The guard sends one Question and reads one Answer, both as JSON. The agent closes the
+// The agent is sent one Question and sends one Answer, both as JSON. The agent closes the
 // connection after that.
 package inquiry
 
@@ -13,14 +13,17 @@ import (
 	"io"
 )
 
-// A Question asks whether the agent serves a process.
+// A Question asks whether the agent serves a process, or tells why a container was refused.
 type Question struct {
-	// Container is the id of the container.
+	// Container is the id of the container. It may be unknown if the container was refused.
 	Container string `json:"container"`
-	// Pid is the container's first process, as the OCI runtime numbers it.
+	// Pid is the container's first process, as the OCI runtime numbers it. It is 0 for a
+	// container that was refused before it had one; otherwise the process was killed.
 	Pid int `json:"pid"`
-	// Killed is the reason if the guard has killed the process, for the agent's log.
-	Killed string `json:"killed,omitempty"`
+	// Refused is the reason if the container was refused, for the agent's log, and By is who
+	// refused it.
+	Refused string `json:"refused,omitempty"`
+	By      string `json:"by,omitempty"`
 }
 
 // An Answer says whether the agent has the notify fd of the process in the Question.
@@ -60,6 +63,9 @@ func Decode(text []byte) (Question, error) {
 	}
 	if !bytes.Equal(again, bytes.TrimSpace(text)) {
 		return Question{}, errors.New("read the guard's question: another program wrote it")
+	}
+	if m.Inquiry.Refused != "" {
+		return m.Inquiry, nil
 	}
 	if m.Inquiry.Container == "" || m.Inquiry.Pid <= 0 {
 		return Question{}, fmt.Errorf("the guard's question names no container or no process: %s",

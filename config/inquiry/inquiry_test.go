@@ -3,6 +3,7 @@ package inquiry
 import (
 	"bytes"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,7 +12,8 @@ import (
 func TestAQuestionIsReadAsItWasWritten(t *testing.T) {
 	for _, q := range []Question{
 		{Container: "c1", Pid: 7},
-		{Container: "a \"name\"\n<&>", Pid: 1 << 22, Killed: "no filter: \x00"},
+		{Container: "a \"name\"\n<&>", Pid: 1 << 22, Refused: "no filter: \x00", By: "hook"},
+		{Refused: "no port"},
 	} {
 		text, err := q.Encode()
 		require.NoError(t, err)
@@ -56,5 +58,17 @@ func TestAskFailsWithoutAnAnswer(t *testing.T) {
 		}{bytes.NewBufferString(answer), io.Discard}
 		_, err := Ask(conn, Question{Container: "c1", Pid: 7})
 		require.Error(t, err, answer)
+	}
+}
+
+func TestAPrintableTextIsShortAndHasNoControlCharacter(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                              "",
+		`"ä" is no port, \x`:            `"ä" is no port, \x`,
+		"a\x1b[31m\n\"b\"\u0085":        `a\x1b[31m\n"b"\u0085`,
+		strings.Repeat("é", 2000):       strings.Repeat("é", 1024) + "…",
+		"x" + strings.Repeat("é", 2000): "x" + strings.Repeat("é", 1023) + "…",
+	} {
+		require.Equal(t, want, Printable(text))
 	}
 }

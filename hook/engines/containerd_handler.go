@@ -24,11 +24,11 @@ func (c *containerdConfig) renderHandler(o Options) (text, ociRuntime string, er
 		"options":      table{"BinaryName": runtimeScriptPath(o, "containerd")},
 	})
 	// containerd matches with path.Match, in which * does not match the slash of
-	// port-restricter.port/NAME. The wide patterns pass on misspelt keys, too, so that they
-	// are refused and not overlooked.
+	// port-restricter.port/NAME. The wide patterns pass on misspelt keys, too (p, r, s, t, in
+	// this order), so that they are refused and not overlooked.
 	for _, key := range []string{"pod_annotations", "container_annotations"} {
 		patterns := stringsIn(handler[key])
-		for _, own := range []string{"port*restrict*", "port*restrict*/*"} {
+		for _, own := range []string{nearlyOurs, nearlyOurs + "/*"} {
 			if !slices.Contains(patterns, own) {
 				patterns = append(patterns, own)
 			}
@@ -49,6 +49,8 @@ func (c *containerdConfig) renderHandler(o Options) (text, ociRuntime string, er
 	}
 	return text, unlessOwnScript(o, "containerd", ociRuntime), nil
 }
+
+const nearlyOurs = "[Pp]*[Rr]*[Ss]*[Tt]*"
 
 // runtimeKeys returns the keys that lead to a runtime handler.
 func (c *containerdConfig) runtimeKeys(name string) []string {

@@ -77,8 +77,11 @@ func TestConfiguredPodmanHoldsEveryContainerToTheMetadata(t *testing.T) {
 	n := newNode(t, "listener = '"+agent.Socket+"'", "", "/etc/containers/containers.conf.d")
 	n.configure(t, "podman")
 	podman := newPodman(t, "runc", n.World)
-	misspelt := podman.listen(t, "5000", "--annotation", "port-restrictor.port=5000")
-	require.NotContains(t, []int{0, listened}, misspelt.Code, "a misspelt annotation")
+	for _, key := range []string{"port-restrictor.port", "Port-Restricter.port"} {
+		misspelt := podman.listen(t, "5000", "--annotation", key+"=5000")
+		require.Equal(t, 126, misspelt.Code, key)
+		require.Contains(t, misspelt.Stderr, `"`+key+`" is misspelt: write port-restricter.port`)
+	}
 	require.Equal(t, listened, podman.listen(t, "5001").Code, "neither annotation nor metadata")
 
 	n.configure(t, "podman", "--metadata", key+"=5000")

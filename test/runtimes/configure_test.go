@@ -126,7 +126,7 @@ func TestContainerdReadsWhatConfigureWrites(t *testing.T) {
 				options := added["options"].(map[string]any)
 				require.Equal(t, "/etc/port-restricter/containerd/port-restricter-runtime",
 					options["BinaryName"])
-				require.Contains(t, added["pod_annotations"], "port*restrict*/*")
+				require.Contains(t, added["pod_annotations"], "[Pp]*[Rr]*[Ss]*[Tt]*/*")
 				if strings.Contains(dir, "runtimes") {
 					require.Equal(t, true, options["SystemdCgroup"])
 				}

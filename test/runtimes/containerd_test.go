@@ -12,7 +12,7 @@ import (
 // passOn are the patterns of the annotations that containerd must pass on to the OCI
 // runtime: by default it passes on none. The * of a pattern does not match the / in a key
 // that names a container, so there are two patterns.
-var passOn = []string{"port-restricter.*", "port-restricter.*/*"}
+var passOn = []string{"[Pp]*[Rr]*[Ss]*[Tt]*", "[Pp]*[Rr]*[Ss]*[Tt]*/*"}
 
 // eachContainerd runs a test with each version of containerd, configured as c says.
 func eachContainerd(

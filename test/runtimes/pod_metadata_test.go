@@ -53,3 +53,20 @@ func TestAKeyForANameLeavesOtherContainersOfThePodAlone(t *testing.T) {
 		requirePodServed(t, engine, db, 5001)
 	})
 }
+
+// TestAMisspeltKeyRefusesTheContainerOfAPod shows that a slip of the pen in a pod's annotation
+// does not leave its containers without a limit, and that the engine's user reads why.
+func TestAMisspeltKeyRefusesTheContainerOfAPod(t *testing.T) {
+	behindPodShim(t, "", func(t *testing.T, engine *cri.Engine, agent *runc.Agent) {
+		for _, key := range []string{"port-restrictor.port", "Port-Restricter.port"} {
+			pod, err := engine.Run(t, cri.Pod{
+				Handler: "shim", Annotations: map[string]string{key: "5000"},
+			})
+			if err == nil { // the sandbox may start
+				_, err = pod.Start(t, sleeping("web"))
+			}
+			require.ErrorContains(t, err, `"`+key+`" is misspelt: write port-restricter.port`)
+			require.Regexp(t, `"by":"port-restricter-runtime".*`+key, agent.Log(t))
+		}
+	})
+}

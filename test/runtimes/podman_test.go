@@ -85,6 +85,11 @@ func TestPodmanHoldsAContainerBehindTheShim(t *testing.T) {
 		requireHeld(t, podman)
 		require.Equal(t, listened, podman.listen(t, "5001").Code, "without an annotation")
 
+		invalid := podman.listen(t, "5000", annotation+"http")
+		require.Equal(t, 126, invalid.Code)
+		require.Contains(t, invalid.Stderr, `annotation port-restricter.port: "http" is not a port`)
+		require.Regexp(t, `"by":"port-restricter-runtime".*\\"http\\" is not a port`, agent.Log(t))
+
 		agent.Stop(t)
 		result := podman.listen(t, "5000", annotation+"5000")
 		require.Equal(t, 126, result.Code)
@@ -135,14 +140,16 @@ func TestPodmanHoldsAContainerByThePrecreateHook(t *testing.T) {
 		podman := podmanWithHook(t, runtime, "precreate", agent)
 		requireHeld(t, podman)
 		require.Equal(t, listened, podman.listen(t, "5001").Code, "without an annotation")
-		require.NotZero(t, podman.listen(t, "5000", annotation+"http").Code,
-			"an invalid annotation")
+		const reason = `annotation port-restricter.port: "http" is not a port`
+		invalid := podman.listen(t, "5000", annotation+"http")
+		require.Equal(t, 126, invalid.Code)
+		require.Contains(t, invalid.Stderr, "(port-restricter refuses this container: "+reason)
+		require.Regexp(t, `"by":"hook precreate".*\\"http\\" is not a port`, agent.Log(t))
 
 		agent.Stop(t)
 		result := podman.listen(t, "5000", annotation+"5000")
-		require.NotZero(t, result.Code)
-		require.Contains(t, result.Stderr, "seccomp")
-		require.Contains(t, result.Stderr, agent.Socket)
+		require.Equal(t, 126, result.Code)
+		require.Contains(t, result.Stderr, "start it: port-restricter agent --socket "+agent.Socket)
 	})
 }
 
@@ -156,13 +163,15 @@ func TestPodmanRefusesAContainerByTheGuardHook(t *testing.T) {
 			"prestart":      "does not contain port-restricter's filter",
 			"poststart":     "nothing holds the container's process to its ports",
 		} {
-			podman := podmanWithHook(t, runtime, stage, runc.StartAgent(t))
+			agent := runc.StartAgent(t)
+			podman := podmanWithHook(t, runtime, stage, agent)
 			unfiltered := podman.listen(t, "5000", annotation+"5000")
 			require.NotZero(t, unfiltered.Code)
 			require.NotEqual(t, listened, unfiltered.Code)
 			if runtime == "runc" { // crun does not pass on what a hook writes
 				require.Contains(t, unfiltered.Stderr, says)
 			}
+			require.Regexp(t, `"by":"hook `+stage+`".*`+says, agent.Log(t))
 			require.Equal(t, listened, podman.listen(t, "5000").Code, "without an annotation")
 		}
 	})

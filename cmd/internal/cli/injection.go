@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -38,6 +39,12 @@ func (f *InjectionFlags) Add(command *cobra.Command) {
 			" features command lists")
 }
 
+// Socket returns the path of the agent's socket, even if Options fails.
+func (f *InjectionFlags) Socket() string {
+	node, _ := settings.Load()
+	return cmp.Or(f.listener, node.Listener, settings.DefaultListener)
+}
+
 // Options returns the options of the filter. The flags must have been parsed.
 func (f *InjectionFlags) Options() (filter.Options, error) {
 	node, err := settings.Load()
@@ -63,13 +70,18 @@ func FilterOptions(s settings.Settings) (filter.Options, error) {
 			"listener %q: the OCI runtime needs an absolute path", listener)
 	}
 	if err := CheckMetadata(s.Metadata); err != nil {
-		return filter.Options{}, err
+		return filter.Options{}, fmt.Errorf("%w (it comes from --metadata,"+
+			" PORT_RESTRICTER_METADATA or metadata in %s)", err, settings.DefaultPath)
 	}
 	return filter.Options{ListenerPath: listener, ListenerMetadata: s.Metadata}, nil
 }
 
 // CheckMetadata fails for metadata with which every container would be refused.
 func CheckMetadata(metadata string) error {
+	if strings.Contains(metadata, config.AnnotationName) {
+		return fmt.Errorf("%s is only for port-restricter itself: leave it out of the metadata",
+			config.AnnotationName)
+	}
 	_, err := config.FromState(config.Container{}, metadata)
 	if errors.Is(err, config.ErrNoPolicy) {
 		return nil
