@@ -67,6 +67,6 @@ func newRoot() *cobra.Command {
 		return fmt.Errorf("%w; see %s --help", err, command.CommandPath())
 	})
 	root.AddCommand(newRun("run -p PORTS [flags] -- CMD [ARG...]"), newAgent(), newProfile(),
-		newInject(), newHook(), newNRI(), newRuntime(), newConfigure())
+		newInject(), newHook(), newNRI(), newRuntime(), newConfigure(), newSystemd())
 	return root
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/port-restricter/port-restricter/agent"
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
@@ -56,17 +57,24 @@ func newRun(use string) *cobra.Command {
 	}
 	flags := run.Flags()
 	flags.SetInterspersed(false) // flags after CMD belong to CMD
-	flags.StringArrayVarP(&ports, "port", "p", nil,
+	addPolicyFlags(flags, &ports, &maps, &mode, &verbose)
+	return run
+}
+
+// addPolicyFlags adds the flags that say what a command may bind.
+func addPolicyFlags(
+	flags *pflag.FlagSet, ports, maps *[]string, mode *string, verbose *bool,
+) {
+	flags.StringArrayVarP(ports, "port", "p", nil,
 		"`PORTS` that may be bound: 5000, 8000-8010, 53/udp, 127.0.0.1:5000, [::1]:5000/tcp;"+
 			" 0 for a port of the kernel's choice; may be repeated")
-	flags.StringArrayVar(&maps, "map", nil,
+	flags.StringArrayVar(maps, "map", nil,
 		"`ASKED:BOUND`, for example 80:5000: a bind to port 80 gets port 5000,"+
 			" which -p must allow; may be repeated")
-	flags.StringVar(&mode, "mode", "",
+	flags.StringVar(mode, "mode", "",
 		"`MODE`: enforce, or audit, which allows every bind and logs those"+
 			" that enforce would refuse (default enforce)")
-	flags.BoolVarP(&verbose, "verbose", "v", false, "print one line for each decision")
-	return run
+	flags.BoolVarP(verbose, "verbose", "v", false, "print one line for each decision")
 }
 
 // noPort returns the error for a command line without -p. Its first argument may have
