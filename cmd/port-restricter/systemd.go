@@ -102,8 +102,8 @@ func unitFlags(ports, maps []string, mode string, verbose bool) (flags []string,
 // describeUnit asks systemd for the unit's name, without aliases, and its files.
 func describeUnit(u *engines.Unit) error {
 	instance := strings.Replace(u.Name, "@.", "@instance.", 1)
-	args := []string{"show", "--property=Id,LoadState,FragmentPath,DropInPaths,Type,NoExecPaths",
-		"--", instance}
+	args := []string{"show", "--property=Id,LoadState,NeedDaemonReload,FragmentPath,DropInPaths," +
+		"Type,NoExecPaths", "--", instance}
 	if u.User {
 		args = append([]string{"--user"}, args...)
 	}
@@ -112,7 +112,8 @@ func describeUnit(u *engines.Unit) error {
 	show.Stderr = &stderr
 	out, err := show.Output()
 	if err != nil {
-		return fmt.Errorf("ask systemd for %s: %w: %s", u.Name, err, bytes.TrimSpace(stderr.Bytes()))
+		said := strings.Join(strings.Fields(stderr.String()), " ")
+		return fmt.Errorf("ask systemd for %s: %w: %s", u.Name, err, said)
 	}
 	properties := map[string]string{}
 	for line := range strings.Lines(string(out)) {
@@ -121,6 +122,10 @@ func describeUnit(u *engines.Unit) error {
 	}
 	if state := properties["LoadState"]; state != "loaded" {
 		return fmt.Errorf("systemd has no unit %s to run (LoadState=%s)", u.Name, state)
+	}
+	if properties["NeedDaemonReload"] == "yes" {
+		return fmt.Errorf("systemd has not read the files of %s since they changed: "+
+			"run systemctl daemon-reload, then this command again", u.Name)
 	}
 	if instance == u.Name {
 		u.Name = properties["Id"]

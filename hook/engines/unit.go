@@ -41,10 +41,7 @@ func Service(o Options, u Unit) (*Plan, error) {
 	if u.User {
 		systemctl, dir = "systemctl --user", filepath.Join(o.ConfigHome, "systemd/user")
 	}
-	name := u.Name
-	if strings.Contains(name, "@.") {
-		name = strings.Replace(name, "@.", "@INSTANCE.", 1)
-	}
+	name := strings.Replace(u.Name, "@.", "@INSTANCE.", 1) // of a template
 	plan := &Plan{Next: systemctl + " daemon-reload && " + systemctl + " restart " + name}
 	dropIn := ownFile{
 		path: filepath.Join(dir, u.Name+".d", unitDropIn), mode: 0o644,
@@ -69,8 +66,8 @@ func Service(o Options, u Unit) (*Plan, error) {
 // dropInText returns the content of the drop-in at path.
 func (u Unit) dropInText(o Options, path string) (string, error) {
 	if u.Type == "forking" {
-		return "", fmt.Errorf("%s has Type=forking, which waits for the end of the process that it "+
-			"starts, but port-restricter stays as long as the daemon: "+
+		return "", fmt.Errorf("%s has Type=forking, which waits for the end of the process that "+
+			"it starts, but port-restricter stays as long as the daemon: "+
 			"by `systemctl edit %s`, let the program stay in the foreground, with Type=exec or "+
 			"Type=notify; docs/systemd.md shows how", u.Name, u.Name)
 	}

@@ -18,13 +18,13 @@ func TestUnitsThatCannotBeWrapped(t *testing.T) {
 	}{
 		"forking": {
 			kind: "forking",
-			says: []string{"web.service has Type=forking", "systemctl edit web.service", "Type=exec"},
+			says: []string{"web.service has Type=forking", "systemctl edit web", "Type=exec"},
 		},
 		"another name": {
 			exec: "-@/bin/a b", says: []string{"ExecStart=-@/bin/a b", `"@"`, "write it without"},
 		},
 		"a shell":         {exec: "|a", says: []string{`"|"`, "sh -c"}},
-		"several":         {exec: "/bin/a ; /bin/b", says: []string{`";"`, "ExecStart= of its own"}},
+		"several":         {exec: "/bin/a ; /bin/b", says: []string{`";"`, "= of its own"}},
 		"quotes":          {exec: `"/bin/a"`, says: []string{"/system/web.service", "quotes"}},
 		"prefix in them":  {exec: `'-/bin/a' b`, says: []string{"quotes"}},
 		"a variable":      {exec: `${PROGRAM} b`, says: []string{"variables"}},

@@ -17,6 +17,15 @@ func wrap(t *testing.T, args ...string) {
 	run(t, "sh", "-c", next)
 }
 
+// refused returns what `port-restricter systemd` says when it fails.
+func refused(args ...string) string {
+	out, err := enter(append([]string{"port-restricter", "systemd"}, args...)...).CombinedOutput()
+	if err == nil {
+		return "it does not fail"
+	}
+	return string(out)
+}
+
 func TestAnInstalledServiceIsRestrictedByADropIn(t *testing.T) {
 	u := install(t, "installed.service", "[Service]\nType=notify\nExecStart=web-server 5000\n")
 	u.start()
@@ -31,6 +40,15 @@ func TestAnInstalledServiceIsRestrictedByADropIn(t *testing.T) {
 	wrap(t, "installed.service", "-p", "5000-5001") // replaces the drop-in, and wraps once
 	require.Equal(t, "bound", ask(t, "tcp", port, "bind 5001"))
 	require.Equal(t, "EPERM", ask(t, "tcp", port, "bind 5002"))
+
+	// A drop-in that systemd has not read could come after port-restricter's.
+	write(t, "/etc/systemd/system/installed.service.d/zz.conf",
+		"[Service]\nExecStart=\nExecStart=/bin/true\n")
+	require.Contains(t, refused("installed", "-p", "5000"), "run systemctl daemon-reload, then")
+	run(t, "systemctl", "daemon-reload")
+	require.Contains(t, refused("installed", "-p", "5000"), "zz.conf has ExecStart=")
+	run(t, "rm", "/etc/systemd/system/installed.service.d/zz.conf")
+	require.Contains(t, refused("nowhere", "-p", "5000"), "has no unit nowhere.service")
 
 	wrap(t, "installed", "--remove")
 	require.Equal(t, "bound", ask(t, "tcp", port, "bind 5002"))
@@ -96,7 +114,8 @@ func TestCommandsStayAsTheyAre(t *testing.T) {
 	for name, list := range before {
 		for i, command := range list {
 			if after[name][i] != command {
-				require.Equal(t, "/usr/bin/port-restricter -p 5000 -- "+command, after[name][i], name)
+				command = "/usr/bin/port-restricter -p 5000 -- " + command
+				require.Equal(t, command, after[name][i], name)
 				compared++
 			}
 		}

@@ -52,6 +52,7 @@ func install(t *testing.T, name, text string, more ...string) unit {
 	t.Cleanup(func() { run(t, "sh", "-c", "systemctl daemon-reload; systemctl reset-failed") })
 	write(t, "/etc/systemd/system/"+name, text)
 	write(t, "/run/systemd/system/"+name+".d/test.conf", dropIn)
+	write(t, "/run/output/"+name, "")
 	run(t, "systemctl", "daemon-reload")
 	u := unit{t, name}
 	t.Cleanup(func() {
