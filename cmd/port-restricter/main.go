@@ -61,6 +61,6 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(wrongFlag)
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(newRun("run -p PORTS [flags] -- CMD [ARG...]"), newAgent(), newProfile(),
-		newInject(), newHook(), newNRI(), newRuntime(), newConfigure())
+		newInject(), newHook(), newNRI(), newRuntime(), newConfigure(), newSystemd())
 	return root
 }

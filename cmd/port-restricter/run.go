@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"strings"
 	"sync"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -19,9 +18,7 @@ import (
 // newRun returns the command line, in its short form as the root command or in its
 // long form as the command run.
 func newRun(use string) *cobra.Command {
-	var ports, maps []string
-	var mode, ephemeral string
-	var verbose bool
+	var given policyFlags
 	run := &cobra.Command{
 		Use:   use,
 		Short: "Run a command that can bind only the given ports",
@@ -30,14 +27,11 @@ func newRun(use string) *cobra.Command {
 			if len(args) == 0 && command.Flags().NFlag() == 0 && !command.HasParent() {
 				return bare(command)
 			}
-			if err := checkPorts(command, ports, args); err != nil {
+			if err := checkPorts(command, given.ports, args); err != nil {
 				return err
 			}
-			policy, err := config.ParsePolicy(config.Texts{
-				Ports: strings.Join(ports, ","), Map: strings.Join(maps, ","),
-				Mode: mode, Ephemeral: ephemeral,
-			})
-			if err != nil && len(ports) > 0 {
+			policy, err := config.ParsePolicy(given.texts())
+			if err != nil && len(given.ports) > 0 {
 				return err
 			}
 			if len(args) == 0 {
@@ -46,9 +40,9 @@ func newRun(use string) *cobra.Command {
 			}
 			level := logrus.ErrorLevel
 			switch {
-			case verbose:
+			case given.verbose:
 				level = logrus.DebugLevel
-			case mode == "audit":
+			case given.mode == "audit":
 				level = logrus.WarnLevel // what enforce would refuse
 			}
 			status, err := runRestricted(policy, level, args)
@@ -60,20 +54,7 @@ func newRun(use string) *cobra.Command {
 	}
 	flags := run.Flags()
 	flags.SetInterspersed(false) // flags after CMD belong to CMD
-	flags.StringArrayVarP(&ports, "port", "p", nil,
-		"`PORTS` that may be bound: 5000, 8000-8010, 53/udp, 127.0.0.1:5000, [::1]:5000/tcp;"+
-			" 0 to listen on a port of the kernel's choice; none for no port at all;"+
-			" may be repeated")
-	flags.StringArrayVar(&maps, "map", nil,
-		"`ASKED:BOUND`, for example 80:5000: a bind to port 80 gets port 5000,"+
-			" which -p must allow; may be repeated")
-	flags.StringVar(&mode, "mode", "",
-		"`MODE`: enforce, or audit, which allows every bind and logs those"+
-			" that enforce would refuse (default enforce)")
-	flags.StringVar(&ephemeral, "ephemeral", "",
-		"`WORD`: allow, or deny, which refuses a bind to port 0 unless -p has 0: many clients bind"+
-			" to it, name resolvers among them (default allow)")
-	flags.BoolVarP(&verbose, "verbose", "v", false, "print one line for each decision")
+	given.add(flags)
 	return run
 }
 

@@ -1,6 +1,7 @@
 // Package engines writes port-restricter into the configuration of podman,
-// containerd, CRI-O, Docker and the kubelet, and takes it out again. It does the
-// work of `port-restricter configure`.
+// containerd, CRI-O, Docker and the kubelet, and into services of systemd, and takes it
+// out again. It does the work of `port-restricter configure` and of
+// `port-restricter systemd`.
 //
 // Each engine has a file with one exported function from Options to a Plan. The
 // function only reads. Showing a Plan (Plan.Diff) and carrying it out (Plan.Apply)

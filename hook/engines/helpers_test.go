@@ -12,6 +12,27 @@ import (
 
 var planners = map[string]func(Options) (*Plan, error){
 	"podman": Podman, "containerd": Containerd, "crio": CRIO, "docker": Docker, "kubelet": Kubelet,
+	"systemd": func(o Options) (*Plan, error) { return Service(o, unitIn(o)) },
+}
+
+// unitIn returns the only unit in the file system of o, with the files that systemctl
+// would list.
+func unitIn(o Options) Unit {
+	u := Unit{Type: "simple", Flags: []string{"-p", "5000", "--map", "80:5000"}}
+	dropIns := "/etc/systemd/system"
+	installed := "/lib/systemd/system"
+	if u.User = o.ConfigHome != ""; u.User {
+		dropIns, installed = o.ConfigHome+"/systemd/user", "/usr/lib/systemd/user"
+	}
+	files, _ := filepath.Glob(filepath.Join(o.Root, installed, "*.service"))
+	u.Name = filepath.Base(files[0])
+	more, _ := filepath.Glob(filepath.Join(o.Root, dropIns, u.Name+".d", "*.conf"))
+	for _, file := range append(files, more...) {
+		u.Files = append(u.Files, strings.TrimPrefix(file, o.Root))
+	}
+	text, _ := os.ReadFile(files[0])
+	u.NoExecPaths = strings.Contains(string(text), "NoExecPaths=/")
+	return u
 }
 
 func optionsIn(root string) Options {

@@ -28,7 +28,7 @@ type Options struct {
 	// Remove takes out what an earlier run wrote.
 	Remove bool
 	// ConfigHome is the ~/.config of an ordinary user, "" to configure the system.
-	// Only Podman uses it.
+	// Only Podman and Service use it.
 	ConfigHome string
 	// KubeletRoot is the --root-dir of the kubelet. BaseProfile is a file with the
 	// seccomp profile to merge the filter into, or "". Only Kubelet uses them.
@@ -41,16 +41,24 @@ func (o Options) validate() error {
 			return fmt.Errorf("--%s %q: an engine needs an absolute path", name, path)
 		}
 	}
-	if o.Remove || o.Root != "" {
+	if o.Remove {
+		return nil
+	}
+	return o.checkBinary()
+}
+
+// checkBinary returns an error if Binary can't be run.
+func (o Options) checkBinary() error {
+	if o.Root != "" {
 		return nil // the binary may be added to an image later
 	}
 	info, err := os.Stat(o.Binary)
 	if err != nil {
-		return fmt.Errorf("the engine could not run port-restricter: %w; "+
+		return fmt.Errorf("port-restricter could not be run: %w; "+
 			"give its path with --binary PATH", err)
 	}
 	if !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
-		return fmt.Errorf("the engine could not run port-restricter: "+
+		return fmt.Errorf("port-restricter could not be run: "+
 			"%s is not an executable file; give its path with --binary PATH", o.Binary)
 	}
 	return nil

@@ -1,8 +1,8 @@
 // Package supervise runs a command under a filter that notifies. It forks a child that
 // loads the filter and executes the command. From then on this process, the supervisor,
 // forwards signals to the command, passes its notifications on to the service manager,
-// follows job control, and waits for the end of the command. The command gets the fds, environment, limits, signal settings and terminal
-// that the supervisor was started with.
+// follows job control, and waits for the end of the command. The command gets the fds,
+// environment, limits, signal settings and terminal that the supervisor was started with.
 //
 // If the supervisor is killed with SIGKILL, the command goes on, and the kernel refuses
 // its binds with ENOSYS. A signal that kill(2) sends to the whole process group reaches

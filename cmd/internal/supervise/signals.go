@@ -74,7 +74,8 @@ func forward(caught io.Reader, child *child) {
 		if _, err := io.ReadFull(caught, buffer); err != nil {
 			return
 		}
-		if endSignals.has(unix.Signal(info.Signo)) && !fromTerminal(&info) && !fromDescendant(&info) {
+		end := endSignals.has(unix.Signal(info.Signo))
+		if end && !fromTerminal(&info) && !fromDescendant(&info) {
 			child.toldToEnd.Store(true)
 		}
 		if pass(&info, child.pid, child.pidfd) != unix.ESRCH {

@@ -1,0 +1,37 @@
+#!/bin/sh
+# Runs systemd as PID 1 of namespaces of its own: pids, mounts, cgroups. It prints the pid that
+# systemd has outside. When its input ends, it ends systemd and leaves nothing behind.
+# /etc and /usr/bin are copies that may be changed. /tmp, /run and /var/log are empty: the start
+# of systemd empties /tmp.
+# usage: boot.sh FILE..., which are copied to /usr/bin
+set -eu
+if [ -z "${CGROUP:-}" ]; then
+	export CGROUP=port-restricter-systemd-test-$$
+	unshare --mount --pid --fork --kill-child "$0" "$@" &
+	cat >/dev/null
+	kill -KILL $!
+	wait $! || true
+	exec unshare --mount sh -c 'mount -t cgroup2 cgroup2 /sys/fs/cgroup
+		exec find "/sys/fs/cgroup/$CGROUP" -depth -type d -exec rmdir {} \;'
+fi
+read -r pid rest </proc/self/stat # /proc is still that of the outer pid namespace
+mount --make-rprivate /
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mkdir "/sys/fs/cgroup/$CGROUP"
+echo $$ >"/sys/fs/cgroup/$CGROUP/cgroup.procs"
+mount -t tmpfs -o mode=755 tmpfs /mnt
+for dir in /etc /usr/bin; do
+	mkdir -p "/mnt/new$dir" "/mnt/work$dir"
+	mount -t overlay overlay -o "lowerdir=$dir,upperdir=/mnt/new$dir,workdir=/mnt/work$dir" $dir
+done
+cp "$@" /usr/bin
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+mount -t tmpfs -o mode=755 tmpfs /run
+mount -t tmpfs -o mode=755 tmpfs /var/log
+mount -t proc proc /proc
+mkdir -p /run/systemd/system /run/output
+printf '[Unit]\nDefaultDependencies=no\n' >/run/systemd/system/test.target
+echo "$pid"
+export container=test
+exec unshare --cgroup /lib/systemd/systemd --system --unit=test.target \
+	--log-target=console >&2 </dev/null
