@@ -56,16 +56,22 @@ static void guard(void)
 	syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 }
 
-static int take_ids(const struct helper *t)
+static int take_groups(const struct helper *t, const struct ids *ids)
 {
+	return t->same_groups ? 0 : syscall(SYS_setgroups, ids->ngroups, ids->groups);
+}
+
+static int take_ids(const struct helper *t, const struct ids *ids)
+{
+	if (t->same_ids)
+		return 0;
 	/* The capabilities survive the change of ids. They are dropped below. */
 	syscall(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
-	if (syscall(SYS_setgroups, t->ngroups, t->groups) < 0 ||
-	    syscall(SYS_setresgid, t->rgid, t->egid, t->sgid) < 0 ||
-	    syscall(SYS_setresuid, t->ruid, t->euid, t->suid) < 0)
+	if (syscall(SYS_setresgid, ids->rgid, ids->egid, ids->sgid) < 0 ||
+	    syscall(SYS_setresuid, ids->ruid, ids->euid, ids->suid) < 0)
 		return -1;
-	syscall(SYS_setfsgid, t->fsgid);
-	syscall(SYS_setfsuid, t->fsuid);
+	syscall(SYS_setfsgid, ids->fsgid);
+	syscall(SYS_setfsuid, ids->fsuid);
 	raise_permitted();
 	return 0;
 }
@@ -84,11 +90,11 @@ static int enter_as_owner(const struct helper *t)
 	 * Ids have other numbers inside the namespace. The saved uid carries the
 	 * target's effective uid there.
 	 */
-	if (t->fsuid != t->euid) {
+	if (t->ids.fsuid != t->ids.euid) {
 		errno = EOPNOTSUPP;
 		return -1;
 	}
-	if (syscall(SYS_setresuid, -1, t->owner, t->euid) < 0)
+	if (syscall(SYS_setresuid, -1, t->owner, t->ids.euid) < 0)
 		return -1;
 	guard();
 	if (syscall(SYS_setns, t->outer, CLONE_NEWUSER) < 0)
@@ -114,6 +120,29 @@ static int enter_userns(const struct helper *t)
 		return 0;
 	if (errno != EPERM || enter_as_owner(t) < 0)
 		return -1;
+	return t->userns == t->outer ? 0 : syscall(SYS_setns, t->userns, CLONE_NEWUSER);
+}
+
+/*
+ * An agent without privilege has the user of the namespace's owner, and gets the privilege to
+ * become the target only inside. So the helper enters the outermost namespace first, and takes
+ * the ids by their numbers there. What it can't take or drop there, a group of the agent's user
+ * for example, it must not lend to the target.
+ */
+static int become_inside(const struct helper *t, struct helper_result *r)
+{
+	r->step = STEP_USERNS;
+	if (syscall(SYS_setns, t->outer, CLONE_NEWUSER) < 0)
+		return -1;
+	guard();
+	r->step = STEP_OUTER_GROUPS;
+	if (take_groups(t, &t->outer_ids) < 0)
+		return -1;
+	r->step = STEP_OUTER_IDS;
+	if (take_ids(t, &t->outer_ids) < 0)
+		return -1;
+	guard();
+	r->step = STEP_USERNS;
 	return t->userns == t->outer ? 0 : syscall(SYS_setns, t->userns, CLONE_NEWUSER);
 }
 
@@ -197,7 +226,8 @@ static void limit_time(void)
 static int take_identity(const struct helper *t, struct helper_result *r)
 {
 	r->step = STEP_IDS;
-	if (t->ids && take_ids(t) < 0)
+	int outside = take_groups(t, &t->ids) == 0 && take_ids(t, &t->ids) == 0;
+	if (!outside && !t->knows_outer_ids)
 		return -1;
 	guard();
 
@@ -206,8 +236,10 @@ static int take_identity(const struct helper *t, struct helper_result *r)
 	 * unprivileged one only inside the target's user namespace.
 	 */
 	int rooted = take_root(t) == 0;
+	if (!outside && become_inside(t, r) < 0)
+		return -1;
 	r->step = STEP_USERNS;
-	if (enter_userns(t) < 0)
+	if (outside && enter_userns(t) < 0)
 		return -1;
 	r->step = STEP_ROOT;
 	if (!rooted && take_root(t) < 0)
@@ -223,13 +255,15 @@ static int take_identity(const struct helper *t, struct helper_result *r)
 }
 
 /*
- * A process in a user namespace of its own has no capability in a namespace beside
- * it, even if its user owns that one: user_namespaces(7).
+ * The neutral user owns no user namespace. Where a process can't have that uid, it makes a user
+ * namespace: from there it has no capability in a namespace beside it, even if its user owns
+ * that one: user_namespaces(7).
  */
 static int drop_privileges(struct helper_result *r)
 {
 	r->step = STEP_OWN_USERNS;
-	if (syscall(SYS_unshare, CLONE_NEWUSER) < 0)
+	if (syscall(SYS_setresuid, NEUTRAL_UID, NEUTRAL_UID, NEUTRAL_UID) < 0 &&
+	    syscall(SYS_unshare, CLONE_NEWUSER) < 0)
 		return -1;
 	return set_caps(0, 0);
 }
