@@ -84,13 +84,21 @@ func (t *Thread) identity() (h *C.struct_helper, release func(), err error) {
 	if same && (h.same_ids == 1 || !slices.Contains(ours.groups, overflowID)) {
 		h.same_groups = 1
 	}
-	if h.userns >= 0 {
+	if h.userns >= 0 && h.same_ids+h.same_groups < 2 && !takesAnyIDs() {
 		if inside, err := theirs.inNamespaceOf(t.tid, int(h.outer)); err == nil {
 			setIDs(&h.outer_ids, inside)
 			h.knows_outer_ids = 1
 		}
 	}
 	return h, release, nil
+}
+
+// takesAnyIDs reports whether a helper can take any uid, gid and group in the user
+// namespace of this process.
+func takesAnyIDs() bool {
+	const needed = 1<<unix.CAP_SETUID | 1<<unix.CAP_SETGID
+	ours, err := readCapabilities()
+	return err == nil && ours.permitted&needed == needed
 }
 
 // sharesWithAgent reports whether the link name in the target's /proc directory leads
