@@ -1,10 +1,6 @@
 package target
 
-import (
-	"time"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // capabilities are those of a thread of this process.
 type capabilities struct{ effective, permitted, inheritable uint64 }
@@ -51,9 +47,5 @@ func raisePermitted() (lower func()) {
 	if raised.set() != nil {
 		return func() {}
 	}
-	return func() {
-		for before.set() != nil { // only for lack of memory; the thread must not go on
-			time.Sleep(time.Millisecond)
-		}
-	}
+	return func() { surely(before.set) }
 }

@@ -15,7 +15,22 @@ import (
 // identity reads the credentials, the namespaces and the directories that a
 // helper takes on. release must be called in any case, once the helper has ended.
 func (t *Thread) identity() (h *C.struct_helper, release func(), err error) {
+	ours, err := credentialsOf(unix.Gettid()) // before they change
+	if err != nil {
+		return nil, func() {}, err
+	}
+	read := func() { h, release, err = t.readIdentity(ours) }
+	if t.foreign && t.asItsUser(true, read) {
+		return h, release, err
+	}
 	defer raisePermitted()()
+	read()
+	return h, release, err
+}
+
+func (t *Thread) readIdentity(
+	ours credentials,
+) (h *C.struct_helper, release func(), err error) {
 	var fds []int
 	var groups []unsafe.Pointer
 	release = func() {
@@ -75,13 +90,12 @@ func (t *Thread) identity() (h *C.struct_helper, release func(), err error) {
 		}
 	}
 	setIDs(&h.ids, theirs)
-	ours, oursErr := credentialsOf(unix.Gettid())
-	if oursErr == nil && ours.uid == theirs.uid && ours.gid == theirs.gid {
+	if ours.uid == theirs.uid && ours.gid == theirs.gid {
 		h.same_ids = 1
 	}
 	// The kernel shows every group that this user namespace does not map by one number.
-	same := oursErr == nil && slices.Equal(ours.groups, theirs.groups)
-	if same && (h.same_ids == 1 || !slices.Contains(ours.groups, overflowID)) {
+	if slices.Equal(ours.groups, theirs.groups) &&
+		(h.same_ids == 1 || !slices.Contains(ours.groups, overflowID)) {
 		h.same_groups = 1
 	}
 	if h.userns >= 0 && h.same_ids+h.same_groups < 2 && !takesAnyIDs() {

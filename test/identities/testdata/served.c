@@ -84,6 +84,11 @@ static int as_another_user(const char *what)
 static int port_of_another_user(void) { return as_another_user("port"); }
 static int path_of_another_user(void) { return as_another_user("path"); }
 
+static int port_of_another_group(void)
+{
+	return setresgid(33, 33, 33) < 0 || execl("/proc/self/exe", "served", "port", NULL) ? -1 : 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "port"))
@@ -118,4 +123,5 @@ int main(int argc, char **argv)
 	CHECK(path_elsewhere_without_groups);
 	CHECK(port_of_another_user);
 	CHECK(path_of_another_user);
+	CHECK(port_of_another_group);
 }
