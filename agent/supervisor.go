@@ -12,6 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
+	"github.com/port-restricter/port-restricter/agent/sandbox"
 	"github.com/port-restricter/port-restricter/agent/sysmon"
 	"github.com/port-restricter/port-restricter/agent/target"
 	"github.com/port-restricter/port-restricter/config"
@@ -68,7 +69,7 @@ type Supervisor struct {
 // fds below 64 are taken, and GOMAXPROCS grows by the number of workers that may wait
 // in the kernel. A process has one supervisor.
 func NewSupervisor(log *logrus.Logger, policy PolicyFunc) (*Supervisor, error) {
-	if err := checkKernel(); err != nil {
+	if err := sandbox.Check(); err != nil {
 		return nil, err
 	}
 	if err := target.CheckProc(); err != nil {

@@ -31,20 +31,32 @@ static int set_caps(uint64_t permitted, uint64_t effective)
 	return syscall(SYS_capset, &header, data);
 }
 
-static uint64_t permitted_caps(void)
+static int get_caps(uint64_t *permitted, uint64_t *effective)
 {
 	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
 	struct __user_cap_data_struct data[2] = {{0}};
-	if (syscall(SYS_capget, &header, data) < 0)
-		return 0;
-	return data[0].permitted | (uint64_t)data[1].permitted << 32;
+	int result = syscall(SYS_capget, &header, data);
+	*permitted = data[0].permitted | (uint64_t)data[1].permitted << 32;
+	*effective = data[0].effective | (uint64_t)data[1].effective << 32;
+	return result;
 }
 
-static void raise_permitted(void)
+static uint64_t permitted_caps(void)
 {
-	uint64_t permitted = permitted_caps();
-	set_caps(permitted, permitted);
+	uint64_t permitted, effective;
+	return get_caps(&permitted, &effective) < 0 ? 0 : permitted;
 }
+
+/* Makes no call if there is nothing to change: a sandbox may refuse capset(2). */
+static int have_caps(uint64_t wanted)
+{
+	uint64_t permitted, effective;
+	if (get_caps(&permitted, &effective) == 0 && permitted == wanted && effective == wanted)
+		return 0;
+	return set_caps(wanted, wanted);
+}
+
+static void raise_permitted(void) { have_caps(permitted_caps()); }
 
 /*
  * With the target's user the helper could be traced by the target, and it holds
@@ -250,8 +262,7 @@ static int take_identity(const struct helper *t, struct helper_result *r)
 	syscall(SYS_umask, t->umask);
 
 	r->step = STEP_CAPS;
-	uint64_t caps = t->caps & permitted_caps();
-	return set_caps(caps, caps);
+	return have_caps(t->caps & permitted_caps());
 }
 
 /*
@@ -262,10 +273,11 @@ static int take_identity(const struct helper *t, struct helper_result *r)
 static int drop_privileges(struct helper_result *r)
 {
 	r->step = STEP_OWN_USERNS;
-	if (syscall(SYS_setresuid, NEUTRAL_UID, NEUTRAL_UID, NEUTRAL_UID) < 0 &&
+	int changes = permitted_caps() >> CAP_SETUID & 1;
+	if ((!changes || syscall(SYS_setresuid, NEUTRAL_UID, NEUTRAL_UID, NEUTRAL_UID) < 0) &&
 	    syscall(SYS_unshare, CLONE_NEWUSER) < 0)
 		return -1;
-	return set_caps(0, 0);
+	return have_caps(0);
 }
 
 static void make_call(const struct helper *t, struct helper_result *r)

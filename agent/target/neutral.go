@@ -61,9 +61,12 @@ func BecomeNeutral() (neutral bool, err error) {
 			return false, fmt.Errorf("make the process undumpable again: %w", err)
 		}
 	}
-	caps.effective = caps.permitted & ptrace
-	if err := caps.set(); err != nil {
-		return false, fmt.Errorf("drop the capabilities of a worker thread: %w", err)
+	// A process without capabilities needs no capset(2), which a sandbox may refuse.
+	if work := caps.permitted & ptrace; caps.effective != work {
+		caps.effective = work
+		if err := caps.set(); err != nil {
+			return false, fmt.Errorf("drop the capabilities of a worker thread: %w", err)
+		}
 	}
 	return neutral, nil
 }

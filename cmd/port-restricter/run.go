@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/port-restricter/port-restricter/agent"
+	"github.com/port-restricter/port-restricter/agent/sandbox"
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 	"github.com/port-restricter/port-restricter/cmd/internal/supervise"
 	"github.com/port-restricter/port-restricter/config"
@@ -84,6 +85,9 @@ func noPort(command *cobra.Command, name string) error {
 // runRestricted runs args under a supervisor in this process, and returns the exit
 // status of port-restricter.
 func runRestricted(policy config.Policy, level logrus.Level, args []string) (int, error) {
+	if err := sandbox.Check(); err != nil { // before libseccomp fails for the same reason
+		return cli.StatusFailure, err
+	}
 	inherited := supervise.InheritedSockets() // before the supervisor opens any
 	log := logrus.New()
 	log.SetFormatter(lineFormatter{})
