@@ -88,10 +88,16 @@ func runRestricted(policy config.Policy, level logrus.Level, args []string) (int
 	if err := sandbox.Check(); err != nil { // before libseccomp fails for the same reason
 		return cli.StatusFailure, err
 	}
+	if err := checkYama(); err != nil {
+		return cli.StatusFailure, err
+	}
 	inherited := supervise.InheritedSockets() // before the supervisor opens any
 	log := logrus.New()
 	log.SetFormatter(lineFormatter{})
 	log.SetLevel(level)
+	if message := lackingPrivilege(policy); message != "" {
+		log.Error(message)
+	}
 	// The same filter as for containers. To save time, it is compiled while the
 	// supervisor starts.
 	flags := []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagWaitKillableRecv}

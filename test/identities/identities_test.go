@@ -21,6 +21,8 @@ import (
 const inPodman = "-all,+chown,+dac_override,+fowner,+fsetid,+kill,+net_bind_service,+setfcap," +
 	"+setgid,+setpcap,+setuid,+sys_chroot"
 
+const change = "+setuid,+setgid,+dac_override"
+
 // An identity is a way of being somebody: a command that runs another command, and what it
 // can do without port-restricter, so that the test shows more than equal failures.
 type identity struct {
@@ -40,7 +42,7 @@ var identities = []identity{
 		user + "--inh-caps +net_bind_service --ambient-caps +net_bind_service",
 		"low_port=works low_port_without_capability=EACCES path_of_threads=works"},
 	{"user with ambient capabilities that change users",
-		user + "--inh-caps +setuid,+setgid,+dac_override --ambient-caps +setuid,+setgid,+dac_override",
+		user + "--inh-caps " + change + " --ambient-caps " + change,
 		"low_port=EACCES port_of_another_user=works path_elsewhere_without_groups=works"},
 	{"user with CAP_SETGID alone", user + "--inh-caps +setgid --ambient-caps +setgid",
 		"path_elsewhere_without_groups=EACCES port_of_another_group=works"},
@@ -53,7 +55,8 @@ var identities = []identity{
 		"low_port=EACCES path_of_threads=works"},
 	{"root whose capabilities survive a change of users",
 		"setpriv --securebits +no_setuid_fixup,+no_setuid_fixup_locked", "low_port=works"},
-	{"root that is not privileged", "setpriv --securebits +noroot,+noroot_locked", "low_port=EACCES"},
+	{"root that is not privileged", "setpriv --securebits +noroot,+noroot_locked",
+		"low_port=EACCES"},
 	{"user with no new privileges", user + "--no-new-privs", "path_of_threads=works"},
 	{"user namespace with one id", user + "unshare --user --map-root-user",
 		"low_port=EACCES path_elsewhere=works path_elsewhere_without_groups=EPERM"},

@@ -123,7 +123,8 @@ func TestRootlessContainersAreServedAsWithoutAFilter(t *testing.T) {
 				"--userns keep-id", "--userns keep-id --user 0", "--group-add keep-groups")
 		}
 		user := ordinaryUser{
-			script: serve + strings.Join(options, "\n") + "\nEND\n", runtime: runtime, program: program,
+			script:  serve + strings.Join(options, "\n") + "\nEND\n",
+			runtime: runtime, program: program,
 		}
 		ends := endsOf(t, user.run(t))
 		for _, o := range options {
