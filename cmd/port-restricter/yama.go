@@ -16,10 +16,10 @@ func checkYama() error {
 	scope := strings.TrimSpace(string(text))
 	switch has, _ := cap.GetProc().GetFlag(cap.Permitted, cap.SYS_PTRACE); {
 	case scope == "3":
-		return errors.New("kernel.yama.ptrace_scope is 3, so port-restricter may inspect no command: " +
+		return errors.New("kernel.yama.ptrace_scope is 3, so nobody may inspect the command: " +
 			"set it to 2 or lower where the system sets it (sysctl.d), and boot again")
 	case scope == "2" && !has:
-		return errors.New("kernel.yama.ptrace_scope is 2, so port-restricter may inspect a command " +
+		return errors.New("kernel.yama.ptrace_scope is 2, so the command may be inspected " +
 			"only with CAP_SYS_PTRACE: sysctl kernel.yama.ptrace_scope=1, or run it as root")
 	}
 	return nil
