@@ -33,8 +33,8 @@ func newLimits() (l limits, err error) {
 func (l limits) checkRoom(fd int) error {
 	if fd >= l.fds {
 		return fmt.Errorf("the limit of open files has no room for the notify fd, which must be "+
-			"below %d: raise the limit (LimitNOFILE= of the unit, ulimit -n), or run fewer containers",
-			l.fds)
+			"below %d: raise the limit (LimitNOFILE= of the unit, ulimit -n), "+
+			"or run fewer containers", l.fds)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package target
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -11,6 +12,20 @@ import (
 // InOtherUserNamespace reports whether the thread is in another user namespace
 // than this process. It returns true if that cannot be determined.
 func (t *Thread) InOtherUserNamespace() bool { return !t.sharesWithAgent("ns/user") }
+
+// IsOfAgentsUser reports whether the thread owns every user namespace that the calling
+// thread owns: it has the same effective uid in the same user namespace. It returns false
+// if that cannot be determined.
+func (t *Thread) IsOfAgentsUser() bool {
+	if t.foreign || t.InOtherUserNamespace() {
+		return false
+	}
+	if ours, err := readCapabilities(); err == nil && ours.permitted == 0 {
+		return true // without a capability it could not have inspected another user's process
+	}
+	theirs, err := credentialsOf(t.tid)
+	return err == nil && theirs.uid[1] == uint32(os.Geteuid())
+}
 
 // outermostBelowAgent climbs from a user namespace to its ancestor whose parent is
 // this process's namespace. The owner of that ancestor has every capability in it

@@ -71,6 +71,10 @@ var identities = []identity{
 	// As PrivateUsers=yes of systemd maps root and the user of a service.
 	{"user namespace with two ids", "unshare --user --map-users=0,0,1 --map-groups=0,0,1",
 		"path_of_threads=works"},
+	// As a container of an ordinary user has it. Its root can trace every process in there.
+	{"user namespace with a hundred ids", "testdata/mapped.sh",
+		"port_of_another_user=works path_of_another_user=works " +
+			"low_port_in_namespaces_of_others=EACCES"},
 }
 
 // TestTheCommandLineServesEverybody shows that a command that is allowed to bind 80 and 5000
@@ -80,6 +84,11 @@ func TestTheCommandLineServesEverybody(t *testing.T) {
 	for _, who := range identities {
 		t.Run(who.name, func(t *testing.T) {
 			as := strings.Fields(who.as)
+			if strings.HasPrefix(who.as, "testdata/") {
+				path, err := filepath.Abs(who.as)
+				require.NoError(t, err)
+				as = []string{path}
+			}
 			bare := s.ends(t, as)
 			for word := range strings.FieldsSeq(who.can) {
 				name, end, _ := strings.Cut(word, "=")

@@ -67,6 +67,35 @@ static int path_elsewhere_without_groups(void)
 	return setgroups(0, NULL) < 0 ? -1 : path_elsewhere();
 }
 
+static void send_fd(int channel, int fd)
+{
+	char nothing = 0, space[CMSG_SPACE(sizeof fd)] = {0};
+	struct iovec data = {&nothing, 1};
+	struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = space,
+		.msg_controllen = sizeof space};
+	struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+	rights->cmsg_level = SOL_SOCKET;
+	rights->cmsg_type = SCM_RIGHTS;
+	rights->cmsg_len = CMSG_LEN(sizeof fd);
+	memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+	MUST(sendmsg(channel, &message, 0));
+}
+
+static int receive_fd(int channel)
+{
+	int fd;
+	char nothing, space[CMSG_SPACE(sizeof fd)] = {0};
+	struct iovec data = {&nothing, 1};
+	struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = space,
+		.msg_controllen = sizeof space};
+	if (MUST(recvmsg(channel, &message, 0)) == 0) {
+		errno = ENOTCONN;
+		return -1;
+	}
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
+	return fd;
+}
+
 /* Becomes another user, and executes a program, as gosu(1) does. */
 static int become_another(void)
 {
@@ -83,6 +112,30 @@ static int as_another_user(const char *what)
 
 static int port_of_another_user(void) { return as_another_user("port"); }
 static int path_of_another_user(void) { return as_another_user("path"); }
+
+/*
+ * Another user, who does not own the namespaces, binds a socket that a process in them has made.
+ * The owner has every capability there.
+ */
+static int low_port_in_namespaces_of_others(void)
+{
+	int ends[2], fd = -1;
+	char number[12];
+	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+	if (fork() == 0) {
+		if (unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0)
+			send_fd(ends[1], sock(AF_INET, SOCK_STREAM, 0));
+		_exit(0);
+	}
+	close(ends[1]);
+	if ((fd = receive_fd(ends[0])) < 0)
+		return -1;
+	snprintf(number, sizeof number, "%d", fd);
+	if (become_another() < 0)
+		return -1;
+	execl("/proc/self/exe", "served", "socket", number, NULL);
+	return -1;
+}
 
 static int port_of_another_group(void)
 {
@@ -101,6 +154,8 @@ int main(int argc, char **argv)
 		unlink(name);
 		_exit(failed);
 	}
+	if (argc == 3 && !strcmp(argv[1], "socket"))
+		_exit(bind_port(atoi(argv[2]), 80) < 0 ? errno : 0);
 	elsewhere = argc > 1 ? argv[1] : "/";
 #define CHECK(name) \
 	do { \
@@ -116,6 +171,7 @@ int main(int argc, char **argv)
 	CHECK(low_port);
 	CHECK(low_port_without_capability);
 	CHECK(low_port_in_own_namespaces);
+	CHECK(low_port_in_namespaces_of_others);
 	CHECK(path);
 	CHECK(path_of_threads);
 	CHECK(path_elsewhere);
