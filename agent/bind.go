@@ -68,11 +68,12 @@ func (a *attempt) bindSocket(sockaddr []byte) error {
 	return asTarget
 }
 
-// bindUnprivileged binds the duplicate by a thread that has no capability in the
-// target's user namespace. The owner of a user namespace has every capability in it, and
-// so in its network namespaces, so a worker that may be the owner needs a helper.
+// bindUnprivileged binds the duplicate by a thread that has no capability which the
+// target has not. The owner of a user namespace has every capability in it, and so in its
+// network namespaces, of which the socket may be. So a worker that may be an owner needs a
+// helper, unless the target is the owner as well.
 func (a *attempt) bindUnprivileged(sockaddr []byte) error {
-	if a.neutral || !a.target.InOtherUserNamespace() {
+	if a.neutral || a.target.IsOfAgentsUser() {
 		return rawBind(a.socket, sockaddr)
 	}
 	call := a.callOnBehalf(sockaddr)

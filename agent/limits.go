@@ -32,9 +32,9 @@ func newLimits() (l limits, err error) {
 // gets the lowest free number, so a high number means that those below are taken.
 func (l limits) checkRoom(fd int) error {
 	if fd >= l.fds {
-		return fmt.Errorf("the agent serves as many containers as its limit of open files allows, "+
-			"with fds up to %d: raise LimitNOFILE= of its unit (RLIMIT_NOFILE), or run fewer",
-			l.fds)
+		return fmt.Errorf("the limit of open files has no room for the notify fd, which must be "+
+			"below %d: raise the limit (LimitNOFILE= of the unit, ulimit -n), "+
+			"or run fewer containers", l.fds)
 	}
 	return nil
 }

@@ -21,6 +21,6 @@ func TestAContainerTooManyIsRefusedByName(t *testing.T) {
 	state := &specs.ContainerProcessState{State: specs.State{ID: "one-too-many"}}
 	err = supervisor.Attach(state, fd)
 	require.ErrorContains(t, err, `"one-too-many"`)
-	require.ErrorContains(t, err, "raise LimitNOFILE=")
+	require.ErrorContains(t, err, "raise the limit (LimitNOFILE=")
 	require.Equal(t, before, openFDs(t), "the fd was not closed")
 }

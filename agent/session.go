@@ -43,7 +43,7 @@ type targetThread interface {
 	Read(addr uint64, p []byte) error
 	Socket(fd int) (int, error)
 	OwnsFileTable(home int) bool
-	InOtherUserNamespace() bool
+	IsOfAgentsUser() bool
 	MakeCall(c target.Call, valid func() bool) error
 	Close()
 }

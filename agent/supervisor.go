@@ -14,6 +14,7 @@ import (
 
 	"github.com/port-restricter/port-restricter/agent/handover"
 	"github.com/port-restricter/port-restricter/agent/internal/fault"
+	"github.com/port-restricter/port-restricter/agent/sandbox"
 	"github.com/port-restricter/port-restricter/agent/sysmon"
 	"github.com/port-restricter/port-restricter/agent/target"
 	"github.com/port-restricter/port-restricter/config"
@@ -80,7 +81,7 @@ func NewSupervisor(log *logrus.Logger, policy PolicyFunc) (*Supervisor, error) {
 func newSupervisor(
 	log *logrus.Logger, policy PolicyFunc, memory *handover.Memory,
 ) (*Supervisor, error) {
-	if err := checkKernel(); err != nil {
+	if err := sandbox.Check(); err != nil {
 		return nil, err
 	}
 	if err := target.CheckProc(); err != nil {

@@ -6,7 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
-	"kernel.org/pub/linux/libs/security/libcap/cap"
+
+	"github.com/port-restricter/port-restricter/agent/target"
 )
 
 // plain are the calls that an agent may make with any arguments.
@@ -103,10 +104,9 @@ func checked() []rule {
 	} {
 		all = append(all, rule{"ioctl", []condition{is(1, request)}})
 	}
-	// Without CAP_SETUID the workers may own a target's user namespace. What they may
+	// Without a neutral uid the workers may own a target's user namespace. What they may
 	// not do with its capabilities is done by a helper in a user namespace of its own.
-	setuid, err := cap.GetProc().GetFlag(cap.Permitted, cap.SETUID)
-	if err != nil || !setuid {
+	if !target.HasNeutralUID() {
 		all = append(all, rule{"unshare", []condition{is(0, unix.CLONE_NEWUSER)}})
 	}
 	return all

@@ -31,20 +31,32 @@ static int set_caps(uint64_t permitted, uint64_t effective)
 	return syscall(SYS_capset, &header, data);
 }
 
-static uint64_t permitted_caps(void)
+static int get_caps(uint64_t *permitted, uint64_t *effective)
 {
 	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
 	struct __user_cap_data_struct data[2] = {{0}};
-	if (syscall(SYS_capget, &header, data) < 0)
-		return 0;
-	return data[0].permitted | (uint64_t)data[1].permitted << 32;
+	int result = syscall(SYS_capget, &header, data);
+	*permitted = data[0].permitted | (uint64_t)data[1].permitted << 32;
+	*effective = data[0].effective | (uint64_t)data[1].effective << 32;
+	return result;
 }
 
-static void raise_permitted(void)
+static uint64_t permitted_caps(void)
 {
-	uint64_t permitted = permitted_caps();
-	set_caps(permitted, permitted);
+	uint64_t permitted, effective;
+	return get_caps(&permitted, &effective) < 0 ? 0 : permitted;
 }
+
+/* Makes no call if there is nothing to change: a sandbox may refuse capset(2). */
+static int have_caps(uint64_t wanted)
+{
+	uint64_t permitted, effective;
+	if (get_caps(&permitted, &effective) == 0 && permitted == wanted && effective == wanted)
+		return 0;
+	return set_caps(wanted, wanted);
+}
+
+static void raise_permitted(void) { have_caps(permitted_caps()); }
 
 /*
  * With the target's user the helper could be traced by the target, and it holds
@@ -56,16 +68,22 @@ static void guard(void)
 	syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 }
 
-static int take_ids(const struct helper *t)
+static int take_groups(const struct helper *t, const struct ids *ids)
 {
+	return t->same_groups ? 0 : syscall(SYS_setgroups, ids->ngroups, ids->groups);
+}
+
+static int take_ids(const struct helper *t, const struct ids *ids)
+{
+	if (t->same_ids)
+		return 0;
 	/* The capabilities survive the change of ids. They are dropped below. */
 	syscall(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
-	if (syscall(SYS_setgroups, t->ngroups, t->groups) < 0 ||
-	    syscall(SYS_setresgid, t->rgid, t->egid, t->sgid) < 0 ||
-	    syscall(SYS_setresuid, t->ruid, t->euid, t->suid) < 0)
+	if (syscall(SYS_setresgid, ids->rgid, ids->egid, ids->sgid) < 0 ||
+	    syscall(SYS_setresuid, ids->ruid, ids->euid, ids->suid) < 0)
 		return -1;
-	syscall(SYS_setfsgid, t->fsgid);
-	syscall(SYS_setfsuid, t->fsuid);
+	syscall(SYS_setfsgid, ids->fsgid);
+	syscall(SYS_setfsuid, ids->fsuid);
 	raise_permitted();
 	return 0;
 }
@@ -84,11 +102,11 @@ static int enter_as_owner(const struct helper *t)
 	 * Ids have other numbers inside the namespace. The saved uid carries the
 	 * target's effective uid there.
 	 */
-	if (t->fsuid != t->euid) {
+	if (t->ids.fsuid != t->ids.euid) {
 		errno = EOPNOTSUPP;
 		return -1;
 	}
-	if (syscall(SYS_setresuid, -1, t->owner, t->euid) < 0)
+	if (syscall(SYS_setresuid, -1, t->owner, t->ids.euid) < 0)
 		return -1;
 	guard();
 	if (syscall(SYS_setns, t->outer, CLONE_NEWUSER) < 0)
@@ -114,6 +132,29 @@ static int enter_userns(const struct helper *t)
 		return 0;
 	if (errno != EPERM || enter_as_owner(t) < 0)
 		return -1;
+	return t->userns == t->outer ? 0 : syscall(SYS_setns, t->userns, CLONE_NEWUSER);
+}
+
+/*
+ * An agent without privilege has the user of the namespace's owner, and gets the privilege to
+ * become the target only inside. So the helper enters the outermost namespace first, and takes
+ * the ids by their numbers there. What it can't take or drop there, a group of the agent's user
+ * for example, it must not lend to the target.
+ */
+static int become_inside(const struct helper *t, struct helper_result *r)
+{
+	r->step = STEP_USERNS;
+	if (syscall(SYS_setns, t->outer, CLONE_NEWUSER) < 0)
+		return -1;
+	guard();
+	r->step = STEP_OUTER_GROUPS;
+	if (take_groups(t, &t->outer_ids) < 0)
+		return -1;
+	r->step = STEP_OUTER_IDS;
+	if (take_ids(t, &t->outer_ids) < 0)
+		return -1;
+	guard();
+	r->step = STEP_USERNS;
 	return t->userns == t->outer ? 0 : syscall(SYS_setns, t->userns, CLONE_NEWUSER);
 }
 
@@ -197,7 +238,8 @@ static void limit_time(void)
 static int take_identity(const struct helper *t, struct helper_result *r)
 {
 	r->step = STEP_IDS;
-	if (t->ids && take_ids(t) < 0)
+	int outside = take_groups(t, &t->ids) == 0 && take_ids(t, &t->ids) == 0;
+	if (!outside && !t->knows_outer_ids)
 		return -1;
 	guard();
 
@@ -206,8 +248,10 @@ static int take_identity(const struct helper *t, struct helper_result *r)
 	 * unprivileged one only inside the target's user namespace.
 	 */
 	int rooted = take_root(t) == 0;
+	if (!outside && become_inside(t, r) < 0)
+		return -1;
 	r->step = STEP_USERNS;
-	if (enter_userns(t) < 0)
+	if (outside && enter_userns(t) < 0)
 		return -1;
 	r->step = STEP_ROOT;
 	if (!rooted && take_root(t) < 0)
@@ -218,20 +262,22 @@ static int take_identity(const struct helper *t, struct helper_result *r)
 	syscall(SYS_umask, t->umask);
 
 	r->step = STEP_CAPS;
-	uint64_t caps = t->caps & permitted_caps();
-	return set_caps(caps, caps);
+	return have_caps(t->caps & permitted_caps());
 }
 
 /*
- * A process in a user namespace of its own has no capability in a namespace beside
- * it, even if its user owns that one: user_namespaces(7).
+ * The neutral user owns no user namespace. Where a process can't have that uid, it makes a user
+ * namespace: from there it has no capability in a namespace beside it, even if its user owns
+ * that one: user_namespaces(7).
  */
 static int drop_privileges(struct helper_result *r)
 {
 	r->step = STEP_OWN_USERNS;
-	if (syscall(SYS_unshare, CLONE_NEWUSER) < 0)
+	int changes = permitted_caps() >> CAP_SETUID & 1;
+	if ((!changes || syscall(SYS_setresuid, NEUTRAL_UID, NEUTRAL_UID, NEUTRAL_UID) < 0) &&
+	    syscall(SYS_unshare, CLONE_NEWUSER) < 0)
 		return -1;
-	return set_caps(0, 0);
+	return have_caps(0);
 }
 
 static void make_call(const struct helper *t, struct helper_result *r)

@@ -147,11 +147,14 @@ func readResult(pipe, pidfd int) error {
 	errno := unix.Errno(binary.NativeEndian.Uint32(result[4:]))
 	if step != C.STEP_CALL {
 		what := map[uint32]string{
-			C.STEP_IDS:    "take its user and groups",
-			C.STEP_USERNS: "enter its user namespace",
-			C.STEP_ROOT:   "enter its root directory",
-			C.STEP_CWD:    "enter its working directory",
-			C.STEP_CAPS:   "take its capabilities",
+			C.STEP_IDS: "take its user and groups",
+			C.STEP_OUTER_GROUPS: "take its groups in its user namespace, or else " +
+				"start the agent with the groups of the container",
+			C.STEP_OUTER_IDS: "take its user and group in its user namespace",
+			C.STEP_USERNS:    "enter its user namespace",
+			C.STEP_ROOT:      "enter its root directory",
+			C.STEP_CWD:       "enter its working directory",
+			C.STEP_CAPS:      "take its capabilities",
 
 			C.STEP_OWN_USERNS: "make a user namespace (user.max_user_namespaces)",
 		}[step]

@@ -12,6 +12,16 @@ enum { HELPER_SECONDS = 30 };
 
 enum { CALL_BIND = 1, CALL_LISTEN, CALL_SETSOCKOPT };
 
+#define NEUTRAL_UID 0xfffffffd
+
+/* The uids, gids and groups of a process, as numbers of one user namespace. */
+struct ids {
+	uid_t ruid, euid, suid, fsuid;
+	gid_t rgid, egid, sgid, fsgid;
+	int ngroups;
+	const gid_t *groups;
+};
+
 /* The call that a helper makes, and the identity that the helper takes on before. */
 struct helper {
 	int call, sock, pipe;
@@ -31,11 +41,10 @@ struct helper {
 	int root;    /* -1: the target's root is the agent's */
 	int cwd;
 	unsigned umask;
-	int ids; /* 0: the target's ids are the agent's */
-	uid_t ruid, euid, suid, fsuid;
-	gid_t rgid, egid, sgid, fsgid;
-	int ngroups;
-	const gid_t *groups;
+	int same_ids, same_groups; /* 1: the target's are the agent's */
+	struct ids ids;            /* in numbers of the agent's user namespace */
+	int knows_outer_ids;
+	struct ids outer_ids; /* in numbers of the namespace outer */
 	uint64_t caps; /* the target's effective capabilities */
 };
 
@@ -44,7 +53,10 @@ struct helper_result {
 	int step, error;
 };
 
-enum { STEP_IDS = 1, STEP_USERNS, STEP_ROOT, STEP_CWD, STEP_CAPS, STEP_OWN_USERNS, STEP_CALL };
+enum {
+	STEP_IDS = 1, STEP_OUTER_GROUPS, STEP_OUTER_IDS, STEP_USERNS, STEP_ROOT, STEP_CWD, STEP_CAPS,
+	STEP_OWN_USERNS, STEP_CALL
+};
 
 /* Reports whether a helper of the calling thread can fetch its fds. */
 int helper_can_fetch(void);

@@ -15,13 +15,31 @@ import (
 // identity reads the credentials, the namespaces and the directories that a
 // helper takes on. release must be called in any case, once the helper has ended.
 func (t *Thread) identity() (h *C.struct_helper, release func(), err error) {
+	ours, err := credentialsOf(unix.Gettid()) // before they change
+	if err != nil {
+		return nil, func() {}, err
+	}
+	read := func() { h, release, err = t.readIdentity(ours) }
+	if t.foreign && t.asItsUser(true, read) {
+		return h, release, err
+	}
+	defer raisePermitted()()
+	read()
+	return h, release, err
+}
+
+func (t *Thread) readIdentity(
+	ours credentials,
+) (h *C.struct_helper, release func(), err error) {
 	var fds []int
-	var groups unsafe.Pointer
+	var groups []unsafe.Pointer
 	release = func() {
 		for _, fd := range fds {
 			unix.Close(fd)
 		}
-		C.free(groups)
+		for _, list := range groups {
+			C.free(list)
+		}
 	}
 	h = &C.struct_helper{userns: -1, outer: -1, root: -1}
 	open := func(name string, flags int) C.int {
@@ -59,27 +77,49 @@ func (t *Thread) identity() (h *C.struct_helper, release func(), err error) {
 		return nil, release, err
 	}
 	h.umask, h.caps = C.uint(theirs.umask), C.uint64_t(theirs.effective)
-	h.ruid, h.euid = C.uid_t(theirs.uid[0]), C.uid_t(theirs.uid[1])
-	h.suid, h.fsuid = C.uid_t(theirs.uid[2]), C.uid_t(theirs.uid[3])
-	h.rgid, h.egid = C.gid_t(theirs.gid[0]), C.gid_t(theirs.gid[1])
-	h.sgid, h.fsgid = C.gid_t(theirs.gid[2]), C.gid_t(theirs.gid[3])
-	ours, oursErr := credentialsOf(unix.Gettid())
-	if oursErr != nil || ours.uid != theirs.uid || ours.gid != theirs.gid ||
-		!slices.Equal(ours.groups, theirs.groups) {
-		h.ids = 1
+	setIDs := func(ids *C.struct_ids, c credentials) {
+		ids.ruid, ids.euid = C.uid_t(c.uid[0]), C.uid_t(c.uid[1])
+		ids.suid, ids.fsuid = C.uid_t(c.uid[2]), C.uid_t(c.uid[3])
+		ids.rgid, ids.egid = C.gid_t(c.gid[0]), C.gid_t(c.gid[1])
+		ids.sgid, ids.fsgid = C.gid_t(c.gid[2]), C.gid_t(c.gid[3])
+		if n := len(c.groups); n > 0 {
+			list := C.malloc(C.size_t(n) * C.size_t(unsafe.Sizeof(C.gid_t(0))))
+			groups = append(groups, list)
+			copy(unsafe.Slice((*uint32)(list), n), c.groups)
+			ids.groups, ids.ngroups = (*C.gid_t)(list), C.int(n)
+		}
 	}
-	if n := len(theirs.groups); n > 0 {
-		groups = C.malloc(C.size_t(n) * C.size_t(unsafe.Sizeof(C.gid_t(0))))
-		copy(unsafe.Slice((*uint32)(groups), n), theirs.groups)
-		h.groups, h.ngroups = (*C.gid_t)(groups), C.int(n)
+	setIDs(&h.ids, theirs)
+	if ours.uid == theirs.uid && ours.gid == theirs.gid {
+		h.same_ids = 1
+	}
+	// The kernel shows every group that this user namespace does not map by one number.
+	if slices.Equal(ours.groups, theirs.groups) &&
+		(h.same_ids == 1 || !slices.Contains(ours.groups, overflowID)) {
+		h.same_groups = 1
+	}
+	if h.userns >= 0 && h.same_ids+h.same_groups < 2 && !takesAnyIDs() {
+		if inside, err := theirs.inNamespaceOf(t.tid, int(h.outer)); err == nil {
+			setIDs(&h.outer_ids, inside)
+			h.knows_outer_ids = 1
+		}
 	}
 	return h, release, nil
+}
+
+// takesAnyIDs reports whether a helper can take any uid, gid and group in the user
+// namespace of this process.
+func takesAnyIDs() bool {
+	const needed = 1<<unix.CAP_SETUID | 1<<unix.CAP_SETGID
+	ours, err := readCapabilities()
+	return err == nil && ours.permitted&needed == needed
 }
 
 // sharesWithAgent reports whether the link name in the target's /proc directory leads
 // to the same namespace, or to the same directory on the same mount, as the link of
 // the calling thread. It returns false if that cannot be determined.
 func (t *Thread) sharesWithAgent(name string) bool {
+	defer raisePermitted()()
 	var theirs, ours unix.Statx_t
 	const mask = unix.STATX_INO | unix.STATX_MNT_ID
 	target := fmt.Sprintf("/proc/%d/%s", t.tid, name)

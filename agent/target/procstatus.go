@@ -49,6 +49,15 @@ func (s procStatus) field(name string) (string, error) {
 	return "", fmt.Errorf("/proc/TID/status has no line %s", name)
 }
 
+// parent returns the id of the task's parent, or 0 if it has none that is visible here.
+func (s procStatus) parent() (int, error) {
+	text, err := s.field("PPid")
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(text)
+}
+
 // credentials are those of a thread. The ids are numbered as in this process's
 // user namespace, in the order real, effective, saved, file system.
 type credentials struct {

@@ -105,11 +105,7 @@ func outermostInit(task int) (first int, inside bool, err error) {
 			first, err := strconv.Atoi(string(ids[0]))
 			return first, true, err
 		}
-		parent, err := status.field("PPid")
-		if err != nil {
-			return 0, inside, err
-		}
-		if task, err = strconv.Atoi(parent); err != nil {
+		if task, err = status.parent(); err != nil {
 			return 0, inside, err
 		}
 	}

@@ -18,6 +18,8 @@ type Thread struct {
 	pidfd  int
 	exact  bool // the pidfd refers to the thread itself, not to its thread group
 	cached bool // the Cache holds the pidfd beyond this notification
+
+	foreign bool // the socket could be duplicated by asItsUser only
 }
 
 // errUnreadable is why a target cannot be inspected. Its bind is refused: what
@@ -138,6 +140,8 @@ func (t *Thread) Socket(fd int) (int, error) {
 		t.cached = opened.exact
 		dup, err = unix.PidfdGetfd(t.pidfd, fd, 0)
 	}
+	t.foreign = err == unix.EPERM &&
+		t.asItsUser(false, func() { dup, err = unix.PidfdGetfd(t.pidfd, fd, 0) })
 	switch err {
 	case nil:
 		return dup, nil
@@ -161,7 +165,14 @@ func (t *Thread) Read(addr uint64, p []byte) error {
 	local := unix.Iovec{Base: &p[0]}
 	local.SetLen(len(p))
 	remote := unix.RemoteIovec{Base: uintptr(addr), Len: len(p)}
-	n, err := unix.ProcessVMReadv(t.tid, []unix.Iovec{local}, []unix.RemoteIovec{remote}, 0)
+	var n int
+	var err error
+	read := func() {
+		n, err = unix.ProcessVMReadv(t.tid, []unix.Iovec{local}, []unix.RemoteIovec{remote}, 0)
+	}
+	if read(); err == unix.EPERM {
+		t.asItsUser(false, read)
+	}
 	switch {
 	case errors.Is(err, unix.EPERM):
 		return errUnreadable

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/port-restricter/port-restricter/agent"
+	"github.com/port-restricter/port-restricter/agent/sandbox"
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 	"github.com/port-restricter/port-restricter/cmd/internal/supervise"
 	"github.com/port-restricter/port-restricter/config"
@@ -61,10 +62,19 @@ func newRun(use string) *cobra.Command {
 // runRestricted runs args under a supervisor in this process, and returns the exit
 // status of port-restricter.
 func runRestricted(policy config.Policy, level logrus.Level, args []string) (int, error) {
+	if err := sandbox.Check(); err != nil { // before libseccomp fails for the same reason
+		return cli.StatusFailure, err
+	}
+	if err := checkYama(); err != nil {
+		return cli.StatusFailure, err
+	}
 	inherited := supervise.InheritedSockets() // before the supervisor opens any
 	log := logrus.New()
 	log.SetFormatter(lineFormatter{})
 	log.SetLevel(level)
+	if message := lackingPrivilege(policy); message != "" {
+		log.Error(message)
+	}
 	// The same filter as for containers. To save time, it is compiled while the
 	// supervisor starts.
 	flags := []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagWaitKillableRecv}

@@ -68,8 +68,9 @@ var without = map[string]map[string]string{
 		container:     "low_port=EACCES low_port_in_own_user_namespace=EACCES" + byHelper,
 		userContainer: "low_port=EACCES" + ownedEACCES + byHelper,
 	},
+	// A process with the ids of the agent itself needs no CAP_SETGID.
 	"setgid": {
-		container:     "low_port=EACCES" + ownedEACCES + byHelper,
+		container:     "low_port=EACCES low_port_in_own_user_namespace=EACCES" + byHelper,
 		userContainer: "low_port=EACCES" + ownedEACCES + byHelper,
 	},
 	// In a user namespace, a helper gets the following capabilities by itself, if the

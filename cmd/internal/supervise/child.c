@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <string.h>
@@ -84,10 +85,28 @@ static int exec_command(const struct child *c)
 	return result;
 }
 
+/*
+ * Whoever gives port-restricter the file capability CAP_NET_BIND_SERVICE means the command, which
+ * would lose the capability at its exec. All others that a file can give stay here. Root needs
+ * no help to keep it, and whoever has it as an ambient capability has it already.
+ */
+static void pass_on_file_capability(void)
+{
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct data[2] = {{0}};
+	if (syscall(SYS_geteuid) == 0 || syscall(SYS_capget, &header, data) < 0 ||
+	    !(data[0].permitted >> CAP_NET_BIND_SERVICE & 1))
+		return;
+	data[0].inheritable |= 1U << CAP_NET_BIND_SERVICE;
+	if (syscall(SYS_capset, &header, data) == 0)
+		syscall(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0, 0);
+}
+
 /* Returns on failure only, with the stage that failed and its errno in errno. */
 static int restrict_and_exec(const struct child *c)
 {
 	char go;
+	pass_on_file_capability();
 	if (syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return STAGE_PRIVILEGES;
 	if (c->ruleset >= 0 && syscall(SYS_landlock_restrict_self, c->ruleset, 0) < 0)
