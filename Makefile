@@ -4,9 +4,10 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 
 BUILD_NEEDS := gcc libc6-dev libseccomp-dev pkg-config
 DEMO_NEEDS := runc busybox-static jq
-TEST_NEEDS := systemd podman containerd conmon skopeo crun uidmap gcc-multilib perl python3 nginx-light redis-server postgresql openssh-server openssh-client
+TEST_NEEDS := systemd podman containerd conmon skopeo crun uidmap gcc-multilib perl python3 nginx-light redis-server postgresql openssh-server openssh-client \
+	qemu-system-x86 kmod
 
-.PHONY: help build demo picture unit test tools lint race fuzz bench bench-scale clean
+.PHONY: help build demo picture unit test test-kernels tools lint race fuzz bench bench-scale clean
 .DEFAULT_GOAL := build
 
 help: ## this list
@@ -36,6 +37,11 @@ unit: needs-build ## run the tests that need no root and install nothing, in und
 # One package at a time: a probe waits for a moment in which no process forks.
 test: needs-demo needs-test build tools ## run every test; none is skipped; as root
 	go test $(GOFLAGS_ALL) -count=1 -p 1 ./...
+
+# A guest is emulated, so it takes most of an hour for all probes on a busy machine.
+SUITES ?= bullseye,bookworm,trixie,sid
+test-kernels: needs-test ## run the probes on Debian's kernels, from 5.10 on; SUITES=bullseye,... chooses
+	go test $(GOFLAGS_ALL) -count=1 -timeout 6h -v ./test/kernels -args -suites $(SUITES)
 
 tools: needs-build ## build the engines and runtimes that Debian lacks into .cache/tools
 	test/tools/build.sh runc

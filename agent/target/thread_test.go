@@ -2,7 +2,9 @@ package target
 
 import (
 	"os"
+	"runtime"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -42,4 +44,53 @@ func TestAnErrnoOfTheAgentIsNotTheAnswer(t *testing.T) {
 	_, err = self.Socket(1 << 20)
 	require.Equal(t, unix.EBADF, err)
 	require.Equal(t, unix.EFAULT, self.Read(1, make([]byte, 16)))
+}
+
+// Before Linux 6.9 pidfds refer to processes only, and before 5.12 many kernels have no
+// kcmp(2). There the first thread of a process is still served, and the reason for which
+// another one is refused is the right one.
+func TestAKernelWithoutKcmpServesFirstThreads(t *testing.T) {
+	if !rerun.InProcess(t, 0) {
+		return
+	}
+	runtime.LockOSThread()
+	other := make(chan int)
+	go func() {
+		runtime.LockOSThread()
+		other <- unix.Gettid()
+		select {}
+	}()
+	tid := <-other
+	hide(t, unix.SYS_PIDFD_OPEN, pidfdThread, unix.EINVAL)
+	_, err := new(Cache).Open(uint32(tid))
+	require.NoError(t, err)
+	hide(t, unix.SYS_KCMP, 0, unix.ENOSYS)
+	first, err := new(Cache).Open(uint32(os.Getpid()))
+	require.NoError(t, err)
+	require.False(t, first.exact)
+	_, err = first.Socket(int(os.Stderr.Fd()))
+	require.NoError(t, err)
+	_, err = new(Cache).Open(uint32(tid))
+	require.ErrorContains(t, err, "the kernel has no kcmp(2)")
+}
+
+// hide makes a call fail if its second argument has one of the flags, or always if flags is 0.
+func hide(t *testing.T, call, flags uint32, errno unix.Errno) {
+	test := unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K, K: flags, Jf: 1}
+	if flags == 0 {
+		test.Jf = 0
+	}
+	filter := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // the call's number
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: call, Jf: 3},
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 16 + 8}, // the second argument
+		test,
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(errno)},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+	}
+	program := &unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	require.NoError(t, unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+	_, _, failed := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER,
+		unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(program)))
+	require.Zero(t, failed)
 }

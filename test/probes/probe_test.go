@@ -1,14 +1,11 @@
 package probes
 
 import (
-	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,13 +18,19 @@ const (
 	notApplicable = 77
 )
 
+// The architectures that a probe can name.
+const (
+	x86  = "x86"
+	i386 = "i386"
+)
+
 // A probe is a C program, with what the markers in the comment at its top say. The
 // markers are explained in probe.h.
 type probe struct {
 	name, source string
-	attack       bool // otherwise a behaviour
-	i386         bool // a 32-bit program
-	compare      bool // its output must be that of the bare kernel
+	attack       bool   // otherwise a behaviour
+	arch         string // x86, or i386 for a 32-bit program; "" if it runs everywhere
+	compare      bool   // its output must be that of the bare kernel
 	ports        string
 	expect       map[string][]int // way → the exit statuses that are right there
 }
@@ -58,8 +61,8 @@ func readProbes(t *testing.T) (all []probe) {
 			case "ports":
 				p.ports = value
 			case "arch":
-				require.Equal(t, "i386", value, source)
-				p.i386 = true
+				require.Contains(t, []string{x86, i386}, value, source)
+				p.arch = value
 			case "compare":
 				require.Equal(t, "stdout", value, source)
 				p.compare = true
@@ -78,36 +81,6 @@ func readProbes(t *testing.T) (all []probe) {
 		all = append(all, p)
 	}
 	return all
-}
-
-// compile makes a static program, which needs no libraries in the root directory
-// where it runs.
-func (p probe) compile(t *testing.T, program string) {
-	t.Helper()
-	args := []string{"-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function",
-		"-static", "-pthread", "-o", program, p.source}
-	if p.i386 {
-		args = append(args, "-m32")
-	}
-	out, err := exec.Command("gcc", args...).CombinedOutput()
-	require.NoError(t, err, "compile %s: %s", p.source, out)
-}
-
-// runs32Bit reports whether the kernel runs 32-bit programs at all. A kernel can be
-// built, or started, without them; then a 32-bit probe is not applicable.
-func runs32Bit(t *testing.T) bool {
-	t.Helper()
-	dir := t.TempDir()
-	source, program := filepath.Join(dir, "nothing.c"), filepath.Join(dir, "nothing")
-	require.NoError(t, os.WriteFile(source, []byte("int main(void) { return 0; }\n"), 0o600))
-	out, err := exec.Command("gcc", "-m32", "-static", "-o", program, source).CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	err = exec.Command(program).Run()
-	if errors.Is(err, syscall.ENOEXEC) {
-		return false
-	}
-	require.NoError(t, err)
-	return true
 }
 
 // allowed returns the exit statuses that are right for the probe when it runs under
