@@ -6,6 +6,7 @@ BUILD_NEEDS := gcc libc6-dev libseccomp-dev pkg-config
 DEMO_NEEDS := runc busybox-static jq
 TEST_NEEDS := systemd podman containerd conmon skopeo crun uidmap gcc-multilib perl python3 nginx-light redis-server postgresql openssh-server openssh-client \
 	qemu-system-x86 kmod
+KERNEL_NEEDS := qemu-system-arm
 
 .PHONY: help build demo picture unit test test-kernels tools lint race fuzz bench bench-scale clean
 .DEFAULT_GOAL := build
@@ -39,9 +40,9 @@ test: needs-demo needs-test build tools ## run every test; none is skipped; as r
 	go test $(GOFLAGS_ALL) -count=1 -p 1 ./...
 
 # A guest is emulated, so it takes most of an hour for all probes on a busy machine.
-SUITES ?= bullseye,bookworm,trixie,sid
-test-kernels: needs-test ## run the probes on Debian's kernels, from 5.10 on; SUITES=bullseye,... chooses
-	go test $(GOFLAGS_ALL) -count=1 -timeout 6h -v ./test/kernels -args -suites $(SUITES)
+KERNELS ?= bullseye/amd64,bookworm/amd64,trixie/amd64,sid/amd64,bookworm/arm64
+test-kernels: needs-kernels ## run the probes on Debian's kernels, from 5.10 on; KERNELS=bullseye/amd64,... chooses
+	go test $(GOFLAGS_ALL) -count=1 -timeout 6h -v ./test/kernels -args -kernels $(KERNELS)
 
 tools: needs-build ## build the engines and runtimes that Debian lacks into .cache/tools
 	test/tools/build.sh runc
@@ -76,6 +77,7 @@ clean: ## remove what build made
 needs-build: NEEDS = $(BUILD_NEEDS)
 needs-demo: NEEDS = $(BUILD_NEEDS) $(DEMO_NEEDS)
 needs-test: NEEDS = $(BUILD_NEEDS) $(DEMO_NEEDS) $(TEST_NEEDS)
+needs-kernels: NEEDS = $(BUILD_NEEDS) $(DEMO_NEEDS) $(TEST_NEEDS) $(KERNEL_NEEDS)
 needs-%: FORCE
 	@test/install.sh $(NEEDS)
 

@@ -122,7 +122,7 @@ func (a *attempt) claimOrphan() bool {
 		return false
 	}
 	cookie, err := cookieOf(a.socket)
-	if err != nil || !a.session.orphans.claim(cookie, a.asked) {
+	if err != nil || !a.session.orphans.claim(a.tid, cookie, a.asked) {
 		return false
 	}
 	a.record.errno, a.bound, a.cookie = nil, true, cookie

@@ -86,7 +86,7 @@ func (s *session) handle(n *notification, w *workspace) {
 	}
 
 	a := &w.attempt
-	*a = attempt{session: s, id: n.ID, neutral: w.neutral, threads: &w.threads, socket: -1}
+	*a = attempt{session: s, id: n.ID, tid: n.PID, neutral: w.neutral, threads: &w.threads, socket: -1}
 	w.answer = response{ID: n.ID}
 	if err := a.run(n); err != nil {
 		w.answer.fail(err)
@@ -95,8 +95,10 @@ func (s *session) handle(n *notification, w *workspace) {
 	// the port again, which the duplicate would still occupy.
 	a.release()
 
-	if err := s.notifier.respond(&w.answer); errors.Is(err, unix.ENOENT) && a.bound {
-		s.orphans.remember(a.cookie, a.asked)
+	if err := s.notifier.respond(&w.answer); errors.Is(err, unix.ENOENT) {
+		s.orphans.calledAway(n.PID, a.bound, a.cookie, a.asked)
+	} else {
+		s.orphans.answered(n.PID, a.bound, a.cookie, a.asked)
 	}
 	if a.record.decision != "" {
 		s.audit.write(n.PID, &a.record)
