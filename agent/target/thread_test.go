@@ -4,12 +4,12 @@ import (
 	"os"
 	"runtime"
 	"testing"
-	"unsafe"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
 	"github.com/port-restricter/port-restricter/agent/internal/rerun"
+	"github.com/port-restricter/port-restricter/test/oldkernel"
 )
 
 // An errno that concerns only this process, as when it runs out of fds, must not
@@ -61,10 +61,10 @@ func TestAKernelWithoutKcmpServesFirstThreads(t *testing.T) {
 		select {}
 	}()
 	tid := <-other
-	hide(t, unix.SYS_PIDFD_OPEN, pidfdThread, unix.EINVAL)
+	require.NoError(t, oldkernel.Hide(unix.SYS_PIDFD_OPEN, pidfdThread, unix.EINVAL))
 	_, err := new(Cache).Open(uint32(tid))
 	require.NoError(t, err)
-	hide(t, unix.SYS_KCMP, 0, unix.ENOSYS)
+	require.NoError(t, oldkernel.Hide(unix.SYS_KCMP, oldkernel.Always, unix.ENOSYS))
 	first, err := new(Cache).Open(uint32(os.Getpid()))
 	require.NoError(t, err)
 	require.False(t, first.exact)
@@ -72,25 +72,4 @@ func TestAKernelWithoutKcmpServesFirstThreads(t *testing.T) {
 	require.NoError(t, err)
 	_, err = new(Cache).Open(uint32(tid))
 	require.ErrorContains(t, err, "the kernel has no kcmp(2)")
-}
-
-// hide makes a call fail if its second argument has one of the flags, or always if flags is 0.
-func hide(t *testing.T, call, flags uint32, errno unix.Errno) {
-	test := unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K, K: flags, Jf: 1}
-	if flags == 0 {
-		test.Jf = 0
-	}
-	filter := []unix.SockFilter{
-		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // the call's number
-		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: call, Jf: 3},
-		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 16 + 8}, // the second argument
-		test,
-		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(errno)},
-		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
-	}
-	program := &unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	require.NoError(t, unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-	_, _, failed := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER,
-		unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(program)))
-	require.Zero(t, failed)
 }

@@ -73,6 +73,9 @@ func serve(ctx context.Context, log *logrus.Logger, socket string) error {
 		return err
 	}
 	defer supervisor.Close()
+	if weakness := agent.Weakness(); weakness != "" {
+		log.Warn(weakness)
+	}
 	// No container is served before the agent has confined itself.
 	if err := confine.LoadFilter(); err != nil {
 		return err
