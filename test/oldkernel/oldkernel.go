@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Always, in place of flags, makes every call fail.
+// Always is for the flags of Hide: every call fails, whatever its second argument.
 const Always = ^uint32(0)
 
 // Hide makes a system call fail with errno if its second argument has any of the flags. It loads

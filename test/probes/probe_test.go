@@ -1,6 +1,7 @@
 package probes
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // The exit statuses of a probe. They are those of probe.h.
@@ -36,7 +38,7 @@ type probe struct {
 }
 
 var marker = regexp.MustCompile(
-	`(?m)^ \* (kind|ports|arch|compare|expect [a-z-]+): ([][\w,|:.*-]+)`)
+	`(?m)^ \* (kind|ports|arch|compare|expect [a-z-]+(?: before [\d.]+)?): ([][\w,|:.*-]+)`)
 
 // readProbes returns the probes in testdata.
 func readProbes(t *testing.T) (all []probe) {
@@ -67,10 +69,13 @@ func readProbes(t *testing.T) (all []probe) {
 				require.Equal(t, "stdout", value, source)
 				p.compare = true
 			default:
+				way, before, _ := strings.Cut(strings.TrimPrefix(key, "expect "), " before ")
+				if before != "" && !olderThan(t, before) {
+					continue
+				}
 				for code := range strings.SplitSeq(value, "|") {
 					n, err := strconv.Atoi(code)
 					require.NoError(t, err, source)
-					way := strings.TrimPrefix(key, "expect ")
 					p.expect[way] = append(p.expect[way], n)
 				}
 			}
@@ -93,4 +98,18 @@ func (p probe) allowed(way string) []int {
 		return p.allowed("runc")
 	}
 	return []int{holds}
+}
+
+// olderThan reports whether this kernel is older than a version such as 6.9.
+func olderThan(t *testing.T, version string) bool {
+	t.Helper()
+	var this unix.Utsname
+	require.NoError(t, unix.Uname(&this))
+	number := func(text string) (n int) {
+		var major, minor int
+		_, err := fmt.Sscanf(text, "%d.%d", &major, &minor)
+		require.NoError(t, err, text)
+		return major*1000 + minor
+	}
+	return number(unix.ByteSliceToString(this.Release[:])) < number(version)
 }

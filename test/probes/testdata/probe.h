@@ -16,6 +16,8 @@
  *                     by the same user
  *   expect WAY: 3     the right status in one way of running under port-restricter, if not
  *                     0 (0|3: either)
+ *   expect WAY before 6.9: 3
+ *                     the same, on a kernel before Linux 6.9
  */
 #ifndef PROBE_H
 #define PROBE_H
@@ -355,6 +357,17 @@ static inline void refused(int fd, int result)
 		WRONG("the call worked, but bound nothing; expected EPERM");
 	if (error != EPERM)
 		WRONG("the call failed with %s; expected EPERM", strerrorname_np(error));
+}
+
+/* For probes of IP_LOCAL_PORT_RANGE. */
+static inline void needs_port_ranges(void)
+{
+	int fd = sock(AF_INET, SOCK_DGRAM, 0);
+	uint32_t range;
+	socklen_t length = sizeof range;
+	if (getsockopt(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &range, &length) < 0)
+		NOT_APPLICABLE("IP_LOCAL_PORT_RANGE: %m");
+	close(fd);
 }
 
 static inline void bind_forbidden(int fd)
