@@ -4,9 +4,11 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 
 BUILD_NEEDS := gcc libc6-dev libseccomp-dev pkg-config
 DEMO_NEEDS := runc busybox-static jq
-TEST_NEEDS := systemd podman catatonit containerd conmon skopeo crun uidmap gcc-multilib perl python3 nginx-light redis-server postgresql openssh-server openssh-client
+TEST_NEEDS := systemd podman catatonit containerd conmon skopeo crun uidmap gcc-multilib perl python3 nginx-light redis-server postgresql openssh-server openssh-client \
+	qemu-system-x86 kmod
+KERNEL_NEEDS := qemu-system-arm
 
-.PHONY: help build demo picture unit test tools lint race fuzz bench bench-scale clean
+.PHONY: help build demo picture unit test test-kernels tools lint race fuzz bench bench-scale clean
 .DEFAULT_GOAL := build
 
 help: ## this list
@@ -42,6 +44,11 @@ unit: needs-build ## run the tests that need no root and install nothing, in und
 test: needs-demo needs-test build bin/port-restricter-faults tools ## run every test; none is skipped; as root
 	go test $(GOFLAGS_ALL) -count=1 -p 1 ./...
 
+# A guest is emulated, so it takes most of an hour for all probes on a busy machine.
+KERNELS ?= bullseye/amd64,bookworm/amd64,trixie/amd64,sid/amd64,bookworm/arm64
+test-kernels: needs-kernels ## run the probes on Debian's kernels, from 5.10 on; KERNELS=bullseye/amd64,... chooses
+	go test $(GOFLAGS_ALL) -count=1 -timeout 6h -v ./test/kernels -args -kernels $(KERNELS)
+
 tools: needs-build ## build the engines and runtimes that Debian lacks into .cache/tools
 	test/tools/build.sh runc
 	test/tools/build.sh containerd
@@ -75,6 +82,7 @@ clean: ## remove what build made
 needs-build: NEEDS = $(BUILD_NEEDS)
 needs-demo: NEEDS = $(BUILD_NEEDS) $(DEMO_NEEDS)
 needs-test: NEEDS = $(BUILD_NEEDS) $(DEMO_NEEDS) $(TEST_NEEDS)
+needs-kernels: NEEDS = $(BUILD_NEEDS) $(DEMO_NEEDS) $(TEST_NEEDS) $(KERNEL_NEEDS)
 needs-%: FORCE
 	@test/install.sh $(NEEDS)
 

@@ -22,6 +22,7 @@ const maxSockaddr = 128
 type attempt struct {
 	session *session
 	id      uint64
+	tid     uint32
 	neutral bool
 	threads *target.Cache
 	slot    *handover.Slot

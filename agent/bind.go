@@ -114,7 +114,7 @@ func (a *attempt) settle(err error) error {
 	if err == nil {
 		a.bound = a.cookie != 0
 		if a.bound && !a.session.orphans.none() {
-			a.session.orphans.claim(a.cookie, a.asked) // a predecessor had not come so far
+			a.session.orphans.forget(a.cookie) // a predecessor had not come so far
 		}
 	} else if (errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EADDRINUSE)) && a.claimOrphan() {
 		return nil
@@ -150,7 +150,7 @@ func (a *attempt) claimOrphan() bool {
 	if a.call.kind != target.Bind || a.session.orphans.none() || !a.knowsCookie() {
 		return false
 	}
-	bind, ok := a.session.orphans.claim(a.cookie, a.asked)
+	bind, ok := a.session.orphans.claim(a.tid, a.cookie, a.asked)
 	if !ok || bind.begun && !a.wasMade(bind) {
 		return false
 	}

@@ -3,10 +3,17 @@ package agent
 import (
 	"slices"
 	"sync"
+	"time"
 )
 
-// orphanLimit bounds how many binds are remembered for one session.
-const orphanLimit = 128
+const (
+	// orphanLimit bounds how many binds, and how many threads, are remembered for one session.
+	orphanLimit = 128
+
+	// stormLasts is how long a thread counts as one that gets signals, after a signal has called
+	// it away from a call.
+	stormLasts = time.Second
+)
 
 // orphans remembers binds that were made for a caller that a signal called away
 // before it had the answer. The kernel restarts the caller's bind (SA_RESTART), or
@@ -16,10 +23,15 @@ const orphanLimit = 128
 //
 // The key is the cookie of the socket, which the kernel never uses twice
 // (SO_COOKIE, socket(7)), so no entry can be taken for another socket.
+//
+// The kernel can take an answer from the supervisor while the thread already turns to a
+// signal (before Linux 5.19, and without that flag). The answer is lost, and nobody is
+// told. So the last bind of a thread that gets signals may be an orphan, too.
 type orphans struct {
 	mu       sync.Mutex
-	binds    map[uint64]orphan // by cookie
-	inHand   []pending         // at most inFlightLimit
+	binds    map[uint64]orphan     // by cookie
+	inStorm  map[uint32]stormyBind // threads that get signals
+	inHand   []pending             // at most inFlightLimit
 	lastCall uint64
 }
 
@@ -36,6 +48,15 @@ type pending struct {
 	call uint64
 	tid  uint32
 	done chan struct{} // nil while nobody waits for its end
+}
+
+// A stormyBind is the last bind of a thread that gets signals, if the thread has made no
+// other call since.
+type stormyBind struct {
+	until  time.Time // the thread counts as one that gets signals
+	made   bool
+	cookie uint64
+	asked  string
 }
 
 // begin records that thread tid has a call in hand, and returns a number for it. If
@@ -73,32 +94,73 @@ func (o *orphans) end(call uint64) {
 func (o *orphans) remember(cookie uint64, bind orphan) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.binds == nil {
-		o.binds = make(map[uint64]orphan)
+	put(&o.binds, cookie, bind)
+}
+
+// forget forgets the orphan of a socket that was just bound: it had not been bound before.
+func (o *orphans) forget(cookie uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.binds, cookie)
+}
+
+// answered records that a thread's call was answered. bound means that it was a bind,
+// which is done.
+func (o *orphans) answered(tid uint32, bound bool, cookie uint64, asked []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	storm, ok := o.inStorm[tid]
+	switch {
+	case !ok:
+	case time.Now().After(storm.until):
+		delete(o.inStorm, tid)
+	default:
+		o.inStorm[tid] = stormyBind{storm.until, bound, cookie, string(asked)}
 	}
-	for some := range o.binds {
-		if len(o.binds) < orphanLimit {
+}
+
+// calledAway records that a thread does not wait for its answer any more. bound means that
+// the call was a bind, which is done.
+func (o *orphans) calledAway(tid uint32, bound bool, cookie uint64, asked []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	put(&o.inStorm, tid, stormyBind{until: time.Now().Add(stormLasts)})
+	if bound {
+		put(&o.binds, cookie, orphan{asked: string(asked)})
+	}
+}
+
+// put adds an entry to a map of at most orphanLimit entries.
+func put[K comparable, V any](to *map[K]V, key K, value V) {
+	if *to == nil {
+		*to = make(map[K]V)
+	}
+	for some := range *to {
+		if len(*to) < orphanLimit {
 			break
 		}
-		delete(o.binds, some)
+		delete(*to, some)
 	}
-	o.binds[cookie] = bind
+	(*to)[key] = value
 }
 
 // none reports whether there is nothing to claim.
 func (o *orphans) none() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return len(o.binds) == 0
+	return len(o.binds) == 0 && len(o.inStorm) == 0
 }
 
-// claim returns the orphan that is the same bind, if there is one, and forgets it.
-func (o *orphans) claim(cookie uint64, asked []byte) (bind orphan, ok bool) {
+// claim returns the orphan that is the same bind, for a thread that may not know that it was made,
+// and forgets it.
+func (o *orphans) claim(tid uint32, cookie uint64, asked []byte) (bind orphan, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if bind, ok = o.binds[cookie]; !ok || bind.asked != string(asked) {
-		return orphan{}, false
+	if bind, ok = o.binds[cookie]; ok && bind.asked == string(asked) {
+		delete(o.binds, cookie)
+		return bind, true
 	}
-	delete(o.binds, cookie)
-	return bind, true
+	last := o.inStorm[tid]
+	return orphan{}, last.made && last.cookie == cookie && last.asked == string(asked) &&
+		time.Now().Before(last.until)
 }

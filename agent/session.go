@@ -97,7 +97,8 @@ func (s *session) handle(n *notification, w *workspace) {
 	}
 	a := &w.attempt
 	*a = attempt{
-		session: s, id: n.ID, neutral: w.neutral, threads: &w.threads, slot: w.slot, socket: -1,
+		session: s, id: n.ID, tid: n.PID, neutral: w.neutral, threads: &w.threads, slot: w.slot,
+		socket: -1,
 	}
 	w.answer = response{ID: n.ID}
 	if err := a.run(n); err != nil {
@@ -109,8 +110,10 @@ func (s *session) handle(n *notification, w *workspace) {
 
 	w.slot.Answer()
 	fault.At("answering", 0)
-	if err := s.notifier.respond(&w.answer); errors.Is(err, unix.ENOENT) && a.bound {
-		s.orphans.remember(a.cookie, orphan{asked: string(a.asked)})
+	if err := s.notifier.respond(&w.answer); errors.Is(err, unix.ENOENT) {
+		s.orphans.calledAway(n.PID, a.bound, a.cookie, a.asked)
+	} else {
+		s.orphans.answered(n.PID, a.bound, a.cookie, a.asked)
 	}
 	fault.At("answered", 0)
 	if a.record.decision != "" {

@@ -65,12 +65,31 @@ func openLeader(tid int) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	if same, err := sameFiles(tid, leader); err != nil || !same {
-		unix.Close(pidfd)
-		return -1, fmt.Errorf(
-			"thread %d has a file table of its own, which needs Linux 6.9 to be inspected", tid)
+	if tid != leader {
+		if err := checkSharesFiles(tid, leader); err != nil {
+			unix.Close(pidfd)
+			return -1, err
+		}
 	}
 	return pidfd, nil
+}
+
+// checkSharesFiles fails unless a thread shares the file table of its group's leader.
+func checkSharesFiles(tid, leader int) error {
+	same, err := sameFiles(tid, leader)
+	switch {
+	case errors.Is(err, unix.ENOSYS):
+		return fmt.Errorf("the kernel has no kcmp(2) to tell whether thread %d shares the file "+
+			"table of process %d: it needs CONFIG_KCMP, or Linux 6.9", tid, leader)
+	case errors.Is(err, unix.EPERM):
+		return errUnreadable
+	case err != nil:
+		return err
+	case !same:
+		return fmt.Errorf(
+			"thread %d has a file table of its own, which needs Linux 6.9 to be inspected", tid)
+	}
+	return nil
 }
 
 // A Cache holds the pidfds of the threads that one worker served last, for as

@@ -2,12 +2,14 @@ package target
 
 import (
 	"os"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
 	"github.com/port-restricter/port-restricter/agent/internal/rerun"
+	"github.com/port-restricter/port-restricter/test/oldkernel"
 )
 
 // An errno that concerns only this process, as when it runs out of fds, must not
@@ -42,4 +44,32 @@ func TestAnErrnoOfTheAgentIsNotTheAnswer(t *testing.T) {
 	_, err = self.Socket(1 << 20)
 	require.Equal(t, unix.EBADF, err)
 	require.Equal(t, unix.EFAULT, self.Read(1, make([]byte, 16)))
+}
+
+// Before Linux 6.9 pidfds refer to processes only, and before 5.12 many kernels have no
+// kcmp(2). There the first thread of a process is still served, and the reason for which
+// another one is refused is the right one.
+func TestAKernelWithoutKcmpServesFirstThreads(t *testing.T) {
+	if !rerun.InProcess(t, 0) {
+		return
+	}
+	runtime.LockOSThread()
+	other := make(chan int)
+	go func() {
+		runtime.LockOSThread()
+		other <- unix.Gettid()
+		select {}
+	}()
+	tid := <-other
+	require.NoError(t, oldkernel.Hide(unix.SYS_PIDFD_OPEN, pidfdThread, unix.EINVAL))
+	_, err := new(Cache).Open(uint32(tid))
+	require.NoError(t, err)
+	require.NoError(t, oldkernel.Hide(unix.SYS_KCMP, oldkernel.Always, unix.ENOSYS))
+	first, err := new(Cache).Open(uint32(os.Getpid()))
+	require.NoError(t, err)
+	require.False(t, first.exact)
+	_, err = first.Socket(int(os.Stderr.Fd()))
+	require.NoError(t, err)
+	_, err = new(Cache).Open(uint32(tid))
+	require.ErrorContains(t, err, "the kernel has no kcmp(2)")
 }

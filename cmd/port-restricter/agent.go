@@ -14,6 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
+	"github.com/port-restricter/port-restricter/agent"
 	"github.com/port-restricter/port-restricter/agent/confine"
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 	"github.com/port-restricter/port-restricter/config"
@@ -78,6 +79,9 @@ func serve(ctx context.Context, log *logrus.Logger, socket string) error {
 		return err
 	}
 	defer supervisor.Close()
+	if weakness := agent.Weakness(); weakness != "" {
+		log.Warn(weakness)
+	}
 	// No container is served before the agent has confined itself.
 	if err := confine.LoadFilter(service.manager.FD()); err != nil {
 		return err

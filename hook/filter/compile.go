@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"sync"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	seccomp "github.com/seccomp/libseccomp-golang"
@@ -71,6 +72,9 @@ func Compile(p *specs.LinuxSeccomp) (compiled Program, err error) {
 			compiled.Flags |= flag
 		}
 	}
+	if err := anyKernel(); err != nil {
+		return Program{}, fmt.Errorf("prepare libseccomp: %w", err)
+	}
 	filter, err := newScmpFilter(p)
 	if err != nil {
 		return Program{}, err
@@ -79,6 +83,12 @@ func Compile(p *specs.LinuxSeccomp) (compiled Program, err error) {
 	compiled.Instructions, err = export(filter)
 	return compiled, err
 }
+
+// anyKernel makes libseccomp compile for every kernel. Otherwise it asks this one what it
+// has, and refuses notifications before Linux 5.7 (for TSYNC_ESRCH, a flag that only
+// libseccomp itself would need) and where a sandbox refuses seccomp(2). 6 is the API level
+// of libseccomp 2.5.
+var anyKernel = sync.OnceValue(func() error { return seccomp.SetAPI(6) })
 
 // kernelHas reports whether the kernel knows a flag of seccomp(2). It loads no filter:
 // the kernel checks the flags (EINVAL for an unknown one) before it reads the filter

@@ -23,6 +23,13 @@ import (
 const loadVariable = "HOOK_TEST_LOAD"
 
 func TestMain(m *testing.M) {
+	if hidden := os.Getenv(compileVariable); hidden != "" {
+		if err := compileWithout(hidden); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if how := os.Getenv(loadVariable); how != "" {
 		if err := bindUnderFilter(how); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -5,6 +5,7 @@
 package probes
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,23 +23,32 @@ import (
 func TestProbes(t *testing.T) {
 	all := readProbes(t)
 	s := newStand(t, all)
-	ways := s.ways()
-	rows := map[string][]string{}
+	ways := selected(t, s.ways())
+	rows := map[string][]outcome{}
 	// In a cleanup, so that the table comes after the output of the subtests.
-	t.Cleanup(func() { t.Log(table(ways, all, rows)) })
-	has32Bit := runs32Bit(t)
+	t.Cleanup(func() {
+		t.Log(table(ways, all, rows))
+		writeResults(t, ways, rows)
+	})
+	reasons := inapplicable(t)
 	for _, p := range all {
 		t.Run(p.name, func(t *testing.T) {
-			if p.i386 && !has32Bit {
-				t.Log("not applicable: the kernel runs no 32-bit programs")
-				rows[p.name] = slices.Repeat([]string{word(notApplicable)}, len(ways))
+			if reason := reasons[p.arch]; reason != "" {
+				t.Log("not applicable: " + reason)
+				no := outcome{word(notApplicable), reason}
+				rows[p.name] = slices.Repeat([]outcome{no}, len(ways))
 				return
 			}
 			results := map[string]runc.Result{}
 			for _, w := range ways {
 				t.Run(w.name, func(t *testing.T) {
-					row := "failed"
-					defer func() { rows[p.name] = append(rows[p.name], row) }()
+					row := outcome{Word: "failed"}
+					defer func() {
+						if t.Failed() && row.Word == word(holds) {
+							row.Word = "failed"
+						}
+						rows[p.name] = append(rows[p.name], row)
+					}()
 					result := w.run(t, p)
 					// An attack that is a race does not win every time, and less often on a
 					// busy machine.
@@ -48,7 +58,7 @@ func TestProbes(t *testing.T) {
 						}
 					}
 					results[w.name] = result
-					row = word(result.Code)
+					row = outcome{word(result.Code), strings.TrimSpace(result.Stderr)}
 					if w.baseline == "" {
 						requireBaseline(t, p, w, result)
 					} else {
@@ -92,7 +102,7 @@ func standWith(t *testing.T, all []probe) *stand {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(s.binary, binary, 0o755))
 	for _, p := range all {
-		p.compile(t, s.program(p))
+		p.install(t, s.program(p))
 		s.probes[p.name] = p
 	}
 	return s
@@ -152,17 +162,17 @@ func word(code int) string {
 }
 
 // table returns the results of all probes, a line each.
-func table(ways []way, all []probe, rows map[string][]string) string {
+func table(ways []way, all []probe, rows map[string][]outcome) string {
 	var out strings.Builder
-	line := func(name string, cells []string) {
+	line := func(name string, cells []outcome) {
 		fmt.Fprintf(&out, "\n%-34s", name)
 		for _, cell := range cells {
-			fmt.Fprintf(&out, " %-9s", cell)
+			fmt.Fprintf(&out, " %-9s", cell.Word)
 		}
 	}
-	var names []string
+	var names []outcome
 	for _, w := range ways {
-		names = append(names, w.name)
+		names = append(names, outcome{Word: w.name})
 	}
 	line("probe", names)
 	for _, p := range all {
@@ -171,4 +181,25 @@ func table(ways []way, all []probe, rows map[string][]string) string {
 		}
 	}
 	return out.String()
+}
+
+// An outcome is how a probe ended in one way: the table's word for it, and what the probe said.
+type outcome struct{ Word, Why string }
+
+// writeResults writes the results to the file that the flag -results names.
+func writeResults(t *testing.T, ways []way, rows map[string][]outcome) {
+	t.Helper()
+	if *resultsFile == "" {
+		return
+	}
+	results := map[string]map[string]outcome{} // probe → way → outcome
+	for name, cells := range rows {
+		results[name] = map[string]outcome{}
+		for i, cell := range cells {
+			results[name][ways[i].name] = cell
+		}
+	}
+	text, err := json.Marshal(results)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(*resultsFile, text, 0o644))
 }

@@ -81,11 +81,11 @@ func (s *stand) onHost(t *testing.T, p probe, uid uint32, command ...string) run
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(dir, 0o755))
 	require.NoError(t, os.Chown(dir, int(uid), int(uid)))
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), runc.AtMost(time.Minute))
 	defer cancel()
 	probe := exec.CommandContext(ctx, command[0], command[1:]...)
 	probe.Dir, probe.WaitDelay = dir, time.Second
-	probe.Env = []string{fmt.Sprintf("OUTSIDER=%d", s.outsider(t, uid))}
+	probe.Env = []string{fmt.Sprintf("OUTSIDER=%d", s.outsider(t, uid)), runc.Slowness()}
 	probe.SysProcAttr = &syscall.SysProcAttr{
 		Setpgid:    true,
 		Credential: &syscall.Credential{Uid: uid, Gid: uid},
@@ -126,7 +126,7 @@ func (s *stand) inContainer(t *testing.T, p probe, held bool) runc.Result {
 	c := runc.Config{
 		Rootfs: s.rootfs,
 		Args:   []string{"/" + p.name},
-		Env:    []string{"OUTSIDER=" + noProcess},
+		Env:    []string{"OUTSIDER=" + noProcess, runc.Slowness()},
 	}
 	if held {
 		if s.agent == nil {

@@ -10,6 +10,7 @@ package runc
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -26,7 +28,22 @@ import (
 )
 
 // patience bounds every command. A command that takes longer is taken to hang.
-const patience = time.Minute
+var patience = AtMost(time.Minute)
+
+// slownessVariable is an environment variable: by how much this machine is slower than a real
+// one. test/kernels sets it in its emulated machines, where the C probes read it, too.
+const slownessVariable = "SLOWNESS"
+
+// Slowness returns what to add to the environment of a container, for the probes in it.
+func Slowness() string { return slownessVariable + "=" + cmp.Or(os.Getenv(slownessVariable), "1") }
+
+// AtMost returns how long something may take for which d is enough on a real machine.
+func AtMost(d time.Duration) time.Duration {
+	if slowness, err := strconv.Atoi(os.Getenv(slownessVariable)); err == nil {
+		d *= time.Duration(slowness)
+	}
+	return d
+}
 
 // Config says in what a container differs from that of `runc spec`.
 type Config struct {

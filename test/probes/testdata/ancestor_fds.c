@@ -1,5 +1,6 @@
 /*
  * kind: attack
+ * expect cli-root before 6.7: 1
  * expect podman: 0|1
  * expect podman-userns: 0|1
  *

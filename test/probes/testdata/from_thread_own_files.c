@@ -1,5 +1,8 @@
 /*
  * kind: attack
+ * expect cli-root before 6.9: 3
+ * expect cli-user before 6.9: 3
+ * expect runc before 6.9: 3
  *
  * A thread binds that has a file table of its own, in which fd numbers mean other
  * files than in the tables of the other threads.

@@ -14,6 +14,7 @@
 
 int main(void)
 {
+	needs_port_ranges();
 	uint32_t range = RANGE(41004, 41004);
 	for (int way = 0; way < 2; way++) {
 		int fd = sock(AF_INET, SOCK_DGRAM, 0);

@@ -1,5 +1,6 @@
 /*
  * kind: attack
+ * arch: x86
  *
  * A 64-bit process makes 32-bit system calls (int 0x80): bind, listen, socketcall and
  * setsockopt. Their numbers are those of i386. The numbers of bind, listen and

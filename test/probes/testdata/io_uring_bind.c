@@ -46,5 +46,7 @@ int main(void)
 		.opcode = OP_BIND, .fd = fd, .addr = (uintptr_t)&a, .off = sizeof a.in});
 	run(uring, (struct io_uring_sqe){.opcode = OP_LISTEN, .fd = fd, .len = 1});
 	no_harm(fd);
+	if (bound == -EINVAL)
+		NOT_APPLICABLE("the kernel's io_uring has no IORING_OP_BIND");
 	WRONG("io_uring_setup worked; bind through the ring returned %d, and bound nothing", bound);
 }

@@ -13,6 +13,7 @@
 
 int main(void)
 {
+	needs_port_ranges();
 	static const int domains[] = {AF_INET, AF_INET6};
 	for (int i = 0; i < 2; i++) {
 		int fd = sock(domains[i], SOCK_DGRAM, 0);

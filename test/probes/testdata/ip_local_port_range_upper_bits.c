@@ -16,6 +16,7 @@
 
 int main(void)
 {
+	needs_port_ranges();
 	static const uint64_t garbage[] = {0, 1ULL << 32, ~0ULL << 32};
 	for (int i = 0; i < 9; i++) {
 		int fd = sock(AF_INET, SOCK_DGRAM, 0);

@@ -32,7 +32,7 @@ int main(void)
 		/* The supervisor may hold a duplicate of the dead process's socket for a moment. */
 		double start = now();
 		while (bind_port(fd, ALLOWED) < 0 || listen(fd, 1) < 0)
-			if (errno != EADDRINUSE || now() > start + 2)
+			if (errno != EADDRINUSE || now() > start + at_most(2))
 				WRONG("bind or listen after another process was killed: %m");
 		close(fd);
 	}

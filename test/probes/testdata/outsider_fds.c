@@ -1,5 +1,7 @@
 /*
  * kind: attack
+ * expect cli-root before 6.7: 1
+ * expect cli-user before 6.7: 0|1
  *
  * A process of the same user, outside of port-restricter, has a listening socket at a
  * port that the policy does not permit. The attack takes that socket with
@@ -10,7 +12,8 @@
  *
  * port-restricter: under the command line both are refused, because a process under
  * Landlock may not trace processes outside of its domain. This needs a kernel with
- * Landlock network rules (Linux 6.7). In a container the process is not visible.
+ * Landlock network rules (Linux 6.7); without, Yama forbids both to an ordinary user if
+ * the sysctl kernel.yama.ptrace_scope is not 0. In a container the process is not visible.
  */
 #include "probe.h"
 

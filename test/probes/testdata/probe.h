@@ -10,11 +10,14 @@
  *                     port-restricter (status 0)
  *   kind: behaviour   ends with status 0 both on the bare kernel and under port-restricter
  *   ports: 80,5000    the ports that the policy permits, if not 5000
- *   arch: i386        the probe is compiled with -m32
+ *   arch: i386        the probe is compiled with -m32, and runs on x86-64 only
+ *   arch: x86         the probe runs on x86-64 only
  *   compare: stdout   must print the same under port-restricter as on the bare kernel, run
  *                     by the same user
  *   expect WAY: 3     the right status in one way of running under port-restricter, if not
  *                     0 (0|3: either)
+ *   expect WAY before 6.9: 3
+ *                     the same, on a kernel before Linux 6.9
  */
 #ifndef PROBE_H
 #define PROBE_H
@@ -109,6 +112,16 @@ __attribute__((unused)) static void hung(int sig)
 	_exit(SETUP_);
 }
 
+/*
+ * Returns how many seconds something may take for which these are enough on a real machine.
+ * SLOWNESS is by how much this one is slower, since it is emulated.
+ */
+static inline int at_most(int seconds)
+{
+	const char *slowness = getenv("SLOWNESS");
+	return seconds * (slowness ? atoi(slowness) : 1);
+}
+
 /* Runs before main: the probe has 20 seconds. */
 __attribute__((constructor)) static void begin(void)
 {
@@ -118,7 +131,7 @@ __attribute__((constructor)) static void begin(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGCHLD, SIG_DFL);
 	signal(SIGALRM, hung);
-	alarm(20);
+	alarm(at_most(20));
 	setvbuf(stdout, NULL, _IOLBF, 0);
 }
 
@@ -139,7 +152,7 @@ static inline pid_t child(void)
 	pid_t pid = MUST(fork());
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		alarm(20);
+		alarm(at_most(20));
 	}
 	return pid;
 }
@@ -344,6 +357,17 @@ static inline void refused(int fd, int result)
 		WRONG("the call worked, but bound nothing; expected EPERM");
 	if (error != EPERM)
 		WRONG("the call failed with %s; expected EPERM", strerrorname_np(error));
+}
+
+/* For probes of IP_LOCAL_PORT_RANGE. */
+static inline void needs_port_ranges(void)
+{
+	int fd = sock(AF_INET, SOCK_DGRAM, 0);
+	uint32_t range;
+	socklen_t length = sizeof range;
+	if (getsockopt(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &range, &length) < 0)
+		NOT_APPLICABLE("IP_LOCAL_PORT_RANGE: %m");
+	close(fd);
 }
 
 static inline void bind_forbidden(int fd)

@@ -10,8 +10,7 @@
  * 4.8). The supervisor copies the address once, checks the copy and binds it. The
  * forbidden port is never bound.
  */
-#include "probe.h"
-#include <sys/user.h>
+#include "registers.h"
 
 static union addr allowed, forbidden;
 
@@ -42,10 +41,10 @@ int main(void)
 		MUST(waitpid(pid, &status, __WALL));
 		if (WIFEXITED(status))
 			_exit(WEXITSTATUS(status));
-		MUST(ptrace(PTRACE_GETREGS, pid, 0, &regs));
-		if (regs.orig_rax == SYS_bind && regs.rsi == (uintptr_t)&allowed) {
-			regs.rsi = (uintptr_t)&forbidden;
-			MUST(ptrace(PTRACE_SETREGS, pid, 0, &regs));
+		registers(PTRACE_GETREGSET, pid, &regs);
+		if (regs.CALL_NUMBER == SYS_bind && regs.SECOND_ARGUMENT == (uintptr_t)&allowed) {
+			regs.SECOND_ARGUMENT = (uintptr_t)&forbidden;
+			registers(PTRACE_SETREGSET, pid, &regs);
 		}
 		/* In turn: run to the next system call, or stop at a random moment. */
 		if (step++ % 3) {

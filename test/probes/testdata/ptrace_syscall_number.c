@@ -9,8 +9,7 @@
  * port-restricter: the kernel runs all filters again after the tracer has changed the
  * call (since Linux 4.8). The bind(2) is refused.
  */
-#include "probe.h"
-#include <sys/user.h>
+#include "registers.h"
 
 int main(void)
 {
@@ -32,12 +31,8 @@ int main(void)
 	MUST(ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL));
 	MUST(ptrace(PTRACE_CONT, pid, 0, 0));
 	while (MUST(waitpid(pid, &status, 0)) && WIFSTOPPED(status)) {
-		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8)) {
-			struct user_regs_struct regs;
-			MUST(ptrace(PTRACE_GETREGS, pid, 0, &regs));
-			regs.orig_rax = SYS_bind;
-			MUST(ptrace(PTRACE_SETREGS, pid, 0, &regs));
-		}
+		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8))
+			change_call(pid, SYS_bind);
 		MUST(ptrace(PTRACE_CONT, pid, 0, 0));
 	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : SETUP_;

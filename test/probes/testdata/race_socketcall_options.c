@@ -17,6 +17,7 @@ enum { HARMLESS = 1 }; /* IP_TOS */
 
 int main(void)
 {
+	needs_port_ranges();
 	struct { uint32_t value; volatile long block[5]; } *b = shared(sizeof *b);
 	b->value = RANGE(41005, 41005);
 	if (child() == 0)

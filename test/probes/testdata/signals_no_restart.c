@@ -1,6 +1,8 @@
 /*
  * kind: behaviour
  * expect runc: 0|3
+ * expect cli-root before 5.19: 0|3
+ * expect cli-user before 5.19: 0|3
  *
  * bind(2) and listen(2) under a storm of signals whose handler has no SA_RESTART. A
  * caller that gets EINTR calls again.

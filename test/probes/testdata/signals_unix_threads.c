@@ -1,6 +1,8 @@
 /*
  * kind: behaviour
  * expect runc: 0|3
+ * expect cli-root before 5.19: 0|3
+ * expect cli-user before 5.19: 0|3
  *
  * A process with two threads binds an AF_UNIX socket to a path, under a storm of
  * signals whose handler has no SA_RESTART. A helper makes the bind. A caller that gets

@@ -1,5 +1,6 @@
 /*
  * kind: attack
+ * arch: x86
  *
  * The x32 ABI (Linux 3.4) numbers bind(2) and listen(2) differently, and reports the
  * same architecture to seccomp as x86-64 does.

@@ -1,0 +1,102 @@
+package kernels
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A machine is what an architecture's guests have in common.
+type machine struct {
+	arch    string   // as Go names it, and Debian
+	qemu    []string // the emulator, and the machine that it emulates
+	console string   // the kernel's name of its first serial port
+	cross   bool     // it is not the architecture of the host
+}
+
+var machines = map[string]machine{
+	"amd64": {
+		arch: "amd64", qemu: []string{"qemu-system-x86_64", "-cpu", "max,la57=off"},
+		console: "ttyS0",
+	},
+	"arm64": {
+		arch:    "arm64",
+		qemu:    []string{"qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a72"},
+		console: "ttyAMA0", cross: true,
+	},
+}
+
+// A toolchain makes programs for a machine.
+type toolchain struct {
+	cc          string
+	environment []string // for the go command
+}
+
+// toolchain returns the compiler for the machine. Debian's cross compiler cannot be installed
+// beside gcc-multilib, which the 32-bit probes need, so it is unpacked.
+func (m machine) toolchain(t *testing.T) toolchain {
+	if !m.cross {
+		return toolchain{"gcc", os.Environ()}
+	}
+	cross := unpack(t, "cross-"+m.arch, suite(t), "amd64", "aarch64-linux-gnu|arm64-cross",
+		"gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross")
+	libseccomp := unpack(t, "libseccomp-"+m.arch, suite(t), m.arch, "^$", "libseccomp-dev")
+	libraries := libseccomp + "/usr/lib/aarch64-linux-gnu"
+	cc := cross + "/usr/bin/aarch64-linux-gnu-gcc"
+	return toolchain{cc, append(os.Environ(),
+		"GOARCH="+m.arch, "CGO_ENABLED=1", "CC="+cc,
+		"CGO_CFLAGS=-O2 -g -I"+libseccomp+"/usr/include", "CGO_LDFLAGS=-L"+libraries,
+		"PKG_CONFIG_LIBDIR="+libraries+"/pkgconfig",
+	)}
+}
+
+const repository = "../.."
+
+// programs are the Debian packages of a guest, and what their programs load.
+var programs = []string{
+	"busybox-static", "kmod", "libc6", "libcap-ng0", "libkmod2", "liblzma5", "libseccomp2",
+	"libssl3", "libzstd1", "runc", "util-linux",
+}
+
+// newRoot makes the root directory of the machine's guests, without a kernel's modules.
+func (m machine) newRoot(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	for _, dir := range []string{"src/bin", "src/test/probes", "src/deploy/systemd", "compiled"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(root, dir), 0o755))
+	}
+	debian := unpack(t, "programs-"+m.arch, suite(t), m.arch, "^$", programs...)
+	const unit = "deploy/systemd/port-restricter.service"
+	for from, to := range map[string]string{
+		debian + "/.":                        ".",
+		"testdata/init":                      "init",
+		repository + "/test/probes/testdata": "src/test/probes",
+		filepath.Join(repository, unit):      "src/" + unit,
+	} {
+		run(t, "cp", "-a", from, filepath.Join(root, to))
+	}
+	for _, docs := range []string{"usr/share/doc", "usr/share/man", "usr/share/locale"} {
+		require.NoError(t, os.RemoveAll(filepath.Join(root, docs)))
+	}
+	tools := m.toolchain(t)
+	tools.build(t, filepath.Join(root, "src/bin/port-restricter"), "cmd/port-restricter", "build")
+	tools.build(t, filepath.Join(root, "src/test/probes/probes.test"), "test/probes", "test", "-c")
+	run(t, "go", "test", "-tags", "seccomp", "-count=1", "-run", "^TestCompile$",
+		repository+"/test/probes", "-args", "-cc", tools.cc,
+		"-compile", filepath.Join(root, "compiled"))
+	return root
+}
+
+// build makes a static program of a package, by a subcommand of the go command.
+func (tools toolchain) build(t *testing.T, output, pkg string, subcommand ...string) {
+	t.Helper()
+	command := exec.Command("go", append(subcommand, "-o", output, "-tags",
+		"seccomp,netgo,osusergo", "-ldflags", "-linkmode external -extldflags -static",
+		repository+"/"+pkg)...)
+	command.Env = tools.environment
+	out, err := command.CombinedOutput()
+	require.NoError(t, err, "%s: %s", command, out)
+}
