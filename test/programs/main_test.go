@@ -61,6 +61,12 @@ func share() error {
 	if err := build.Run(); err != nil {
 		return err
 	}
+	compile := exec.Command("musl-gcc", "-static", "-Wall", "-o",
+		filepath.Join(shared, "bin", "resolve"), filepath.Join("testdata", "resolve.c"))
+	compile.Stderr = os.Stderr
+	if err := compile.Run(); err != nil {
+		return err
+	}
 	// Debian's programs, not others of the same name.
 	return os.Setenv("PATH", filepath.Join(shared, "bin")+":/usr/sbin:/usr/bin:/sbin:/bin")
 }

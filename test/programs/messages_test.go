@@ -32,13 +32,11 @@ var messengers = []program{
 		refusal: "register/listen error: eperm",
 	},
 	{
-		name: "rabbitmq", users: []string{"nobody"}, command: rabbitmq, ports: "5000,4369,25672",
-		// AMQP's greeting; what epmd knows; a command, which uses the distribution.
-		talk: both(question("tcp", "", "AMQP\x00\x00\x09\x01"), func(p *place) (string, error) {
-			return p.try("env", "-", "PATH=/usr/bin:/bin", "HOME="+p.dir, "RABBITMQ_NODENAME=rabbit@localhost", "/usr/lib/rabbitmq/bin/rabbitmqctl", "await_startup")
-		}),
-		answer:  "RabbitMQ",
-		refusal: "Failed to start Ranch listener",
+		name: "rabbitmq", users: []string{"nobody"}, command: rabbitmq, answer: "42\n",
+		ports: "5000,4369,25000", // AMQP, epmd, the distribution
+		talk: both(question("tcp", "", "AMQP\x00\x00\x09\x01"),
+			ask("env", rabbitName, "/usr/lib/rabbitmq/bin/rabbitmqctl", "eval", "6*7.")),
+		refusal: "{listen_error,{acceptor,{127,0,0,1},5001},eperm}",
 	},
 }
 

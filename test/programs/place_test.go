@@ -70,6 +70,13 @@ func temporary(t *testing.T) string {
 	return dir
 }
 
+// as returns the same place for another user.
+func (p *place) as(userName string) *place {
+	other, err := user.Lookup(userName)
+	require.NoError(p, err)
+	return &place{T: p.T, dir: p.dir, user: other}
+}
+
 func (p *place) path(name string) string { return filepath.Join(p.dir, name) }
 
 // write writes a file of the place and returns its path.

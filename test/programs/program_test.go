@@ -112,12 +112,7 @@ func (prog program) serve(p *place, command []string, before outcome) outcome {
 		}
 		return nil
 	}, s.output)
-	if prog.quit == nil {
-		now.status = s.stop()
-	} else {
-		_, _ = prog.quit(p) // the connection ends with the program
-		now.status = s.wait()
-	}
+	now.status = prog.stop(s)
 	now.complaints = p.complaints(s.output())
 	return now
 }
@@ -137,7 +132,16 @@ func (prog program) refused(p *place) {
 		return fmt.Errorf("%s does not say %q", prog.name, prog.refusal)
 	}, s.output)
 	require.NotContains(p, strings.Join(p.sockets(), "\n"), ":"+strconv.Itoa(forbidden))
-	s.stop()
+	prog.stop(s)
+}
+
+// stop asks the program to end and returns its exit status.
+func (prog program) stop(s *process) int {
+	if prog.quit == nil {
+		return s.stop()
+	}
+	_, _ = prog.quit(s.place) // the connection ends with the program
+	return s.wait()
 }
 
 func (s *process) hasEnded() bool {

@@ -45,10 +45,12 @@ func chromium(p *place, port int) []string {
 	}
 }
 
-// tmux returns a server of tmux, which runs a web server in a window.
-func tmux(p *place, port int) []string {
-	config := p.write("tmux.conf", "new-session -d \"python3 -m http.server --bind 127.0.0.1 "+
-		strconv.Itoa(port)+" >said 2>&1; sleep 60\"\n")
-	return []string{"sh", "-c",
-		"touch said; tail -f said & tmux -S tmux.sock -f " + config + " -D; kill $!"}
+// tmux returns a script that shows what a web server in a window of tmux says. The server of
+// tmux is a daemon.
+func tmux(_ *place, port int) []string {
+	return []string{"sh", "-c", `
+		>said; tail -f said &
+		tmux -S tmux.sock new-session -d "python3 -m http.server --bind 127.0.0.1 $0 >said 2>&1; cat"
+		while tmux -S tmux.sock has-session 2>/dev/null; do sleep 0.1; done
+		kill $!`, strconv.Itoa(port)}
 }
