@@ -59,6 +59,23 @@ func TestTheStatusOfTheProgramIsThatOfTheService(t *testing.T) {
 	u.eventually(func() bool { return u.property("ActiveState") == "inactive" }, "it goes on")
 }
 
+// systemd makes a difference between a service that SIGTERM ended and one with status 143.
+func TestASignalThatEndsTheProgramIsThatOfTheService(t *testing.T) {
+	u := install(t, "sleep.service",
+		"[Service]\nExecStart=/usr/bin/port-restricter -p 5000 -- sleep infinity\n")
+	u.start()
+	run(t, "systemctl", "stop", u.name)
+	require.Equal(t, "inactive", u.property("ActiveState"))
+	require.Equal(t, "success", u.property("Result"))
+
+	u = recipe(t, "web.service", "Restart=no")
+	u.start()
+	pid, _ := pidOf(t, "tcp", port)
+	run(t, "kill", "-KILL", strconv.Itoa(pid))
+	u.eventually(func() bool { return u.property("Result") == "signal" }, "it does not fail")
+	require.Equal(t, "9", u.property("ExecMainStatus"))
+}
+
 func TestAProgramThatIsMissingHasAStatusOfItsOwn(t *testing.T) {
 	u := install(t, "missing.service",
 		"[Service]\nExecStart=/usr/bin/port-restricter -p 5000 -- /nowhere\n")

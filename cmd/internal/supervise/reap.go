@@ -1,8 +1,13 @@
 package supervise
 
+// #include "signals.h"
+import "C"
+
 import (
+	"os"
 	"runtime"
 	"slices"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,6 +54,17 @@ func reap(child *child, daemon *daemon, before []int) (status unix.WaitStatus) {
 		if gone && len(before) > 0 && !slices.ContainsFunc(children(), isNew) {
 			return status
 		}
+	}
+}
+
+// endLike ends this process by the signal that ended the command, if a service manager
+// started it: for systemd, a service that SIGTERM ended has stopped, and one whose status is
+// 143 has failed. For others it is as in a shell, 128+n.
+func endLike(ws unix.WaitStatus) {
+	manager := os.Getenv("MANAGERPID") // set for the services of a user
+	isChild := os.Getppid() == 1 || manager == strconv.Itoa(os.Getppid())
+	if ws.Signaled() && isChild && os.Getenv("INVOCATION_ID") != "" {
+		C.signals_die_of(C.int(ws.Signal()))
 	}
 }
 

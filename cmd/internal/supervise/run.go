@@ -42,7 +42,7 @@ type Command struct {
 // be called once, in a process that does not wait for other children.
 //
 // Without an error, the status is that of CMD, or of the daemon in PIDFile, as in $? of a
-// shell. An error means that
+// shell. But a service that a signal ended ends this process, too. An error means that
 // CMD was not run. Its status is 126 if CMD is not executable, 127 if CMD was not found,
 // 128+n if signal n killed the child before, and 125 otherwise.
 func (c Command) Run() (status int, err error) {
@@ -68,7 +68,7 @@ func (c Command) Run() (status int, err error) {
 	if err != nil {
 		return cli.StatusFailure, err
 	}
-	defer notifications.passOnFor(child)()
+	finish := notifications.passOnFor(child)
 	go forward(caught, child)
 	var daemon *daemon
 	if c.Forks {
@@ -79,6 +79,7 @@ func (c Command) Run() (status int, err error) {
 
 	err = child.converse(c.Attach)
 	ws := <-reaped
+	finish()
 	failed := failure{status: cli.StatusFailure}
 	switch {
 	case errors.As(err, &failed) || err != nil && !ws.Signaled():
@@ -87,5 +88,6 @@ func (c Command) Run() (status int, err error) {
 		return exitStatus(ws), fmt.Errorf(
 			"the child was killed by signal %d before it could run %q", ws.Signal(), c.Args[0])
 	}
+	endLike(ws)
 	return exitStatus(ws), nil
 }
