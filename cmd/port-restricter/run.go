@@ -20,6 +20,8 @@ import (
 // long form as the command run.
 func newRun(use string) *cobra.Command {
 	var given policyFlags
+	var pidFile string
+	var forks bool
 	run := &cobra.Command{
 		Use:   use,
 		Short: "Run a command that can bind only the given ports",
@@ -46,7 +48,9 @@ func newRun(use string) *cobra.Command {
 			case given.mode == "audit":
 				level = logrus.WarnLevel // what enforce would refuse
 			}
-			status, err := runRestricted(policy, level, args)
+			status, err := runRestricted(policy, level, supervise.Command{
+				Args: args, Forks: forks || pidFile != "", PIDFile: pidFile,
+			})
 			if status == 0 && err == nil {
 				return nil
 			}
@@ -56,12 +60,20 @@ func newRun(use string) *cobra.Command {
 	flags := run.Flags()
 	flags.SetInterspersed(false) // flags after CMD belong to CMD
 	given.add(flags)
+	flags.BoolVar(&forks, "forks", false,
+		"CMD forks into the background, like a service of Type=forking:"+
+			" systemd is told that the service is ready once CMD has ended")
+	flags.StringVar(&pidFile, "pid-file", "",
+		"`FILE` with the pid of the daemon that CMD leaves, whose exit status counts;"+
+			" implies --forks")
 	return run
 }
 
-// runRestricted runs args under a supervisor in this process, and returns the exit
+// runRestricted runs a command under a supervisor in this process, and returns the exit
 // status of port-restricter.
-func runRestricted(policy config.Policy, level logrus.Level, args []string) (int, error) {
+func runRestricted(
+	policy config.Policy, level logrus.Level, command supervise.Command,
+) (int, error) {
 	if err := sandbox.Check(); err != nil { // before libseccomp fails for the same reason
 		return cli.StatusFailure, err
 	}
@@ -95,16 +107,16 @@ func runRestricted(policy config.Policy, level logrus.Level, args []string) (int
 	if err != nil {
 		return cli.StatusFailure, err
 	}
-	return supervise.Command{
-		Args: args, Filter: program.Instructions, FilterFlags: program.Flags, Ruleset: ruleset,
-		Attach: func(pid, notifyFD int) error {
-			return supervisor.Attach(&specs.ContainerProcessState{
-				Version: specs.Version,
-				Pid:     pid,
-				State: specs.State{
-					Version: specs.Version, ID: "run", Status: specs.StateCreating, Pid: pid,
-				},
-			}, notifyFD, inherited...)
-		},
-	}.Run()
+	command.Filter, command.FilterFlags = program.Instructions, program.Flags
+	command.Ruleset = ruleset
+	command.Attach = func(pid, notifyFD int) error {
+		return supervisor.Attach(&specs.ContainerProcessState{
+			Version: specs.Version,
+			Pid:     pid,
+			State: specs.State{
+				Version: specs.Version, ID: "run", Status: specs.StateCreating, Pid: pid,
+			},
+		}, notifyFD, inherited...)
+	}
+	return command.Run()
 }

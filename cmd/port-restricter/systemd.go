@@ -90,7 +90,7 @@ func unitFlags(given policyFlags) ([]string, error) {
 func describeUnit(u *engines.Unit) error {
 	instance := strings.Replace(u.Name, "@.", "@instance.", 1)
 	args := []string{"show", "--property=Id,LoadState,NeedDaemonReload,FragmentPath,DropInPaths," +
-		"Type,NoExecPaths", "--", instance}
+		"NoExecPaths", "--", instance}
 	if u.User {
 		args = append([]string{"--user"}, args...)
 	}
@@ -117,7 +117,7 @@ func describeUnit(u *engines.Unit) error {
 	if instance == u.Name {
 		u.Name = properties["Id"]
 	}
-	u.Type, u.NoExecPaths = properties["Type"], properties["NoExecPaths"] != ""
+	u.NoExecPaths = properties["NoExecPaths"] != ""
 	u.Files = append(strings.Fields(properties["FragmentPath"]),
 		strings.Fields(properties["DropInPaths"])...)
 	return nil

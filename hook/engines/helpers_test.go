@@ -18,7 +18,7 @@ var planners = map[string]func(Options) (*Plan, error){
 // unitIn returns the only unit in the file system of o, with the files that systemctl
 // would list.
 func unitIn(o Options) Unit {
-	u := Unit{Type: "simple", Flags: []string{"-p", "5000", "--map", "80:5000"}}
+	u := Unit{Flags: []string{"-p", "5000", "--map", "80:5000"}}
 	dropIns := "/etc/systemd/system"
 	installed := "/lib/systemd/system"
 	if u.User = o.ConfigHome != ""; u.User {

@@ -11,7 +11,6 @@ import (
 // A Unit is an installed service of systemd.
 type Unit struct {
 	Name string // with its suffix; for a template as in web@.service
-	Type string // of the service: simple, notify, …
 	// Files are the files of the unit in the order in which systemd applies them.
 	Files []string
 	// NoExecPaths is set if the unit has NoExecPaths=, systemd.exec(5).
@@ -65,40 +64,58 @@ func Service(o Options, u Unit) (*Plan, error) {
 
 // dropInText returns the content of the drop-in at path.
 func (u Unit) dropInText(o Options, path string) (string, error) {
-	if u.Type == "forking" {
-		return "", fmt.Errorf("%s has Type=forking, which waits for the end of the process that "+
-			"it starts, but port-restricter stays as long as the daemon: "+
-			"by `systemctl edit %s`, let the program stay in the foreground, with Type=exec or "+
-			"Type=notify; docs/systemd.md shows how", u.Name, u.Name)
-	}
 	if !plain.MatchString(o.Binary) || strings.Contains(o.Binary, "%") {
 		return "", fmt.Errorf("--binary %q: systemd would take some of its characters "+
 			"for quotes or the like; install port-restricter in /usr/bin", o.Binary)
 	}
-	for _, flag := range u.Flags {
-		if !plain.MatchString(flag) {
-			return "", fmt.Errorf("%q: write it without blanks and quotes", flag)
-		}
-	}
 	if err := o.checkBinary(); err != nil {
 		return "", err
 	}
-	commands, from, err := u.commands(o, path)
+	commands, from, err := u.values(o, path, "ExecStart")
 	if err != nil {
 		return "", err
+	}
+	if len(commands) == 0 {
+		return "", fmt.Errorf("%s has no ExecStart=", u.Name)
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s%s; add --remove to delete this file.\n", unitMarker, u.Name)
 	fmt.Fprintf(&text, "# It replaces ExecStart= of %s.\n"+
-		"# When that changes, run the command again.\n", from)
-	text.WriteString("[Service]\nExecStart=\n")
+		"# When that changes, run the command again.\n[Service]\n", from)
+	flags := u.Flags
+	kind, _, err := u.values(o, path, "Type")
+	if err != nil {
+		return "", err
+	}
+	pidFile, _, err := u.values(o, path, "PIDFile")
+	if err != nil {
+		return "", err
+	}
+	if len(pidFile) > 0 {
+		// After a reload, systemd would take the main process from the file, which is not
+		// its child, so that it learns no exit status.
+		text.WriteString("PIDFile=\n")
+	}
+	if len(kind) > 0 && kind[len(kind)-1] == "forking" {
+		// port-restricter stays as long as the daemon, and says when it is ready.
+		text.WriteString("Type=notify\n")
+		if flags = append(flags, "--forks"); len(pidFile) > 0 {
+			flags = append(flags, "--pid-file", absolute(pidFile[len(pidFile)-1]))
+		}
+	}
+	for _, flag := range flags {
+		if !plain.MatchString(flag) {
+			return "", fmt.Errorf("%q: write it without blanks and quotes", flag)
+		}
+	}
+	text.WriteString("ExecStart=\n")
 	for _, command := range commands {
 		prefix, rest, err := cutPrefix(command)
 		if err != nil {
 			return "", fmt.Errorf("%s: ExecStart=%s: %w", from, command, err)
 		}
 		fmt.Fprintf(&text, "ExecStart=%s%s %s -- %s\n",
-			prefix, o.Binary, strings.Join(u.Flags, " "), rest)
+			prefix, o.Binary, strings.Join(flags, " "), rest)
 	}
 	if u.NoExecPaths {
 		fmt.Fprintf(&text, "ExecPaths=%s\n", o.Binary)
@@ -106,9 +123,17 @@ func (u Unit) dropInText(o Options, path string) (string, error) {
 	return text.String(), nil
 }
 
-// commands returns the commands of ExecStart= without the drop-in at own, and the file
-// that has the last of them. They are as in the file, with quotes and specifiers.
-func (u Unit) commands(o Options, own string) (commands []string, from string, err error) {
+// absolute returns a path of PIDFile= as systemd takes it.
+func absolute(path string) string {
+	if strings.HasPrefix(path, "/") || strings.HasPrefix(path, "%") {
+		return path
+	}
+	return "%t/" + path // /run, or the user's runtime directory
+}
+
+// values returns the values of a setting without the drop-in at own, and the file that
+// has the last of them. They are as in the file, with quotes and specifiers.
+func (u Unit) values(o Options, own, setting string) (values []string, from string, err error) {
 	for _, file := range u.Files {
 		if file == own {
 			continue
@@ -117,26 +142,22 @@ func (u Unit) commands(o Options, own string) (commands []string, from string, e
 		if err != nil {
 			return nil, "", err
 		}
-		values := settingsOf(string(text), "Service", "ExecStart")
-		if len(values) > 0 && isDropIn(file) && filepath.Base(file) > unitDropIn {
-			return nil, "", fmt.Errorf("%s has ExecStart=, and systemd applies it after %s, "+
-				"which could restrict nothing: give it a name that comes before in the alphabet",
-				file, own)
+		more := settingsOf(string(text), "Service", setting)
+		isDropIn := strings.HasSuffix(file, ".conf")
+		if len(more) > 0 && isDropIn && filepath.Base(file) > unitDropIn {
+			return nil, "", fmt.Errorf("%s has %s=, and systemd applies it after %s, "+
+				"which would not count: give it a name that comes before in the alphabet",
+				file, setting, own)
 		}
-		for _, value := range values {
+		for _, value := range more {
 			from = file
-			if commands = append(commands, value); value == "" {
-				commands = nil
+			if values = append(values, value); value == "" {
+				values = nil
 			}
 		}
 	}
-	if len(commands) == 0 {
-		return nil, "", fmt.Errorf("%s has no ExecStart=", u.Name)
-	}
-	return commands, from, nil
+	return values, from, nil
 }
-
-func isDropIn(file string) bool { return strings.HasSuffix(file, ".conf") }
 
 // separator is what separates commands in one ExecStart=. It could also be in quotes.
 var separator = regexp.MustCompile(`(^|\s);(\s|$)`)

@@ -12,14 +12,9 @@ import (
 func TestUnitsThatCannotBeWrapped(t *testing.T) {
 	const own = "/etc/systemd/system/web.service.d/port-restricter.conf"
 	for name, c := range map[string]struct {
-		exec, kind, path, text, binary string
-		flags                          []string
-		says                           []string
+		exec, path, text, binary string
+		flags, says              []string
 	}{
-		"forking": {
-			kind: "forking",
-			says: []string{"web.service has Type=forking", "systemctl edit web", "Type=exec"},
-		},
 		"another name": {
 			exec: "-@/bin/a b", says: []string{"ExecStart=-@/bin/a b", `"@"`, "write it without"},
 		},
@@ -35,6 +30,11 @@ func TestUnitsThatCannotBeWrapped(t *testing.T) {
 			path: "/etc/systemd/system/web.service.d/zz.conf",
 			text: "[Service]\nExecStart=\nExecStart=/bin/b\n",
 			says: []string{"zz.conf", "before in the alphabet"},
+		},
+		"its type is applied later": {
+			path: "/etc/systemd/system/web.service.d/zz.conf",
+			text: "[Service]\nType=forking\n",
+			says: []string{"zz.conf has Type=", "before in the alphabet"},
 		},
 		"a foreign drop-in": {
 			path: own, text: "[Service]\n", says: []string{own, "move it away"},
@@ -61,7 +61,6 @@ func TestUnitsThatCannotBeWrapped(t *testing.T) {
 			if c.flags != nil {
 				u.Flags = c.flags
 			}
-			u.Type = c.kind
 			before := filesIn(t, root)
 			_, err := Service(o, u)
 			require.Error(t, err)

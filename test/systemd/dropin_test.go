@@ -1,6 +1,7 @@
 package systemd
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -114,11 +115,54 @@ func TestCommandsStayAsTheyAre(t *testing.T) {
 	for name, list := range before {
 		for i, command := range list {
 			if after[name][i] != command {
-				command = "/usr/bin/port-restricter -p 5000 -- " + command
-				require.Equal(t, command, after[name][i], name)
+				_, unwrapped, _ := strings.Cut(after[name][i], " -- ")
+				require.Equal(t, command, unwrapped, name)
+				require.Regexp(t, "^/usr/bin/port-restricter -p 5000 ", after[name][i])
 				compared++
 			}
 		}
 	}
 	require.GreaterOrEqual(t, compared, len(wrapped)/2, "aliases are wrapped once")
+}
+
+// nginx.service of Debian forks into the background, and is stopped by its PID file.
+func TestNginxServesAsDebianPackagesIt(t *testing.T) {
+	const site = "server { listen 5000; location / { return 200 served; } }\n"
+	write(t, "/etc/nginx/sites-enabled/default", site)
+	write(t, "/var/log/nginx/error.log", "")
+	u := packaged(t, "nginx.service")
+	wrap(t, u.name, "-p", "5000")
+	require.Contains(t, ask(t, "tcp", port, "GET / HTTP/1.0\n"), "served")
+
+	// A new configuration with a port that nginx may not bind: the old one goes on.
+	write(t, "/etc/nginx/sites-enabled/default", strings.ReplaceAll(site, "5000", "5001"))
+	run(t, "systemctl", "reload", u.name)
+	u.eventually(func() bool {
+		log, _ := os.ReadFile(path("/var/log/nginx/error.log"))
+		return strings.Contains(string(log), "Operation not permitted")
+	}, "nginx does not try the other port")
+	require.Contains(t, ask(t, "tcp", port, "GET / HTTP/1.0\n"), "served")
+
+	run(t, "systemctl", "stop", u.name)
+	require.Equal(t, "success", u.property("Result"))
+	require.Equal(t, "0", u.property("ExecMainStatus"))
+	require.NoFileExists(t, path("/run/nginx.pid"))
+}
+
+// packaged makes the unit of a package fit for systemd without the rest of the machine.
+func packaged(t *testing.T, name string) unit {
+	t.Helper()
+	u := unit{t, name}
+	write(t, "/run/output/"+name, "")
+	write(t, "/run/systemd/system/"+name+".d/test.conf", "[Unit]\nDefaultDependencies=no\n"+
+		"[Service]\nStandardOutput=append:/run/output/%n\nStandardError=inherit\n")
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%s:\n%s\n%s", name, u.output(), u.systemctl("status", "--no-pager"))
+		}
+		run(t, "sh", "-c", `systemctl stop "$0"; port-restricter systemd "$0" --remove
+			systemctl daemon-reload; systemctl reset-failed`, name)
+	})
+	run(t, "systemctl", "daemon-reload")
+	return u
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"syscall"
 	"testing"
@@ -54,18 +53,8 @@ func runBooted(m *testing.M) int {
 	if binary == "" {
 		binary = "../../bin/port-restricter"
 	}
-	dir, err := os.MkdirTemp("", "systemd-test-")
-	if err != nil {
-		panic(err)
-	}
-	defer os.RemoveAll(dir)
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		panic(err)
-	}
-	defer log.Close()
 	boot := exec.Command("testdata/boot.sh", binary, "testdata/web-server")
-	boot.Stderr = log
+	boot.Stderr = os.Stderr
 	boot.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // ^C must not keep it from cleaning up
 	input, err := boot.StdinPipe()
 	if err != nil {
@@ -82,15 +71,11 @@ func runBooted(m *testing.M) int {
 		input.Close()
 		_ = boot.Wait()
 	}()
-	status := 1
-	if _, err = fmt.Fscan(output, &systemdPid); err == nil && isUp() {
-		status = m.Run()
+	if _, err := fmt.Fscan(output, &systemdPid); err != nil || !isUp() {
+		fmt.Fprintln(os.Stderr, "systemd does not start")
+		return 1
 	}
-	if status != 0 {
-		text, _ := os.ReadFile(log.Name())
-		fmt.Fprintf(os.Stderr, "systemd has logged:\n%s", text[max(0, len(text)-1<<14):])
-	}
-	return status
+	return m.Run()
 }
 
 // isUp waits until systemctl can be used.

@@ -1,6 +1,7 @@
 package systemd
 
 import (
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -58,6 +59,23 @@ func TestTheStatusOfTheProgramIsThatOfTheService(t *testing.T) {
 	u.eventually(func() bool { return u.property("ActiveState") == "inactive" }, "it goes on")
 }
 
+// systemd makes a difference between a service that SIGTERM ended and one with status 143.
+func TestASignalThatEndsTheProgramIsThatOfTheService(t *testing.T) {
+	u := install(t, "sleep.service",
+		"[Service]\nExecStart=/usr/bin/port-restricter -p 5000 -- sleep infinity\n")
+	u.start()
+	run(t, "systemctl", "stop", u.name)
+	require.Equal(t, "inactive", u.property("ActiveState"))
+	require.Equal(t, "success", u.property("Result"))
+
+	u = recipe(t, "web.service", "Restart=no")
+	u.start()
+	pid, _ := pidOf(t, "tcp", port)
+	run(t, "kill", "-KILL", strconv.Itoa(pid))
+	u.eventually(func() bool { return u.property("Result") == "signal" }, "it does not fail")
+	require.Equal(t, "9", u.property("ExecMainStatus"))
+}
+
 func TestAProgramThatIsMissingHasAStatusOfItsOwn(t *testing.T) {
 	u := install(t, "missing.service",
 		"[Service]\nExecStart=/usr/bin/port-restricter -p 5000 -- /nowhere\n")
@@ -103,14 +121,19 @@ func TestATemplateHasThePortOfItsInstance(t *testing.T) {
 
 func TestADaemonIsServedAndSignalled(t *testing.T) {
 	u := recipe(t, "daemon.service", "ExecReload=kill -HUP $MAINPID", "RestartSec=10ms")
-	u.start()
+	u.start() // returns once the daemon is ready
+	pid, err := os.ReadFile(path("/run/daemon.pid"))
+	require.NoError(t, err)
+	daemon, _ := pidOf(t, "tcp", port)
+	require.Equal(t, strconv.Itoa(daemon), strings.TrimSpace(string(pid)))
+	require.NotEqual(t, u.property("MainPID"), strconv.Itoa(daemon))
 	require.Equal(t, "EPERM", ask(t, "tcp", port, "bind 5001"))
 	run(t, "systemctl", "reload", u.name)
 	u.eventually(func() bool {
 		_, hups := pidOf(t, "tcp", port)
 		return hups == 1
 	}, "SIGHUP does not reach the daemon")
-	ask(t, "tcp", port, "exit 1")
+	ask(t, "tcp", port, "exit 3")
 	u.eventually(func() bool { return u.property("NRestarts") == "1" }, "it is not restarted")
 	pidOf(t, "tcp", port)
 	run(t, "systemctl", "stop", u.name)

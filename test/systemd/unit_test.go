@@ -57,7 +57,7 @@ func install(t *testing.T, name, text string, more ...string) unit {
 	u := unit{t, name}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("%s:\n%s\n%s", name, u.output(), u.systemctl("status", "--no-pager"))
+			t.Logf("%s:\n%s\n%s", name, u.output(), u.systemctl("show"))
 		}
 		const end = `systemctl kill --signal=KILL "$0"; systemctl stop "$0"`
 		_ = enter("sh", "-c", end, strings.Replace(name, "@.", "@*.", 1)).Run()

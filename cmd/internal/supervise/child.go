@@ -72,7 +72,10 @@ func (c Command) start(notifications *notifications) (*child, error) {
 		pinned.Pin(&c.Filter[0])
 		told.filter = (*C.struct_sock_filter)(unsafe.Pointer(&c.Filter[0]))
 	}
-	if notifications != nil {
+	switch {
+	case c.Forks:
+		told.notify = (*C.char)(unsafe.Pointer(str("")))
+	case notifications != nil:
 		told.notify = (*C.char)(unsafe.Pointer(str("NOTIFY_SOCKET=" + notifications.address())))
 	}
 	paths, searched := candidates(c.Args[0])

@@ -14,7 +14,7 @@ struct child {
 	int socket;        /* the child's end of its socket pair with the supervisor */
 	int parent_socket; /* the supervisor's end */
 	pid_t supervisor;  /* its pid */
-	char *notify;      /* the entry for NOTIFY_SOCKET in CMD's environment, or NULL */
+	char *notify;      /* for environment_edit */
 	int ruleset;       /* an fd of a Landlock ruleset, or -1 */
 	unsigned flags;    /* of seccomp(2) */
 	unsigned short length; /* of filter */

@@ -37,6 +37,15 @@ static int replace(const char *before, char *after)
 	return found;
 }
 
+static void take_out(const char *name)
+{
+	char **kept = environ;
+	for (char **e = environ; *e; e++)
+		if (strncmp(*e, name, strlen(name)) != 0)
+			*kept++ = *e;
+	*kept = NULL;
+}
+
 void environment_edit(pid_t supervisor, char *notify)
 {
 	/* sd_listen_fds(3), sd_watchdog_enabled(3), systemd.exec(5) */
@@ -49,18 +58,15 @@ void environment_edit(pid_t supervisor, char *notify)
 	for (int i = 0; i < 3; i++) {
 		struct entry before = entry_of(names[i], supervisor);
 		after[i] = entry_of(names[i], self);
-		if (!replace(before.text, after[i].text) || i != 0)
-			continue;
 		/*
 		 * Newer versions of systemd put the inode of the process's pidfd beside
 		 * LISTEN_PID. It is checked only if it is there.
 		 */
-		char **kept = environ;
-		for (char **e = environ; *e; e++)
-			if (strncmp(*e, "LISTEN_PIDFDID=", strlen("LISTEN_PIDFDID=")) != 0)
-				*kept++ = *e;
-		*kept = NULL;
+		if (replace(before.text, after[i].text) && i == 0)
+			take_out("LISTEN_PIDFDID=");
 	}
+	if (notify && !*notify)
+		take_out("NOTIFY_SOCKET=");
 	for (char **e = environ; notify && *e; e++)
 		if (strncmp(*e, "NOTIFY_SOCKET=", strlen("NOTIFY_SOCKET=")) == 0)
 			*e = notify;

@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 }
 
 // testCommand returns a command under a filter that permits every call. how names what
-// goes wrong.
+// goes wrong, or is forks:FILE for a command that forks into the background.
 func testCommand(how string, args []string) Command {
 	filter := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW}
 	attach := func(_, notifyFD int) error { return unix.Close(notifyFD) }
@@ -63,6 +63,9 @@ func testCommand(how string, args []string) Command {
 			_ = unix.Kill(pid, unix.SIGSTOP)
 			return refuse(pid, fd)
 		}
+	}
+	if file, forks := strings.CutPrefix(how, "forks:"); forks {
+		c.Forks, c.PIDFile = true, file
 	}
 	c.Filter = []unix.SockFilter{filter}
 	if what, ok := strings.CutPrefix(how, "refuse "); ok {

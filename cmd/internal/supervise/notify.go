@@ -53,6 +53,13 @@ func listenForNotifications(manager string) (*notifications, error) {
 // address returns what NOTIFY_SOCKET is for the command.
 func (n *notifications) address() string { return n.LocalAddr().String() }
 
+// send sends a message of the supervisor's own.
+func (n *notifications) send(text string) {
+	if n != nil {
+		_, _, _ = n.WriteMsgUnix([]byte(text), nil, n.manager)
+	}
+}
+
 // passOnFor passes messages on until the function that it returns is called. That
 // function passes on what the command said before its end.
 func (n *notifications) passOnFor(child *child) (finish func()) {

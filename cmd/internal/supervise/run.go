@@ -28,6 +28,11 @@ type Command struct {
 	FilterFlags uint              // flags of seccomp(2) besides SECCOMP_FILTER_FLAG_NEW_LISTENER
 	Ruleset     int               // the fd of a Landlock ruleset, or -1
 
+	// Forks means that CMD forks into the background, like a service of Type=forking,
+	// systemd.service(5). PIDFile is the file with the pid of its daemon, or "".
+	Forks   bool
+	PIDFile string
+
 	// Attach is called with the notify fd of the filter, and owns it. CMD is executed
 	// when Attach has returned, so the notifications must be served by then.
 	Attach func(pid, notifyFD int) error
@@ -36,7 +41,8 @@ type Command struct {
 // Run runs the command, and returns when CMD and all its descendants are gone. It is to
 // be called once, in a process that does not wait for other children.
 //
-// Without an error, the status is that of CMD, as in $? of a shell. An error means that
+// Without an error, the status is that of CMD, or of the daemon in PIDFile, as in $? of a
+// shell. But a service that a signal ended ends this process, too. An error means that
 // CMD was not run. Its status is 126 if CMD is not executable, 127 if CMD was not found,
 // 128+n if signal n killed the child before, and 125 otherwise.
 func (c Command) Run() (status int, err error) {
@@ -62,13 +68,18 @@ func (c Command) Run() (status int, err error) {
 	if err != nil {
 		return cli.StatusFailure, err
 	}
-	defer notifications.passOnFor(child)()
+	finish := notifications.passOnFor(child)
 	go forward(caught, child)
+	var daemon *daemon
+	if c.Forks {
+		daemon = newDaemon(c.PIDFile, notifications)
+	}
 	reaped := make(chan unix.WaitStatus)
-	go func() { reaped <- reap(child, before) }()
+	go func() { reaped <- reap(child, daemon, before) }()
 
 	err = child.converse(c.Attach)
 	ws := <-reaped
+	finish()
 	failed := failure{status: cli.StatusFailure}
 	switch {
 	case errors.As(err, &failed) || err != nil && !ws.Signaled():
@@ -77,5 +88,6 @@ func (c Command) Run() (status int, err error) {
 		return exitStatus(ws), fmt.Errorf(
 			"the child was killed by signal %d before it could run %q", ws.Signal(), c.Args[0])
 	}
+	endLike(ws)
 	return exitStatus(ws), nil
 }

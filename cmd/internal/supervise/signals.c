@@ -41,3 +41,14 @@ int signals_catch(uint64_t set, int pipe)
 	}
 	return pthread_sigmask(SIG_UNBLOCK, &unblocked, NULL);
 }
+
+void signals_die_of(int sig)
+{
+	sigset_t unblocked;
+	setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+	signal(sig, SIG_DFL);
+	sigemptyset(&unblocked);
+	sigaddset(&unblocked, sig);
+	pthread_sigmask(SIG_UNBLOCK, &unblocked, NULL);
+	raise(sig);
+}

@@ -10,4 +10,10 @@
  */
 int signals_catch(uint64_t set, int pipe);
 
+/*
+ * Ends this process by a signal, with no core dump. It returns if that is impossible, as
+ * for the first process of a pid namespace.
+ */
+void signals_die_of(int sig);
+
 #endif

@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"strconv"
 	"syscall"
@@ -188,4 +189,23 @@ func TestSupervisorStaysForADaemonAfterASignalOfTheCommand(t *testing.T) {
 	rest, status := s.rest()
 	require.Equal(t, "signal 15\n", rest)
 	require.Equal(t, 3, status)
+}
+
+// systemd makes a difference between a service that SIGTERM ended and one with status 143.
+func TestAServiceEndsByTheSignalThatEndsTheCommand(t *testing.T) {
+	for _, sig := range []syscall.Signal{unix.SIGTERM, unix.SIGKILL, unix.SIGSEGV} {
+		cmd := supervised("", "sh", "-c", fmt.Sprintf("kill -%d $$", sig))
+		manager := fmt.Sprintf("MANAGERPID=%d", os.Getpid())
+		cmd.Env = append(os.Environ(), manager, "INVOCATION_ID=1")
+		_ = cmd.Run()
+		status := cmd.ProcessState.Sys().(syscall.WaitStatus)
+		require.True(t, status.Signaled(), "status %d", status.ExitStatus())
+		require.Equal(t, sig, status.Signal())
+		require.False(t, status.CoreDump())
+
+		cmd = supervised("", "sh", "-c", fmt.Sprintf("kill -%d $$", sig))
+		cmd.Env = append(os.Environ(), "INVOCATION_ID=1") // of the service that runs the tests
+		_ = cmd.Run()
+		require.Equal(t, 128+int(sig), cmd.ProcessState.ExitCode())
+	}
 }

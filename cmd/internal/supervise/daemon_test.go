@@ -1,0 +1,68 @@
+package supervise
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestADaemonIsReadyOnceItsPIDFileIsThereAndItsStatusCounts(t *testing.T) {
+	dir := t.TempDir()
+	address, file := filepath.Join(dir, "notify"), filepath.Join(dir, "pid")
+	// As from an earlier run: this process is no descendant of the supervisor.
+	require.NoError(t, os.WriteFile(file, fmt.Appendln(nil, os.Getpid()), 0o644))
+	m := newManager(t, address)
+	cmd := supervised("forks:"+file, "sh", "-c", `
+		echo "socket: $NOTIFY_SOCKET"
+		exec 3<&0 # a shell gives its background jobs no input
+		(
+			read next <&3
+			echo written
+			sleep 1000 >/dev/null &
+			sh -c 'echo $PPID' >"$0"
+			read next <&3
+			exit 5
+		) &
+		exit 0`, file)
+	cmd.Path = self(t)
+	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+address)
+	s := startSession(t, cmd)
+	require.Empty(t, s.until("socket: \n"))
+	m.none()
+	s.write("\n")
+	s.until("written\n")
+	text, _, sender := m.next()
+	require.Equal(t, "READY=1", text)
+	require.Equal(t, cmd.Process.Pid, sender)
+	s.write("\n")
+	_, status := s.rest()
+	require.Equal(t, 5, status)
+	require.Len(t, endChildren(anyChild), 1)
+}
+
+func TestADaemonWithoutAPIDFileIsReadyOnceTheCommandHasEnded(t *testing.T) {
+	address := filepath.Join(t.TempDir(), "notify")
+	m := newManager(t, address)
+	cmd := supervised("forks:", "sh", "-c", "exec 3<&0; read next; (read next <&3; exit 5) &")
+	cmd.Path = self(t)
+	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+address)
+	s := startSession(t, cmd)
+	m.none()
+	s.write("\n")
+	text, _, _ := m.next()
+	require.Equal(t, "READY=1", text)
+	s.write("\n")
+	_, status := s.rest()
+	require.Zero(t, status)
+}
+
+func TestADaemonWhoseStartFailedIsNotAwaited(t *testing.T) {
+	cmd := supervised("forks:", "sh", "-c", "sleep 1000 >/dev/null & exit 3")
+	s := startSession(t, cmd)
+	_, status := s.rest()
+	require.Equal(t, 3, status)
+	require.Len(t, endChildren(anyChild), 1)
+}
