@@ -86,7 +86,9 @@ func (s *session) handle(n *notification, w *workspace) {
 	}
 
 	a := &w.attempt
-	*a = attempt{session: s, id: n.ID, tid: n.PID, neutral: w.neutral, threads: &w.threads, socket: -1}
+	*a = attempt{
+		session: s, id: n.ID, tid: n.PID, neutral: w.neutral, threads: &w.threads, socket: -1,
+	}
 	w.answer = response{ID: n.ID}
 	if err := a.run(n); err != nil {
 		w.answer.fail(err)
