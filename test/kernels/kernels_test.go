@@ -25,7 +25,8 @@ var container = []string{"bare-runc", "runc"}
 const inContainer = "^(allowed_stream|bind_forbidden_tcp4|from_thread|from_thread_own_files|" +
 	"killed_in_bind|priv_port_with_cap|signals_restart|stuck_page|unix_path|unix_peercred)$"
 
-// TestProbesOnDebiansKernels shows that what test/probes shows is true on other kernels, too.
+// TestProbesOnDebiansKernels shows that what test/probes shows is true on other kernels, too, as
+// far as docs/kernels.md says.
 func TestProbesOnDebiansKernels(all *testing.T) {
 	roots := map[string]string{} // by architecture, for the whole test
 	for name := range strings.SplitSeq(*kernels, ",") {
@@ -48,6 +49,9 @@ func TestProbesOnDebiansKernels(all *testing.T) {
 			t.Logf("Linux %s, of Debian's %s\n%s", k.version, name,
 				g.table(append(commandLine, container...)))
 			require.True(t, g.passed, "%s", g.log)
+			if *probes == "" {
+				g.requireDocumented(t, name)
+			}
 		})
 	}
 }

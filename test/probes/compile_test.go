@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -33,11 +34,28 @@ func TestCompile(t *testing.T) {
 	machine, err := exec.Command(*compiler, "-dumpmachine").Output()
 	require.NoError(t, err)
 	isX86 := strings.HasPrefix(string(machine), "x86_64")
+	sources := newest(t, "testdata/*.[ch]")
 	for _, p := range append(readProbes(t), nothing) {
-		if isX86 || p.arch == "" {
-			p.compile(t, filepath.Join(*compileInto, p.name))
+		program := filepath.Join(*compileInto, p.name)
+		if (isX86 || p.arch == "") && !newest(t, program).After(sources) {
+			p.compile(t, program)
 		}
 	}
+}
+
+// newest returns when the newest of the files was written, or the zero time if there is none.
+func newest(t *testing.T, pattern string) (at time.Time) {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	require.NoError(t, err)
+	for _, file := range files {
+		info, err := os.Stat(file)
+		require.NoError(t, err)
+		if info.ModTime().After(at) {
+			at = info.ModTime()
+		}
+	}
+	return at
 }
 
 // nothing is a 32-bit program that does nothing.

@@ -24,7 +24,8 @@ int main(void)
 		{AF_INET6, SOCK_STREAM, IPPROTO_MPTCP},
 	};
 	for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		for (socklen_t length = 0; length < 16; length++) {
+		for (socklen_t length = 0; length < 16 &&
+		     has(kinds[i].domain, kinds[i].type, kinds[i].protocol); length++) {
 			int fd = sock(kinds[i].domain, kinds[i].type, kinds[i].protocol);
 			union addr a = loopback(kinds[i].domain, ALLOWED);
 			FAILS(bind(fd, &a.any, length), EINVAL);

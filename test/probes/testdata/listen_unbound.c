@@ -14,10 +14,9 @@ int main(void)
 	static const struct { int domain, protocol; } kinds[] = {
 		{AF_INET, 0}, {AF_INET6, 0}, {AF_INET, IPPROTO_MPTCP}, {AF_INET6, IPPROTO_MPTCP}};
 	for (int i = 0; i < 4; i++) {
-		int fd = socket(kinds[i].domain, SOCK_STREAM, kinds[i].protocol);
-		if (fd < 0 && errno == EPROTONOSUPPORT)
+		if (!has(kinds[i].domain, SOCK_STREAM, kinds[i].protocol))
 			continue; /* a kernel without MPTCP */
-		MUST(fd);
+		int fd = sock(kinds[i].domain, SOCK_STREAM, kinds[i].protocol);
 		refused(fd, listen(fd, 1));
 	}
 }

@@ -275,6 +275,16 @@ static inline int sock(int domain, int type, int protocol)
 	return fd;
 }
 
+/* Returns whether the kernel has a protocol, for a probe that is about others as well. */
+static inline int has(int domain, int type, int protocol)
+{
+	int fd = socket(domain, type, protocol);
+	if (fd < 0 && errno == EPROTONOSUPPORT)
+		return 0;
+	close(MUST(fd));
+	return 1;
+}
+
 /* Enters a new network namespace, in a new user namespace, and sets its lo up. */
 static inline void enter_net_namespace(void)
 {
