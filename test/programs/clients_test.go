@@ -25,11 +25,11 @@ var clients = []client{
 	},
 	{
 		name: "nslookup", server: dnsmasq, answer: "Address: 192.0.2.7",
-		talk: []string{"nslookup", "-port=5000", "hello.test", "127.0.0.1"},
+		talk: []string{"nslookup", "-type=a", "-port=5000", "hello.test", "127.0.0.1"},
 	},
 	{
 		name: "busybox", server: dnsmasqAt53, answer: "Address: 192.0.2.7",
-		talk: []string{"busybox", "nslookup", "hello.test", "127.0.0.1"},
+		talk: []string{"busybox", "nslookup", "-type=a", "hello.test", "127.0.0.1"},
 	},
 	{
 		name: "musl", server: dnsmasqAt53, answer: "192.0.2.7", named: true,
