@@ -70,8 +70,9 @@ func TestClientsBindToPortZero(t *testing.T) {
 				return err
 			}, server.output)
 			for _, ephemeral := range []string{"allow", "deny"} {
-				restricted := []string{"port-restricter", "-p", "none", "--ephemeral", ephemeral, "--"}
-				out, err := p.try(append(restricted, c.talk...)...)
+				out, err := p.try(append([]string{
+					"port-restricter", "-p", "none", "--ephemeral", ephemeral, "--",
+				}, c.talk...)...)
 				works := err == nil && strings.Contains(out, c.answer)
 				require.Equal(p, ephemeral == "allow", works, "%s: %s", ephemeral, out)
 			}

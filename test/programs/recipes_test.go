@@ -54,7 +54,7 @@ func readRecipes(t *testing.T) (recipes []recipe) {
 			line = strings.TrimSuffix(line, "\n")
 			if user, command, ok := prompt(line); ok {
 				command, background := strings.CutSuffix(command, " &")
-				r.steps = append(r.steps, step{user: user, command: command, background: background})
+				r.steps = append(r.steps, step{user, command, background, nil})
 				continue
 			}
 			last := &r.steps[len(r.steps)-1]
