@@ -4,8 +4,13 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 
 BUILD_NEEDS := gcc libc6-dev libseccomp-dev pkg-config
 DEMO_NEEDS := runc busybox-static jq
-TEST_NEEDS := systemd podman catatonit containerd conmon skopeo crun uidmap gcc-multilib perl python3 nginx-light redis-server postgresql openssh-server openssh-client \
-	qemu-system-x86 kmod
+# What test/programs runs.
+PROGRAMS := nginx-light haproxy php-cli default-jdk-headless nodejs redis-server memcached \
+	postgresql mariadb-server-core mariadb-client-core mosquitto mosquitto-clients openssh-server \
+	openssh-client dbus rabbitmq-server unbound dnsmasq-base bind9-dnsutils vsftpd tmux chromium \
+	bubblewrap strace gdb valgrind curl musl-tools iproute2
+TEST_NEEDS := systemd podman catatonit containerd conmon skopeo crun uidmap gcc-multilib perl python3 \
+	qemu-system-x86 kmod $(PROGRAMS)
 KERNEL_NEEDS := qemu-system-arm
 
 .PHONY: help build demo picture unit test test-kernels tools lint race fuzz bench bench-scale clean

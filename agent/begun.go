@@ -3,6 +3,7 @@ package agent
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -29,7 +30,7 @@ func (a *attempt) wasMade(bind orphan) bool {
 	if err != nil || !isAt(at, wanted) {
 		return false
 	}
-	a.taken = wanted.Port() == 0 || a.holdsPort(wanted)
+	a.taken = a.holdsPort(at)
 	return true
 }
 
@@ -43,8 +44,11 @@ func isAt(at, wanted netip.AddrPort) bool {
 
 // holdsPort reports whether it is certain that bind(2) gave the socket its port, so that the
 // kernel never takes it away. A port that the kernel picked for a connection is given up when
-// the connection ends, so a TCP socket without a connection does not have one. The target can
-// connect and disconnect at any time, so the socket is asked several times.
+// the connection ends. getsockname(2) still shows it then, but another bind(2) works, as it does
+// not on a TCP socket without a connection that bind(2) has given a port.
+//
+// The target can connect and disconnect the socket at any time. So the socket is asked in turn
+// whether it has a connection and whether it can be bound, several times.
 //
 // There is no such way to ask sockets of other protocols. To listen on them is refused then,
 // though they are bound.
@@ -52,13 +56,20 @@ func (a *attempt) holdsPort(at netip.AddrPort) bool {
 	if !a.kind.isTCP() {
 		return false
 	}
-	const rounds = 10
+	const rounds = 20
 	for range rounds {
 		info, err := unix.GetsockoptTCPInfo(a.socket, unix.IPPROTO_TCP, unix.TCP_INFO)
 		if err != nil || info.State != unix.BPF_TCP_CLOSE {
 			return false
 		}
 		if now, err := localAddress(a.socket); err != nil || now != at {
+			return false
+		}
+		err = a.bindSocket(a.wanted)
+		if err == nil {
+			return true // it was not bound, and is now
+		}
+		if !errors.Is(err, unix.EINVAL) {
 			return false
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -97,6 +98,35 @@ func TestABegunBindOfAConnectedSocketHoldsNoPort(t *testing.T) {
 	s, kernel := begun(t, fmt.Sprint(at.Port()), socket,
 		ipv4(unix.AF_INET, at.Port(), 127, 0, 0, 1))
 	require.Equal(t, []unix.Errno{0, unix.EPERM, unix.EINVAL}, answersTo(s, kernel, 16))
+}
+
+// Once such a connection has ended, getsockname(2) still shows the port, which the socket does
+// not have any more. The repeated bind came before that, and was told EINVAL.
+func TestABegunBindOfADisconnectedSocketHoldsNoPort(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	socket := newSocket(t, unix.AF_INET, unix.SOCK_STREAM, 0)
+	to := netip.MustParseAddrPort(listener.Addr().String())
+	require.NoError(t, unix.Connect(socket,
+		&unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}))
+	_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(socket),
+		uintptr(unsafe.Pointer(&[16]byte{})), 16) // AF_UNSPEC
+	require.Zero(t, errno)
+	at, err := localAddress(socket)
+	require.NoError(t, err)
+	require.NotZero(t, at.Port(), "it still shows the port")
+	// The policy does not allow another port, so listen must not find one.
+	s, _ := begun(t, fmt.Sprint(at.Port()), socket, nil)
+	a := &attempt{
+		session: s, neutral: true, socket: socket, kind: socketKind{unix.AF_INET, unix.IPPROTO_TCP},
+		wanted: ipv4(unix.AF_INET, at.Port(), 0, 0, 0, 0), target: &fakeTarget{},
+	}
+	require.True(t, a.holdsPort(at), "it is bound now, by the look itself")
+	require.NoError(t, unix.Listen(socket, 1))
+	now, err := localAddress(socket)
+	require.NoError(t, err)
+	require.Equal(t, at, now)
 }
 
 // MPTCP gives the cookie of a listener to the sockets that accept(2) returns.

@@ -38,6 +38,7 @@ func (s *Supervisor) Close() {
 	s.awaitCalls(limit)
 	if s.keeper != nil {
 		s.keeper.flush()
+		s.memory.EndInOrder()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -31,6 +31,13 @@ func (c *inFlight) enter(s *session) bool {
 	return true
 }
 
+// force counts a worker in that goes on with a call of an earlier agent.
+func (c *inFlight) force() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.workers++
+}
+
 // idle reports whether no worker serves the container.
 func (c *inFlight) idle() bool {
 	c.mu.Lock()

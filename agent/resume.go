@@ -196,27 +196,19 @@ func (s *Supervisor) restoreSockets() {
 	}
 }
 
-const (
-	// poisonous is how many agents a notification may end.
-	poisonous = 2
-	// resumeAlone is how long a notification that was in hand is served alone, and
-	// resumeTogether how long all of them are.
-	resumeAlone, resumeTogether = 50 * time.Millisecond, time.Second
-)
+// resumeAlone is how long a notification that was in hand is served alone, and
+// resumeTogether how long all of them are.
+const resumeAlone, resumeTogether = 50 * time.Millisecond, time.Second
 
 // Resume finishes what the agent before had in hand, and begins to serve the sessions.
 //
 // One of these notifications may be what ended the agent. So they are served one at a time, and
-// one that was alone in hand when poisonous agents ended is refused.
+// one that was served alone when two agents ended is refused.
 func (s *Supervisor) Resume() {
 	began, left := time.Now(), s.stillWaiting()
+	s.suspect(left)
 	for _, l := range left {
-		if len(left) == 1 || l.slot.Alone() {
-			l.slot.Suspect()
-		}
-	}
-	for _, l := range left {
-		l.slot.BeginAlone()
+		l.slot.Begin()
 		done := make(chan struct{})
 		s.running.Add(1)
 		go func() {
@@ -226,7 +218,8 @@ func (s *Supervisor) Resume() {
 		}()
 		select {
 		case <-done:
-		case <-time.After(min(resumeAlone, resumeTogether-time.Since(began))): // its target blocks it
+		case <-time.After(min(resumeAlone, resumeTogether-time.Since(began))):
+			l.slot.InCompany() // its target blocks it
 		}
 	}
 	s.mu.Lock()
@@ -240,6 +233,22 @@ func (s *Supervisor) Resume() {
 	if len(sessions) > 0 {
 		s.log.WithFields(logrus.Fields{"sessions": len(sessions), "in_hand": len(left)}).
 			Info("took over from the agent before")
+	}
+}
+
+// suspect records for which notifications the agent before may have ended.
+func (s *Supervisor) suspect(left []inHand) {
+	orderly, served := s.memory.Begin(), 0
+	for _, l := range left {
+		if touched, _ := l.slot.Touched(); touched {
+			served++
+		}
+	}
+	for _, l := range left {
+		if touched, alone := l.slot.Touched(); touched && !orderly {
+			l.slot.Suspect(alone || served == 1)
+		}
+		l.slot.Leave()
 	}
 }
 
@@ -261,8 +270,7 @@ func (s *Supervisor) stillWaiting() (left []inHand) {
 			continue
 		}
 		waits := sess.notifier.valid(notificationIn(slot).ID)
-		cookie, inode, asked, ok := slot.Acted()
-		if ok && (waits || slot.Stage() == handover.Acting) {
+		if cookie, inode, asked, ok := slot.Acted(); ok {
 			bind := orphan{asked: string(asked), begun: true, inode: inode}
 			sess.orphans.remember(cookie, bind)
 		}
@@ -278,14 +286,15 @@ func (s *Supervisor) stillWaiting() (left []inHand) {
 // finish serves a notification that the agent before had in hand.
 func (s *Supervisor) finish(sess *session, slot *handover.Slot) {
 	defer s.memory.ReleaseSlot(slot)
-	if !sess.enter() {
+	if !sess.hold() {
 		return
 	}
+	sess.container.calls.force()
 	defer sess.leave()
 	n := notificationIn(slot)
-	if slot.Deaths() >= poisonous {
+	if slot.Poisonous() {
 		s.log.WithField("container", sess.key.id).WithField("pid", n.PID).
-			Errorf("a call was refused: %d agents ended while they served it", slot.Deaths())
+			Error("a call was refused: several agents ended while they served it")
 		_ = sess.notifier.respond(&response{ID: n.ID, Error: -int32(unix.EPERM)})
 		return
 	}

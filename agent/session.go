@@ -108,7 +108,6 @@ func (s *session) handle(n *notification, w *workspace) {
 	// the port again, which the duplicate would still occupy.
 	a.release()
 
-	w.slot.Answer()
 	fault.At("answering", 0)
 	if err := s.notifier.respond(&w.answer); errors.Is(err, unix.ENOENT) {
 		s.orphans.calledAway(n.PID, a.bound, a.cookie, a.asked)
@@ -116,6 +115,7 @@ func (s *session) handle(n *notification, w *workspace) {
 		s.orphans.answered(n.PID, a.bound, a.cookie, a.asked)
 	}
 	fault.At("answered", 0)
+	w.slot.Clear()
 	if a.record.decision != "" {
 		s.audit.write(n.PID, &a.record)
 	}

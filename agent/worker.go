@@ -171,7 +171,6 @@ func (w *worker) receiveAll(sess *session) (passed bool, err error) {
 // the session's receiver afterwards.
 func (w *worker) handle(sess *session) bool {
 	call := w.turn.begin()
-	w.slot.Begin()
 	sess.handle(w.n, &w.space)
 	return w.turn.end(call)
 }

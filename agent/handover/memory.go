@@ -48,6 +48,7 @@ type header struct {
 	// How many slots and blocks were ever used. Those behind have no pages yet, and to read
 	// them would make some.
 	slots, blocks atomic.Uint32
+	orderly       atomic.Bool // the agent ended in order, and not by what it had in hand
 }
 
 // Memory is the memory that agents hand over. Its methods may be called concurrently.
@@ -169,6 +170,12 @@ func over(fd int, bytes []byte) (*Memory, error) {
 
 // blockLimit returns how many blocks there are.
 func (m *Memory) blockLimit() uint32 { return uint32(len(m.bytes)-slotsEnd) / blockSize }
+
+// EndInOrder records that the agent is about to end as it was told to. Begin takes it back.
+func (m *Memory) EndInOrder() { m.header.orderly.Store(true) }
+
+// Begin reports whether the agent before ended in order, and records that one has begun.
+func (m *Memory) Begin() (orderly bool) { return m.header.orderly.Swap(false) }
 
 // FD returns the fd of the memory, or -1 if the memory is private.
 func (m *Memory) FD() int { return m.fd }

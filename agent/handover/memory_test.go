@@ -221,7 +221,6 @@ func TestASuccessorFindsWhatWasInHand(t *testing.T) {
 	require.Len(t, left, 1)
 	require.EqualValues(t, 5, left[0].Session())
 	require.EqualValues(t, 42, left[0].Notification[0])
-	require.Equal(t, Acting, left[0].Stage())
 	cookie, inode, asked, acted := left[0].Acted()
 	require.True(t, acted)
 	require.Equal(t, []any{uint64(1), uint64(2), "address"}, []any{cookie, inode, string(asked)})
@@ -232,13 +231,47 @@ func TestASuccessorFindsWhatWasInHand(t *testing.T) {
 	left[0].length = 4096
 	_, _, _, acted = left[0].Acted()
 	require.False(t, acted, "damaged")
-	left[0].Suspect()
-	left[0].BeginAlone()
-	require.True(t, successor(t, m).Left()[0].Alone())
-	require.Equal(t, 1, left[0].Deaths())
-	left[0].Begin()
-	require.Zero(t, left[0].Deaths())
+	left[0].Clear()
+	_, _, _, acted = left[0].Acted()
+	require.False(t, acted)
 	m.ReleaseSlot(idle)
 	next.ReleaseSlot(left[0])
 	require.Empty(t, successor(t, m).Left())
+}
+
+// A notification is suspected of the end of an agent only if the agent had begun to serve it.
+func TestANotificationIsPoisonousOnceItHasEndedAgents(t *testing.T) {
+	s := new(Slot)
+	s.Serve(1)
+	touched, alone := s.Touched()
+	require.True(t, touched && !alone)
+	s.Leave()
+	touched, _ = s.Touched()
+	require.False(t, touched)
+	s.Begin()
+	_, alone = s.Touched()
+	require.True(t, alone)
+	s.Suspect(alone)
+	require.False(t, s.Poisonous())
+	s.InCompany()
+	_, alone = s.Touched()
+	require.False(t, alone)
+	for range poisonous - 1 {
+		s.Suspect(alone)
+		require.False(t, s.Poisonous())
+	}
+	s.Suspect(false)
+	require.True(t, s.Poisonous())
+	s.Clear()
+	s.Suspect(true)
+	s.Suspect(true)
+	require.True(t, s.Poisonous())
+}
+
+func TestAnOrderlyEndIsNobodysFault(t *testing.T) {
+	m := newMemory(t)
+	require.False(t, m.Begin())
+	m.EndInOrder()
+	require.True(t, successor(t, m).Begin())
+	require.False(t, successor(t, m).Begin())
 }

@@ -8,26 +8,16 @@ import (
 
 const slotSize = 512
 
-// A Stage is how far a worker has come with the notification in its slot.
-type Stage uint32
-
-const (
-	// Deciding is the stage in which nothing was done for the target.
-	Deciding Stage = iota
-	// Acting is the stage in which the call is about to be made, or was made.
-	Acting
-	// Answering is the stage in which the call was made, and its result is about to be sent.
-	Answering
-)
-
 // A Slot is where one worker has the notification in its hand. The kernel writes the notification
 // there itself, so there is no moment in which it is received and not written down.
 type Slot struct {
 	session atomic.Uint32 // 0: the slot is free
-	stage   atomic.Uint32
-	deaths  uint16
-	alone   bool
+	acting  atomic.Bool   // the rest says which bind is about to be made, or was made
+	touched bool          // the agent has begun to serve the notification
+	alone   bool          // and serves no other
 	_       bool
+	deaths  uint16 // of agents that served no other
+	company uint16 // of agents that served others as well
 	length  uint32
 	cookie  uint64
 	inode   uint64
@@ -36,7 +26,7 @@ type Slot struct {
 	// Notification is room for a struct seccomp_notif.
 	Notification [80]byte
 
-	_ [slotSize - 32 - 128 - 80]byte
+	_ [slotSize - 40 - 128 - 80]byte
 }
 
 func (m *Memory) slot(i uint32) *Slot {
@@ -82,48 +72,69 @@ func (m *Memory) Left() (slots []*Slot) {
 // Serve records that the next notifications are those of a session.
 func (s *Slot) Serve(session uint32) {
 	s.Notification = [80]byte{}
-	s.Begin()
+	s.Clear()
 	s.session.Store(session)
 }
 
 // Session returns the session whose notification the slot has, or 0.
 func (s *Slot) Session() uint32 { return s.session.Load() }
 
-// Begin records that a notification was received.
-func (s *Slot) Begin() {
-	s.stage.Store(uint32(Deciding))
-	s.deaths, s.alone = 0, false
+// Clear records that nothing was done for the next notification, and that the agent begins to
+// serve it as soon as it comes.
+func (s *Slot) Clear() {
+	s.acting.Store(false)
+	s.touched, s.alone = true, false
+	s.deaths, s.company = 0, 0
 }
-
-// BeginAlone records that a successor begins to serve the notification, and serves no other.
-func (s *Slot) BeginAlone() { s.alone = true }
-
-// Alone reports whether the agent before served the notification alone.
-func (s *Slot) Alone() bool { return s.alone }
 
 // Act records that a socket is about to be bound to asked.
 func (s *Slot) Act(cookie, inode uint64, asked []byte) {
+	s.acting.Store(false)
 	s.cookie, s.inode = cookie, inode
 	s.length = uint32(copy(s.asked[:], asked))
-	s.stage.Store(uint32(Acting))
+	s.acting.Store(true)
 }
 
-// Answer records that the answer is about to be sent.
-func (s *Slot) Answer() { s.stage.Store(uint32(Answering)) }
-
-// Stage returns how far the worker came.
-func (s *Slot) Stage() Stage { return Stage(s.stage.Load()) }
-
-// Acted returns what the worker recorded with Act. ok is false if it recorded nothing.
+// Acted returns what was recorded with Act. ok is false if nothing was.
 func (s *Slot) Acted() (cookie, inode uint64, asked []byte, ok bool) {
-	if s.Stage() == Deciding || s.length > uint32(len(s.asked)) {
+	if !s.acting.Load() || s.length > uint32(len(s.asked)) {
 		return 0, 0, nil, false
 	}
 	return s.cookie, s.inode, bytes.Clone(s.asked[:s.length]), true
 }
 
-// Deaths returns how often Suspect was called for the notification.
-func (s *Slot) Deaths() int { return int(s.deaths) }
+// Touched reports whether the agent before had begun to serve the notification, and alone
+// whether it served no other.
+func (s *Slot) Touched() (touched, alone bool) { return s.touched, s.touched && s.alone }
 
-// Suspect records that an agent ended with this notification, and no other, in hand.
-func (s *Slot) Suspect() { s.deaths++ }
+// Suspect records that an agent ended while it served the notification, and alone says whether
+// it served no other.
+func (s *Slot) Suspect(alone bool) {
+	if alone {
+		s.deaths++
+	} else {
+		s.company++
+	}
+}
+
+// Leave records that the notification waits for a successor's worker.
+func (s *Slot) Leave() { s.touched, s.alone = false, false }
+
+// Begin records that a successor begins to serve the notification, and serves no other until
+// InCompany.
+func (s *Slot) Begin() { s.touched, s.alone = true, true }
+
+// InCompany records that others are served, too.
+func (s *Slot) InCompany() { s.alone = false }
+
+// Poisonous reports whether so many agents ended while they served the notification that
+// the next one must not.
+func (s *Slot) Poisonous() bool { return s.deaths >= alonePoisonous || s.company >= poisonous }
+
+const (
+	// alonePoisonous is how many agents may end while they serve a notification alone.
+	alonePoisonous = 2
+	// poisonous is how many may end while they serve others as well: a slow poison is never
+	// alone.
+	poisonous = 8
+)

@@ -25,11 +25,11 @@ var clients = []client{
 	},
 	{
 		name: "nslookup", server: dnsmasq, answer: "Address: 192.0.2.7",
-		talk: []string{"nslookup", "-port=5000", "hello.test", "127.0.0.1"},
+		talk: []string{"nslookup", "-type=a", "-port=5000", "hello.test", "127.0.0.1"},
 	},
 	{
 		name: "busybox", server: dnsmasqAt53, answer: "Address: 192.0.2.7",
-		talk: []string{"busybox", "nslookup", "hello.test", "127.0.0.1"},
+		talk: []string{"busybox", "nslookup", "-type=a", "hello.test", "127.0.0.1"},
 	},
 	{
 		name: "musl", server: dnsmasqAt53, answer: "192.0.2.7", named: true,
@@ -70,8 +70,9 @@ func TestClientsBindToPortZero(t *testing.T) {
 				return err
 			}, server.output)
 			for _, ephemeral := range []string{"allow", "deny"} {
-				restricted := []string{"port-restricter", "-p", "none", "--ephemeral", ephemeral, "--"}
-				out, err := p.try(append(restricted, c.talk...)...)
+				out, err := p.try(append([]string{
+					"port-restricter", "-p", "none", "--ephemeral", ephemeral, "--",
+				}, c.talk...)...)
 				works := err == nil && strings.Contains(out, c.answer)
 				require.Equal(p, ephemeral == "allow", works, "%s: %s", ephemeral, out)
 			}

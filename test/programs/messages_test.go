@@ -36,6 +36,9 @@ var messengers = []program{
 		ports: "5000,4369,25000", // AMQP, epmd, the distribution
 		talk: both(question("tcp", "", "AMQP\x00\x00\x09\x01"),
 			ask("env", rabbitName, "/usr/lib/rabbitmq/bin/rabbitmqctl", "eval", "6*7.")),
+		// epmd outlives the node.
+		quit: ask("sh", "-c",
+			"kill $(cat pid); while epmd -names 2>/dev/null; do epmd -kill; sleep 0.2; done"),
 		refusal: "{listen_error,{acceptor,{127,0,0,1},5001},eperm}",
 	},
 }

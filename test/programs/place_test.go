@@ -169,7 +169,8 @@ type process struct {
 // start starts a program, which ends with the test at the latest.
 func (p *place) start(args ...string) *process {
 	p.Helper()
-	s := &process{Cmd: p.command(context.Background(), args...), place: p, ended: make(chan struct{})}
+	s := &process{place: p, ended: make(chan struct{})}
+	s.Cmd = p.command(context.Background(), args...)
 	s.out = filepath.Join(temporary(p.T), "output")
 	file, err := os.Create(s.out)
 	require.NoError(p, err)

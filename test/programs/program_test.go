@@ -127,7 +127,7 @@ func (prog program) refused(p *place) {
 			return nil
 		}
 		if ended {
-			return fmt.Errorf("%w%s has ended without a word of the refusal", errHopeless, prog.name)
+			return fmt.Errorf("%w%s has ended without a word of it", errHopeless, prog.name)
 		}
 		return fmt.Errorf("%s does not say %q", prog.name, prog.refusal)
 	}, s.output)

@@ -50,7 +50,8 @@ func chromium(p *place, port int) []string {
 func tmux(_ *place, port int) []string {
 	return []string{"sh", "-c", `
 		>said; tail -f said &
-		tmux -S tmux.sock new-session -d "python3 -m http.server --bind 127.0.0.1 $0 >said 2>&1; cat"
+		server="python3 -m http.server --bind 127.0.0.1 $0"
+		tmux -S tmux.sock new-session -d "$server >said 2>&1; cat"
 		while tmux -S tmux.sock has-session 2>/dev/null; do sleep 0.1; done
 		kill $!`, strconv.Itoa(port)}
 }

@@ -109,7 +109,7 @@ func TestNoBindIsLostOrAnsweredWronglyWhereverTheAgentEnds(t *testing.T) {
 	run(t, "systemctl", "restart", "port-restricter.service")
 	all := countsOf(storms)
 	// By chance, some calls have ended two agents.
-	requireRight(t, all, strings.Count(a.log(), "agents ended while they served it"))
+	requireRight(t, all, strings.Count(a.log(), "several agents ended while they served it"))
 	ends := map[string]int{}
 	for _, end := range regexp.MustCompile("fault: ended when .*").FindAllString(a.log(), -1) {
 		ends[end]++
