@@ -44,7 +44,7 @@ func TestTheSocketOfAReusedThreadIDIsNotBound(t *testing.T) {
 		{"not bound if the kernel is asked", false, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			policy, err := config.ParsePolicy("5000", "", "")
+			policy, err := config.ParsePolicy(config.Texts{Ports: "5000"})
 			require.NoError(t, err)
 			var s *session
 			var n notification

@@ -20,7 +20,7 @@ func TestTheHelperBindsALowPortThatAHighOneIsRewrittenTo(t *testing.T) {
 	}
 	s, kernel := newFakeSession(t, "80", target)
 	var err error
-	s.policy, err = config.ParsePolicy("80", "8080:80", "")
+	s.policy, err = config.ParsePolicy(config.Texts{Ports: "80", Map: "8080:80"})
 	require.NoError(t, err)
 	s.handle(bindNotification(1, 16), &workspace{neutral: false})
 	require.Equal(t, ipv4(unix.AF_INET, 80, 127, 0, 0, 1), target.helperGot)

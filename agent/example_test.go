@@ -53,7 +53,7 @@ func ExampleSupervisor_Attach() {
 	log.SetOutput(io.Discard)
 	supervisor, err := agent.NewSupervisor(log,
 		func(*specs.ContainerProcessState) (config.Policy, error) {
-			return config.ParsePolicy("127.0.0.1:0", "", "")
+			return config.ParsePolicy(config.Texts{Ports: "127.0.0.1:0"})
 		})
 	if err != nil {
 		panic(err)

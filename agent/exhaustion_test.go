@@ -50,7 +50,7 @@ func TestASupervisorWithoutFDsKeepsItsErrnoForItself(t *testing.T) {
 // onlyPort5000 returns a policy that allows port 5000.
 func onlyPort5000(t *testing.T) config.Policy {
 	t.Helper()
-	policy, err := config.ParsePolicy("5000", "", "")
+	policy, err := config.ParsePolicy(config.Texts{Ports: "5000"})
 	require.NoError(t, err)
 	return policy
 }

@@ -76,7 +76,7 @@ func (t *fakeTarget) MakeCall(c target.Call, valid func() bool) error {
 // fake.
 func newFakeSession(t *testing.T, ports string, fake *fakeTarget) (*session, *fakeNotifier) {
 	t.Helper()
-	policy, err := config.ParsePolicy(ports, "", "")
+	policy, err := config.ParsePolicy(config.Texts{Ports: ports})
 	require.NoError(t, err)
 	kernel := &fakeNotifier{withdrawn: map[uint64]bool{}}
 	return &session{

@@ -19,7 +19,7 @@ func startServed(t *testing.T) (*Supervisor, *logtest.Hook, func() error) {
 	t.Helper()
 	log, logged := logtest.NewNullLogger()
 	policy := func(*specs.ContainerProcessState) (config.Policy, error) {
-		return config.ParsePolicy("0", "", "")
+		return config.ParsePolicy(config.Texts{Ports: "0"})
 	}
 	supervisor, err := NewSupervisor(log, policy)
 	require.NoError(t, err)

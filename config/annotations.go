@@ -12,9 +12,10 @@ import (
 // by /NAME is for the container NAME of a pod only, and takes precedence over the
 // plain key.
 const (
-	AnnotationPort = KeyPrefix + "port"
-	AnnotationMap  = KeyPrefix + "map"
-	AnnotationMode = KeyPrefix + "mode"
+	AnnotationPort      = KeyPrefix + "port"
+	AnnotationMap       = KeyPrefix + "map"
+	AnnotationMode      = KeyPrefix + "mode"
+	AnnotationEphemeral = KeyPrefix + "ephemeral"
 
 	// AnnotationAudit is a key of metadata only: with the value allow, annotations may
 	// choose mode=audit.
@@ -25,8 +26,10 @@ const (
 )
 
 var (
-	annotationKeys = []string{AnnotationPort, AnnotationMap, AnnotationMode}
-	metadataKeys   = append(slices.Clone(annotationKeys), AnnotationAudit)
+	annotationKeys = []string{
+		AnnotationPort, AnnotationMap, AnnotationMode, AnnotationEphemeral,
+	}
+	metadataKeys = append(slices.Clone(annotationKeys), AnnotationAudit)
 )
 
 // FromState returns the policy of a container: annotations are what its user asks
@@ -175,24 +178,24 @@ func parseKeys(values, chosen map[string]string) (*Policy, error) {
 	if len(chosen) == 0 {
 		return nil, nil
 	}
-	get := func(plain string) *string {
-		if key, ok := chosen[plain]; ok {
-			value := values[key]
-			return &value
-		}
-		return nil
+	names := Texts{
+		Ports: chosen[AnnotationPort], Map: chosen[AnnotationMap],
+		Mode: chosen[AnnotationMode], Ephemeral: chosen[AnnotationEphemeral],
 	}
-	texts := limitTexts{
-		port: get(AnnotationPort), maps: get(AnnotationMap), mode: get(AnnotationMode),
-	}
-	if texts.port == nil {
+	if names.Ports == "" {
 		return nil, fmt.Errorf("%s is missing: without it %s has no effect",
 			AnnotationPort, strings.Join(slices.Sorted(maps.Values(chosen)), ", "))
 	}
-	p, err := texts.parse(keyNames{
-		port: chosen[AnnotationPort], maps: chosen[AnnotationMap], mode: chosen[AnnotationMode],
-		separator: "=",
-	})
+	value := func(key string) string {
+		if key == "" {
+			return "" // not chosen; there may be an annotation whose key is empty
+		}
+		return values[key]
+	}
+	p, err := Texts{
+		Ports: value(names.Ports), Map: value(names.Map),
+		Mode: value(names.Mode), Ephemeral: value(names.Ephemeral),
+	}.parse(names, "=")
 	if err != nil {
 		return nil, err
 	}

@@ -84,6 +84,8 @@ func TestBadAnnotationsAreNamed(t *testing.T) {
 				"list: add 5000 there"},
 		{map[string]string{"port-restricter.port": "5000", "port-restricter.mode": "off"},
 			"write enforce or audit"},
+		{map[string]string{"port-restricter.port": "5000", "port-restricter.ephemeral": "no"},
+			`port-restricter.ephemeral: write allow or deny, not "no"`},
 		{map[string]string{
 			"port-restricter.port": "5000",
 			nameCRIO:               "web", nameContainerd: "db", typeContainerd: "container",
@@ -150,6 +152,29 @@ func TestAuditModeNeedsTheAdministratorsWord(t *testing.T) {
 	require.ErrorContains(t, err, "port-restricter.audit: write allow or deny")
 	_, err = FromState(of(nil), "port-restricter.audit=allow")
 	require.ErrorIs(t, err, ErrNoPolicy, "a permission is no limit")
+}
+
+// Either source can refuse a bind to port 0.
+func TestEitherSourceCanRefusePortZero(t *testing.T) {
+	for _, c := range []struct {
+		annotations map[string]string
+		metadata    string
+		allowed     bool
+	}{
+		{map[string]string{"port-restricter.port": "5000"}, "port-restricter.port=5000", true},
+		{map[string]string{"port-restricter.port": "5000", "": "deny"}, "", true},
+		{map[string]string{
+			"port-restricter.port": "5000", "port-restricter.ephemeral": "deny",
+		}, "port-restricter.port=5000", false},
+		{map[string]string{
+			"port-restricter.port": "5000", "port-restricter.ephemeral": "allow",
+		}, "port-restricter.port=5000\nport-restricter.ephemeral=deny", false},
+	} {
+		p, err := FromState(of(c.annotations), c.metadata)
+		require.NoError(t, err)
+		require.Equal(t, c.allowed,
+			p.Decide(Request{Bind, UDP, anywhere, 0, false}).Verdict == Allow, "%v", c)
+	}
 }
 
 func TestMetadataAloneIsAPolicy(t *testing.T) {

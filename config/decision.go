@@ -52,7 +52,9 @@ func (r Reason) String() string {
 			"does not allow: write *:%d there, or set IPV6_V6ONLY",
 			r.port, r.request.Protocol, r.source, r.port)
 	case r.port == 0:
-		what = fmt.Sprintf("a port of the kernel's choice (0/%s)", r.request.Protocol)
+		return fmt.Sprintf("a port of the kernel's choice (0/%s) is not in %s: "+
+			"add the element 0 to allow it",
+			r.request.Protocol, r.source)
 	case r.port != r.request.Port:
 		what = fmt.Sprintf("port %d/%s, to which %d is rewritten,",
 			r.port, r.request.Protocol, r.request.Port)

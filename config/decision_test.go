@@ -11,8 +11,9 @@ func TestAReasonNamesThePortAndTheLimit(t *testing.T) {
 	p := mustParse(t, "5000", "80:5000", "")
 	require.Equal(t, "port 5001/tcp at 0.0.0.0 is not in -p 5000",
 		p.Decide(Request{Bind, TCP, anywhere, 5001, false}).Reason.String())
-	require.Equal(t, "a port of the kernel's choice (0/udp) is not in -p 5000",
-		p.Decide(Request{Bind, UDP, anywhere, 0, false}).Reason.String())
+	require.Equal(t, "a port of the kernel's choice (0/tcp) is not in -p 5000: "+
+		"add the element 0 to allow it",
+		p.Decide(Request{Listen, TCP, anywhere, 0, false}).Reason.String())
 }
 
 func TestAReasonSaysHowToAllowADualStackSocket(t *testing.T) {

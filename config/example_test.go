@@ -8,7 +8,7 @@ import (
 )
 
 func ExampleParsePolicy() {
-	policy, err := config.ParsePolicy("5000,8000-8010/tcp", "80:5000", "")
+	policy, err := config.ParsePolicy(config.Texts{Ports: "5000,8000-8010/tcp", Map: "80:5000"})
 	if err != nil {
 		panic(err)
 	}

@@ -27,59 +27,57 @@ func (p Policy) Ignored() []string { return p.ignored }
 // A limit is what one source allows: the command line, the annotations of a
 // container, or the administrator's metadata.
 type limit struct {
-	source string // quoted in reasons, so that the reader finds the limit
-	ports  ports
-	audit  bool
+	source      string // quoted in reasons, so that the reader finds the limit
+	ports       ports
+	noEphemeral bool // a bind to port 0 needs a rule, as a bind to any other port does
+	audit       bool
 }
 
-// ParsePolicy returns the policy of a command line: the values of -p, --map and
-// --mode. Empty maps and an empty mode count as not given. An error names the
-// flag, the value and how to correct it.
-func ParsePolicy(ports, maps, mode string) (Policy, error) {
-	return limitTexts{port: &ports, maps: optional(maps), mode: optional(mode)}.
-		parse(keyNames{port: "-p", maps: "--map", mode: "--mode", separator: " "})
-}
+// Texts are the values of one source, unparsed. An empty text counts as not given.
+type Texts struct{ Ports, Map, Mode, Ephemeral string }
 
-func optional(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
+// ParsePolicy returns the policy of a command line: the values of -p, --map, --mode and
+// --ephemeral. An error names the flag, the value and how to correct it.
+func ParsePolicy(t Texts) (Policy, error) {
+	return t.parse(
+		Texts{Ports: "-p", Map: "--map", Mode: "--mode", Ephemeral: "--ephemeral"}, " ")
 }
 
 // DenyAll returns a policy that denies every request for the given reason.
 func DenyAll(reason string) Policy { return Policy{denied: reason} }
 
-// limitTexts are the unparsed values of one source. Only port is never nil.
-type limitTexts struct{ port, maps, mode *string }
-
-// keyNames are what the source calls its values, for messages.
-type keyNames struct{ port, maps, mode, separator string }
-
-func (t limitTexts) parse(n keyNames) (p Policy, err error) {
-	allowed, err := parsePorts(*t.port)
+// parse returns the policy of one source. names are what the source calls its values, and
+// separator is what it writes between a name and the value, for messages.
+func (t Texts) parse(names Texts, separator string) (p Policy, err error) {
+	allowed, err := parsePorts(t.Ports)
 	if err != nil {
-		return Policy{}, fmt.Errorf("%s: %w", n.port, err)
+		return Policy{}, fmt.Errorf("%s: %w", names.Ports, err)
 	}
-	l := limit{source: n.port + n.separator + *t.port, ports: allowed}
-	if t.mode != nil {
-		switch *t.mode {
-		case "audit":
-			l.audit = true
-		case "enforce":
-		default:
-			return Policy{}, fmt.Errorf("%s: %q is not a mode: write enforce or audit",
-				n.mode, *t.mode)
-		}
+	l := limit{source: names.Ports + separator + t.Ports, ports: allowed}
+	switch t.Mode {
+	case "audit":
+		l.audit = true
+	case "enforce", "":
+	default:
+		return Policy{}, fmt.Errorf("%s: %q is not a mode: write enforce or audit",
+			names.Mode, t.Mode)
 	}
-	if t.maps != nil {
-		if p.maps, err = parseMap(*t.maps); err != nil {
-			return Policy{}, fmt.Errorf("%s: %w", n.maps, err)
+	switch t.Ephemeral {
+	case "deny":
+		l.noEphemeral = true
+	case "allow", "":
+	default:
+		return Policy{}, fmt.Errorf("%s: write allow or deny, not %q",
+			names.Ephemeral, t.Ephemeral)
+	}
+	if t.Map != "" {
+		if p.maps, err = parseMap(t.Map); err != nil {
+			return Policy{}, fmt.Errorf("%s: %w", names.Map, err)
 		}
 		for _, m := range p.maps {
 			if !allowed.contain(m.bound) {
 				return Policy{}, fmt.Errorf("%s%s%s binds %d, which %s does not list: add %d there",
-					n.maps, n.separator, m, m.bound, l.source, m.bound)
+					names.Map, separator, m, m.bound, l.source, m.bound)
 			}
 		}
 	}
@@ -126,9 +124,15 @@ func (p *Policy) Decide(r Request) Decision {
 	return d
 }
 
-// allows reports whether the limit has rules for everything that the request asks
-// for.
+// allows reports whether the limit allows everything that the request asks for.
+//
+// A bind to port 0 is a client's. The kernel picks a port for any socket that connects or
+// sends, so to refuse the bind would protect nothing: what a port is for is decided by
+// listen(2). And much would break. musl's resolver binds to port 0, and so do dig and QUIC.
 func (l *limit) allows(r Request, port uint16) bool {
+	if r.Operation == Bind && port == 0 && !l.noEphemeral {
+		return true
+	}
 	return l.allowsAt(r, r.Addr, port) &&
 		(!r.DualStack || l.allowsAt(r, netip.IPv4Unspecified(), port))
 }
@@ -150,6 +154,9 @@ func (p Policy) String() string {
 	var texts []string
 	for _, l := range p.limits {
 		text := l.ports.String()
+		if l.noEphemeral {
+			text += " ephemeral=deny"
+		}
 		if l.audit {
 			text += " mode=audit"
 		}

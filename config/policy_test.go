@@ -12,7 +12,7 @@ var anywhere = netip.IPv4Unspecified()
 // mustParse returns the policy of a command line.
 func mustParse(t testing.TB, ports, maps, mode string) *Policy {
 	t.Helper()
-	p, err := ParsePolicy(ports, maps, mode)
+	p, err := ParsePolicy(Texts{Ports: ports, Map: maps, Mode: mode})
 	require.NoError(t, err)
 	return &p
 }
@@ -60,7 +60,7 @@ func TestBadMapsAndModesAreNamed(t *testing.T) {
 		{"80:66000", "", "is not a port"},
 		{"", "loud", `--mode: "loud" is not a mode: write enforce or audit`},
 	} {
-		_, err := ParsePolicy("5000", c.maps, c.mode)
+		_, err := ParsePolicy(Texts{Ports: "5000", Map: c.maps, Mode: c.mode})
 		require.ErrorContains(t, err, c.says)
 	}
 }
@@ -79,6 +79,27 @@ func TestAuditLetsAllThroughAndSaysWhatEnforceWouldHave(t *testing.T) {
 		p.Decide(Request{Bind, TCP, anywhere, 80, false}))
 }
 
+// A client binds to port 0, as a resolver does. So that takes no rule, unless the source
+// of a limit says so.
+func TestABindToPortZeroIsAClients(t *testing.T) {
+	r := Request{Bind, UDP, anywhere, 0, false}
+	for ports, ephemeral := range map[string]string{"5000": "", "none": "allow"} {
+		p, err := ParsePolicy(Texts{Ports: ports, Ephemeral: ephemeral})
+		require.NoError(t, err)
+		require.Equal(t, Decision{Verdict: Allow}, p.Decide(r))
+	}
+	for ports, allowed := range map[string]bool{"5000": false, "none": false, "5000,0": true} {
+		p, err := ParsePolicy(Texts{Ports: ports, Ephemeral: "deny"})
+		require.NoError(t, err)
+		require.Equal(t, allowed, p.Decide(r).Verdict == Allow, ports)
+		require.Contains(t, p.String(), "ephemeral=deny")
+	}
+	denied := DenyAll("no annotation")
+	require.Equal(t, Deny, denied.Decide(r).Verdict)
+	_, err := ParsePolicy(Texts{Ports: "5000", Ephemeral: "no"})
+	require.ErrorContains(t, err, `--ephemeral: write allow or deny, not "no"`)
+}
+
 // A port that the kernel picked can be any port, so only a rule for port 0 allows to
 // listen on it. The agent passes port 0 for it. Another port that has no rule is that of
 // a socket that a command inherited, or comes from a direct user of this package.
@@ -89,7 +110,7 @@ func TestListenOnAPickedPortNeedsPortZero(t *testing.T) {
 		allowed bool
 	}{
 		{"5000", 0, false}, {"5000", 41234, false}, {"5000", 5000, true},
-		{"0", 0, true}, {"0", 41234, true}, {"0/udp", 41234, false},
+		{"0", 0, true}, {"0", 41234, true}, {"0/udp", 41234, false}, {"none", 0, false},
 	} {
 		d := mustParse(t, c.ports, "", "").Decide(Request{Listen, TCP, anywhere, c.port, false})
 		require.Equal(t, c.allowed, d.Verdict == Allow, "%+v", c)

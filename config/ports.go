@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -22,8 +23,14 @@ type rule struct {
 	protocol    Protocol
 }
 
+// noPorts is the text for a list that allows nothing.
+const noPorts = "none"
+
 // parsePorts parses the grammar of -p and of port-restricter.port.
 func parsePorts(text string) (ports, error) {
+	if strings.TrimSpace(text) == noPorts {
+		return nil, nil
+	}
 	var list ports
 	for element := range strings.SplitSeq(text, ",") {
 		r, err := parseRule(strings.TrimSpace(element))
@@ -43,6 +50,10 @@ func parsePorts(text string) (ports, error) {
 func parseRule(text string) (r rule, err error) {
 	if text == "" {
 		return r, fmt.Errorf("%q names no port: write a port such as 5000", text)
+	}
+	if text == noPorts {
+		return r, fmt.Errorf("%s allows nothing, so it stands alone: "+
+			"leave it out, or leave the ports out", noPorts)
 	}
 	rest, protocol, hasProtocol := strings.Cut(text, "/")
 	if hasProtocol {
@@ -123,8 +134,8 @@ func parseAddr(text, host string) (netip.Addr, error) {
 func parsePort(text, number string) (uint16, error) {
 	port, err := strconv.ParseUint(number, 10, 16)
 	if err != nil || strconv.FormatUint(port, 10) != number {
-		err = fmt.Errorf("%q is not a port: "+
-			"write a number from 1 to 65535, or 0 for one of the kernel's choice", number)
+		err = fmt.Errorf("%q is not a port: write a number from 1 to 65535, "+
+			"0 for one of the kernel's choice, or none for no port", number)
 		if number != text {
 			err = fmt.Errorf("%q: %w", text, err)
 		}
@@ -133,11 +144,13 @@ func parsePort(text, number string) (uint16, error) {
 	return uint16(port), nil
 }
 
-// allow reports whether a rule allows this port. Port 0 is allowed by a rule for
-// port 0 only.
+// allow reports whether a rule allows this port. Port 0, of which the kernel makes one of
+// its choice, is allowed by a rule for 0, and by one for every port there is.
 func (list ports) allow(protocol Protocol, addr netip.Addr, port uint16) bool {
 	for i := range list {
-		if r := &list[i]; r.first <= port && port <= r.last && r.covers(protocol, addr) {
+		r := &list[i]
+		every := r.first == 1 && r.last == math.MaxUint16
+		if (every || r.first <= port && port <= r.last) && r.covers(protocol, addr) {
 			return true
 		}
 	}
@@ -171,7 +184,12 @@ func (r rule) String() string {
 	return text
 }
 
-func (list ports) String() string { return join(list) }
+func (list ports) String() string {
+	if len(list) == 0 {
+		return noPorts
+	}
+	return join(list)
+}
 
 func join[T fmt.Stringer](list []T) string {
 	texts := make([]string, len(list))

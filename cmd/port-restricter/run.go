@@ -20,7 +20,7 @@ import (
 // long form as the command run.
 func newRun(use string) *cobra.Command {
 	var ports, maps []string
-	var mode string
+	var mode, ephemeral string
 	var verbose bool
 	run := &cobra.Command{
 		Use:   use,
@@ -33,8 +33,10 @@ func newRun(use string) *cobra.Command {
 			if err := checkPorts(command, ports, args); err != nil {
 				return err
 			}
-			policy, err := config.ParsePolicy(
-				strings.Join(ports, ","), strings.Join(maps, ","), mode)
+			policy, err := config.ParsePolicy(config.Texts{
+				Ports: strings.Join(ports, ","), Map: strings.Join(maps, ","),
+				Mode: mode, Ephemeral: ephemeral,
+			})
 			if err != nil && len(ports) > 0 {
 				return err
 			}
@@ -60,13 +62,17 @@ func newRun(use string) *cobra.Command {
 	flags.SetInterspersed(false) // flags after CMD belong to CMD
 	flags.StringArrayVarP(&ports, "port", "p", nil,
 		"`PORTS` that may be bound: 5000, 8000-8010, 53/udp, 127.0.0.1:5000, [::1]:5000/tcp;"+
-			" 0 for a port of the kernel's choice; may be repeated")
+			" 0 to listen on a port of the kernel's choice; none for no port at all;"+
+			" may be repeated")
 	flags.StringArrayVar(&maps, "map", nil,
 		"`ASKED:BOUND`, for example 80:5000: a bind to port 80 gets port 5000,"+
 			" which -p must allow; may be repeated")
 	flags.StringVar(&mode, "mode", "",
 		"`MODE`: enforce, or audit, which allows every bind and logs those"+
 			" that enforce would refuse (default enforce)")
+	flags.StringVar(&ephemeral, "ephemeral", "",
+		"`WORD`: allow, or deny, which refuses a bind to port 0 unless -p has 0: many clients bind"+
+			" to it, name resolvers among them (default allow)")
 	flags.BoolVarP(&verbose, "verbose", "v", false, "print one line for each decision")
 	return run
 }
