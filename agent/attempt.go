@@ -2,7 +2,9 @@ package agent
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
+	"runtime/debug"
 
 	"golang.org/x/sys/unix"
 
@@ -39,7 +41,16 @@ type attempt struct {
 	record record
 }
 
-func (a *attempt) run(n *notification) error {
+// run makes the call if the policy allows it. A fault of this program refuses the call: it must
+// not take the ports from all containers for the sake of one.
+func (a *attempt) run(n *notification) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			a.session.audit.log.WithField("stack", string(debug.Stack())).
+				Errorf("a fault of port-restricter, please report it: %v", fault)
+			err = a.recordRefusal(fmt.Errorf("a fault of port-restricter: %v", fault))
+		}
+	}()
 	if err := a.inspect(n); err != nil {
 		return a.recordRefusal(err)
 	}

@@ -211,3 +211,18 @@ func TestACallThatTheHelperCannotMakeIsRefused(t *testing.T) {
 	s.handle(bindNotification(1, 20), &workspace{neutral: true})
 	require.Equal(t, -int32(unix.EPERM), kernel.answers[0].Error)
 }
+
+// The agent never ends for one container's sake.
+func TestAFaultRefusesOneCall(t *testing.T) {
+	fake := &fakeTarget{
+		memory: ipv4(unix.AF_INET, 0), onSocket: socketOf(t, unix.AF_INET, unix.SOCK_STREAM),
+		onRead: func() { panic("a fault") },
+	}
+	s, kernel := newFakeSession(t, "0", fake)
+	space := &workspace{neutral: true}
+	s.handle(bindNotification(1, 16), space)
+	require.Contains(t, space.attempt.record.reason.String(), "a fault of port-restricter")
+	fake.onRead = nil
+	s.handle(bindNotification(2, 16), space)
+	require.Equal(t, []response{{ID: 1, Error: -int32(unix.EPERM)}, {ID: 2}}, kernel.answers)
+}

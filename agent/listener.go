@@ -116,6 +116,9 @@ func removeStale(path string) error {
 func (l *Listener) Serve(ctx context.Context, s *Supervisor) error {
 	var connections sync.WaitGroup
 	defer connections.Wait()
+	for _, c := range s.silent {
+		connections.Go(func() { l.converse(ctx, c) })
+	}
 	stop := context.AfterFunc(ctx, func() { l.Close() }) // removes the socket
 	defer stop()
 	for {
@@ -134,33 +137,37 @@ func (l *Listener) Serve(ctx context.Context, s *Supervisor) error {
 			time.Sleep(100 * time.Millisecond)
 			continue
 		}
-		connections.Go(func() {
-			defer conn.Close()
-			// When the agent stops, a client that is sending may finish. A
-			// silent one must not hold the agent up.
-			stop := context.AfterFunc(ctx, func() {
-				_ = conn.SetReadDeadline(time.Now().Add(stopLimit))
-			})
-			defer stop()
-			if err := l.receive(conn, s); errors.Is(err, ErrNothingSent) {
-				l.log.WithError(err).Debug("a connection sent nothing")
-			} else if errors.Is(err, errInquiry) {
-				l.log.WithError(err).Error("a guard got no answer, and kills its container")
-			} else if err != nil {
-				l.log.WithError(err).Error("a container was not attached: all its binds will fail")
-			}
-		})
+		connections.Go(func() { l.converse(ctx, newSilent(conn, s)) })
+	}
+}
+
+// converse serves a connection.
+func (l *Listener) converse(ctx context.Context, c *silent) {
+	defer c.conn.Close()
+	defer context.AfterFunc(ctx, c.stop)()
+	err := l.receive(c)
+	switch {
+	case errors.Is(err, ErrNothingSent):
+		l.log.WithError(err).Debug("a connection sent nothing")
+	case errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil:
+		l.log.WithError(err).Debug("a connection was left to the next agent, if there is one")
+	case errors.Is(err, errInquiry):
+		l.log.WithError(err).Error("a guard got no answer, and kills its container")
+	case err != nil:
+		l.log.WithError(err).Error("a container was not attached: all its binds will fail")
 	}
 }
 
 // receive attaches the container that a runtime sends, or answers a guard.
-func (l *Listener) receive(conn *net.UnixConn, s *Supervisor) error {
+func (l *Listener) receive(c *silent) error {
+	defer c.hear()
+	conn, s := c.conn, c.s
 	if err := checkSender(conn); err != nil {
 		return err
 	}
 	// No deadline before the first byte: crun connects when it creates a container, and sends
 	// when the container is started, which an engine may do much later.
-	r := &messageReader{conn: conn, limit: receiveLimit}
+	r := &messageReader{conn: conn, limit: receiveLimit, heard: c.hear}
 	defer r.close()
 	raw, err := r.text()
 	if err != nil {

@@ -108,6 +108,7 @@ func seccompIndex(names []string, count int) (int, error) {
 type messageReader struct {
 	conn  *net.UnixConn
 	limit time.Duration // from the first message to the end of the JSON; 0 for no limit
+	heard func()        // called when the first message has come; may be nil
 	fds   []int
 	read  int
 	err   error
@@ -119,6 +120,9 @@ func (r *messageReader) Read(p []byte) (int, error) {
 	fds, parseErr := parseRights(oob[:oobn])
 	first := r.read == 0
 	r.read += n
+	if first && n > 0 && r.heard != nil {
+		r.heard()
+	}
 	if first && n > 0 && r.limit > 0 {
 		if err := r.conn.SetReadDeadline(time.Now().Add(r.limit)); err != nil {
 			closeAll(fds)

@@ -33,7 +33,7 @@ func NewSuccessor(
 		return nil, err
 	}
 	s.keeper = newKeeper(s, manager)
-	s.takeOver(rest)
+	s.takeOver(s.takeSilent(rest))
 	return s, nil
 }
 
@@ -41,29 +41,34 @@ func NewSuccessor(
 func openMemory(log *logrus.Logger, manager *fdstore.Manager, stored []fdstore.FD) (
 	memory *handover.Memory, rest []fdstore.FD, err error,
 ) {
+	kept := false
 	for _, fd := range stored {
 		if fd.Name != memoryName {
 			rest = append(rest, fd)
 			continue
 		}
-		if memory != nil {
-			err = errors.New("there are two")
-		} else if memory, err = handover.Open(fd.FD); err == nil {
-			continue
+		err := errors.New("there are two")
+		if memory == nil {
+			memory, err = handover.Open(fd.FD)
 		}
-		unix.Close(fd.FD)
-		log.WithError(err).Error("the memory of the agent before can't be read: " +
-			"the containers that it served may bind nothing any more")
-		if err := manager.Drop(memoryName); err != nil {
+		kept = err == nil
+		if err != nil {
+			unix.Close(fd.FD)
+			log.WithError(err).Error("a memory of the agent before can't be read: " +
+				"the containers that it has may bind nothing any more")
+		}
+	}
+	if kept {
+		return memory, rest, nil
+	}
+	if memory == nil {
+		if memory, err = handover.New(); err != nil {
 			return nil, nil, err
 		}
 	}
-	if memory == nil {
-		if memory, err = handover.New(); err == nil {
-			err = manager.Keep(memoryName, memory.FD())
-		}
-	}
-	return memory, rest, err
+	// In place of what is not used.
+	return memory, rest, errors.Join(
+		manager.Drop(memoryName), manager.Keep(memoryName, memory.FD()))
 }
 
 // takeOver makes sessions of the stored notify fds.
@@ -77,6 +82,11 @@ func (s *Supervisor) takeOver(stored []fdstore.FD) {
 		records[kept.Session] = kept
 		if record, err := kept.Record(); err == nil {
 			s.lastNumber = max(s.lastNumber, record.Number)
+		}
+	}
+	for _, fd := range stored {
+		if id, err := strconv.ParseUint(fd.Name, idBase, 32); err == nil && id < idLimit {
+			s.lastID = max(s.lastID, uint32(id))
 		}
 	}
 	for _, fd := range stored {
@@ -103,34 +113,24 @@ var errEnded = errors.New("its last process has ended")
 
 // adopt makes a session of a stored notify fd.
 func (s *Supervisor) adopt(fd fdstore.FD, records map[uint32]handover.Kept) (*session, error) {
+	if _, err := newNotifyFD(fd.FD); err != nil {
+		return nil, err
+	}
 	poll := []unix.PollFd{{Fd: int32(fd.FD)}}
 	if n, err := unix.Poll(poll, 0); err == nil && n == 1 && poll[0].Revents&unix.POLLHUP != 0 {
 		return nil, errEnded
 	}
-	var record handover.Record
 	var policy config.Policy
-	id, err := strconv.ParseUint(fd.Name, idBase, 32)
-	kept, known := records[uint32(id)]
-	switch {
-	case err != nil || id == 0 || id >= idLimit:
-		id, err = 0, fmt.Errorf("it is named %q, which is no name of a session", fd.Name)
-	case s.ids[uint32(id)] != nil:
-		id, err = 0, fmt.Errorf("another fd is named %q, too", fd.Name)
-	case !known:
-		err = errors.New("the agent before left no record of it")
-	default:
-		record, err = kept.Record()
-	}
+	id, kept, record, err := s.recordOf(fd.Name, records)
 	if err == nil {
 		policy, err = s.policy(stateOf(record))
 	} else {
-		kept = handover.Kept{}
-		record.Container, record.Bundle = "unknown", "session "+fd.Name
+		record = handover.Record{Container: "unknown", Bundle: "session " + fd.Name}
 	}
-	log := s.log.WithField("container", record.Container)
 	if err != nil {
-		log.WithField("fd", fd.Name).WithField("reason", err.Error()).
-			Error("every bind will be refused")
+		s.log.WithFields(logrus.Fields{
+			"container": record.Container, "fd": fd.Name, "reason": err.Error(),
+		}).Error("every bind will be refused")
 		policy = config.DenyAll(err.Error())
 	}
 	key := containerKey{record.Container, record.Bundle}
@@ -138,9 +138,8 @@ func (s *Supervisor) adopt(fd fdstore.FD, records map[uint32]handover.Kept) (*se
 	if err != nil {
 		return nil, err
 	}
-	sess.id, sess.pid, sess.home = uint32(id), record.Pid, record.Home
-	sess.exec = record.Exec
-	sess.kept = kept
+	sess.id, sess.kept = id, kept
+	sess.pid, sess.home, sess.exec = record.Pid, record.Home, record.Exec
 	if s.containers[key] == nil && record.Number != 0 {
 		s.containers[key] = &container{number: record.Number}
 		s.containers[key].bound.kept = s.memory.NewSockets(record.Number)
@@ -150,6 +149,27 @@ func (s *Supervisor) adopt(fd fdstore.FD, records map[uint32]handover.Kept) (*se
 	}
 	s.keeper.kept[sess.id] = true
 	return sess, nil
+}
+
+// recordOf returns the record of the session whose notify fd has a name. If there is an error,
+// id is the session's id, or 0 if it must get another one.
+func (s *Supervisor) recordOf(name string, records map[uint32]handover.Kept) (
+	id uint32, kept handover.Kept, record handover.Record, err error,
+) {
+	number, err := strconv.ParseUint(name, idBase, 32)
+	if err != nil || number == 0 || number >= idLimit {
+		return 0, kept, record, fmt.Errorf("it is named %q, which is no name of a session", name)
+	}
+	id = uint32(number)
+	if s.ids[id] != nil {
+		return 0, kept, record, fmt.Errorf("another fd is named %q, too", name)
+	}
+	kept, known := records[id]
+	if !known {
+		return id, kept, record, errors.New("the agent before left no record of it")
+	}
+	record, err = kept.Record()
+	return id, kept, record, err
 }
 
 // stateOf returns the state from which a record was made, as far as a policy depends on it.

@@ -37,6 +37,7 @@ type Supervisor struct {
 	limits limits
 	memory *handover.Memory
 	keeper *keeper
+	silent []*silent   // of the agent before
 	trim   *time.Timer // ends threads once no container has been attached for a while
 	epoll  int
 	stop   int // an eventfd, readable once the supervisor closes

@@ -36,7 +36,7 @@ const blockRoom = uint32(len(block{}.data))
 var errFull = errors.New("the memory for a successor is full")
 
 func (m *Memory) block(i uint32) *block {
-	return (*block)(unsafe.Pointer(&m.bytes[headerSize+slotCount*slotSize+int(i)*blockSize]))
+	return (*block)(unsafe.Pointer(&m.bytes[slotsEnd+int(i)*blockSize]))
 }
 
 // load finds out which blocks are in use, and frees the others: those of records that were never
@@ -111,7 +111,7 @@ func (m *Memory) write(owner uint32, text []byte) (uint32, error) {
 	defer m.mu.Unlock()
 	var all []uint32
 	for range blocksFor(len(text)) {
-		i, ok := take(&m.freeBlocks, &m.header.blocks, blockCount)
+		i, ok := take(&m.freeBlocks, &m.header.blocks, m.blockLimit())
 		if !ok {
 			m.freeBlocks = append(m.freeBlocks, all...)
 			return 0, errFull

@@ -29,8 +29,11 @@ var layout = fault.Layout(1)
 const (
 	headerSize = 4096
 	slotCount  = 4096 // at least as many as a supervisor has workers
-	blockCount = 1 << 18
-	memorySize = headerSize + slotCount*slotSize + blockCount*blockSize
+	slotsEnd   = headerSize + slotCount*slotSize
+
+	// How many blocks there are in memory that is shared, and in memory that is private. Pages
+	// that are not used do not exist.
+	sharedBlocks, privateBlocks = 1 << 19, 1 << 12
 )
 
 // magic begins the memory.
@@ -65,7 +68,7 @@ type Memory struct {
 
 // NewPrivate returns memory that ends with the process, for a supervisor without a successor.
 func NewPrivate() (*Memory, error) {
-	bytes, err := mapped(-1, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+	bytes, err := mapped(-1, privateBlocks, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 	if err != nil {
 		return nil, fmt.Errorf("map the memory of a supervisor: %w", err)
 	}
@@ -90,13 +93,13 @@ func New() (*Memory, error) {
 const seals = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_SEAL
 
 func create(fd int) (*Memory, error) {
-	if err := unix.Ftruncate(fd, memorySize); err != nil {
+	if err := unix.Ftruncate(fd, slotsEnd+sharedBlocks*blockSize); err != nil {
 		return nil, err
 	}
 	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals); err != nil {
 		return nil, err
 	}
-	bytes, err := mapped(fd, unix.MAP_SHARED)
+	bytes, err := mapped(fd, sharedBlocks, unix.MAP_SHARED)
 	if err != nil {
 		return nil, err
 	}
@@ -124,18 +127,19 @@ func Open(fd int) (*Memory, error) {
 	switch {
 	case h.magic != magic:
 		return nil, errors.New("it does not begin as a memory of port-restricter does")
-	case h.layout != layout || stat.Size != memorySize:
+	case h.layout != layout || stat.Size != slotsEnd+sharedBlocks*blockSize:
 		return nil, fmt.Errorf("%w: %d, and this one reads %d", ErrLayout, h.layout, layout)
 	}
-	bytes, err := mapped(fd, unix.MAP_SHARED)
+	bytes, err := mapped(fd, sharedBlocks, unix.MAP_SHARED)
 	if err != nil {
 		return nil, err
 	}
 	return over(fd, bytes)
 }
 
-func mapped(fd, flags int) ([]byte, error) {
-	bytes, err := unix.Mmap(fd, 0, memorySize, unix.PROT_READ|unix.PROT_WRITE, flags)
+func mapped(fd, blocks, flags int) ([]byte, error) {
+	size := slotsEnd + blocks*blockSize
+	bytes, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, flags)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +155,7 @@ func over(fd int, bytes []byte) (*Memory, error) {
 		h.layout = layout
 		h.magic = magic
 	}
-	if h.slots.Load() > slotCount || h.blocks.Load() > blockCount {
+	if h.slots.Load() > slotCount || h.blocks.Load() > m.blockLimit() {
 		return nil, errors.Join(errors.New("its header is damaged"), unix.Munmap(bytes))
 	}
 	for i := h.slots.Load(); i > 0; i-- {
@@ -163,19 +167,22 @@ func over(fd int, bytes []byte) (*Memory, error) {
 	return m, nil
 }
 
+// blockLimit returns how many blocks there are.
+func (m *Memory) blockLimit() uint32 { return uint32(len(m.bytes)-slotsEnd) / blockSize }
+
 // FD returns the fd of the memory, or -1 if the memory is private.
 func (m *Memory) FD() int { return m.fd }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// take returns a free index, of which there are limit.
+// take returns a free index below limit.
 func take(free *[]uint32, ever *atomic.Uint32, limit uint32) (index uint32, ok bool) {
 	if n := len(*free); n > 0 {
 		index = (*free)[n-1]
 		*free = (*free)[:n-1]
 		return index, true
 	}
-	if index = ever.Load(); index == limit {
+	if index = ever.Load(); index >= limit {
 		return 0, false
 	}
 	ever.Store(index + 1)

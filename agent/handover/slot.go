@@ -12,11 +12,11 @@ const slotSize = 512
 type Stage uint32
 
 const (
-	// Deciding: nothing was done for the target.
+	// Deciding is the stage in which nothing was done for the target.
 	Deciding Stage = iota
-	// Acting: the call is about to be made, or was made.
+	// Acting is the stage in which the call is about to be made, or was made.
 	Acting
-	// Answering: the call was made, and its result is about to be sent.
+	// Answering is the stage in which the call was made, and its result is about to be sent.
 	Answering
 )
 

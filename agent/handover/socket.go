@@ -57,7 +57,7 @@ type Place stored
 func (m *Memory) NewSockets(number uint32) *Sockets { return &Sockets{memory: m, number: number} }
 
 // Write writes a socket at a place, or at a new one if place is nil. It returns the place, or
-// nil if the memory is full: a successor will not know the socket.
+// nil if the memory is full: a successor will not know the socket, and refuses to listen on it.
 func (s *Sockets) Write(place *Place, socket Socket) *Place {
 	if place == nil {
 		if place = s.take(); place == nil {
@@ -109,7 +109,8 @@ func (s *Sockets) take() *Place {
 	m := s.memory
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	i, ok := take(&m.freeBlocks, &m.header.blocks, blockCount)
+	// A container can bind sockets without end. The last quarter is for records.
+	i, ok := take(&m.freeBlocks, &m.header.blocks, m.blockLimit()/4*3)
 	if !ok {
 		return nil
 	}

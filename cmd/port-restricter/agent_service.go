@@ -55,7 +55,9 @@ func (s service) listen(path string, log *logrus.Logger) (*agent.Listener, error
 
 // supervisor returns the supervisor. It takes over the sessions of the agent before it, if the
 // manager keeps them.
-func (s service) supervisor(log *logrus.Logger, policy agent.PolicyFunc) (*agent.Supervisor, error) {
+func (s service) supervisor(
+	log *logrus.Logger, policy agent.PolicyFunc,
+) (*agent.Supervisor, error) {
 	if s.manager.Room() > 0 {
 		return agent.NewSuccessor(log, policy, s.manager, s.stored)
 	}

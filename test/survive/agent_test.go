@@ -15,6 +15,8 @@ import (
 
 const units = "../../deploy/systemd"
 
+var agentUnits = []string{"port-restricter.service", "port-restricter.socket"}
+
 // An agent is the unit port-restricter.service.
 type agent struct{ t *testing.T }
 
@@ -24,23 +26,24 @@ func startAgent(t *testing.T, settings ...string) agent {
 	t.Helper()
 	a := agent{t}
 	waitForSystemd(t)
-	copyFile(t, filepath.Join(units, "port-restricter.sysusers"), "/etc/sysusers-port-restricter.conf")
-	run(t, "systemd-sysusers", "/etc/sysusers-port-restricter.conf")
-	for _, unit := range []string{"port-restricter.service", "port-restricter.socket"} {
+	users := "/etc/port-restricter-sysusers.conf"
+	copyFile(t, filepath.Join(units, "port-restricter.sysusers"), users)
+	run(t, "systemd-sysusers", users)
+	for _, unit := range agentUnits {
 		copyFile(t, filepath.Join(units, unit), "/etc/systemd/system/"+unit)
 	}
 	require.NoError(t, os.RemoveAll("/var/log/agent"))
 	a.set(settings...)
 	t.Cleanup(func() {
-		_ = exec.Command("systemctl", "stop", "port-restricter.socket", "port-restricter.service").Run()
+		_ = exec.Command("systemctl", append([]string{"stop"}, agentUnits...)...).Run()
 		if t.Failed() {
-			status, _ := exec.Command("systemctl", "status", "port-restricter.service").CombinedOutput()
+			status, _ := exec.Command("systemctl", "status", agentUnits[0]).CombinedOutput()
 			t.Logf("%s", status)
 			log := a.log()
 			t.Logf("the end of the agent's log:\n%s", log[max(0, len(log)-2048):])
 		}
 	})
-	run(t, "systemctl", "start", "port-restricter.socket", "port-restricter.service")
+	run(t, append([]string{"systemctl", "start"}, agentUnits...)...)
 	return a
 }
 

@@ -1,5 +1,5 @@
 // Package survive shows that containers notice no more than a pause when their agent is restarted,
-// killed, or replaced by another version. A real systemd runs the project's own units, and runc runs
+// killed, or replaced by another version. A real systemd runs the project's own units, and runc
 // the containers. TestMain runs all tests where that systemd is PID 1.
 package survive
 

@@ -2,9 +2,14 @@ package survive
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
+
+	"github.com/port-restricter/port-restricter/test/runc"
 )
 
 // faults is the setting that makes the agent one that ends itself.
@@ -20,6 +25,27 @@ func TestAContainerThatStartsMeanwhileIsServed(t *testing.T) {
 	late.isReady()
 	require.Equal(t, "works", late.bind(7000))
 	require.Equal(t, "EPERM", late.bind(7001))
+}
+
+// crun connects to the agent when it creates a container, and sends when it starts it.
+func TestAContainerCanBeCreatedBeforeARestartAndStartedAfterwards(t *testing.T) {
+	a := startAgent(t)
+	crun := runc.Runtime{Path: "/usr/bin/crun", Mend: func(s *specs.Spec) { s.Linux.Resources = nil }}
+	c := newContainerOf(t, crun, 7000,
+		"/bin/busybox", "nc", "-l", "-p", "7000")
+	require.NoError(t, c.Create(t))
+	require.Eventually(t, func() bool {
+		return a.property("NFileDescriptorStore") == "2" // the memory, and the connection
+	}, patience, 10*time.Millisecond)
+	for range 2 {
+		a.kill()
+	}
+	run(t, "systemctl", "restart", "port-restricter.service")
+	require.NoError(t, c.StartCreated(t))
+	require.Eventually(t, func() bool {
+		return strings.Contains(a.log(), `"policy":"7000"`)
+	}, patience, 10*time.Millisecond)
+	require.True(t, c.Runs(t))
 }
 
 // Stop means stop: nobody serves the containers that ran, not even the next agent.

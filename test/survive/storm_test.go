@@ -56,8 +56,13 @@ func (s storm) counts() (all []count) {
 	return all
 }
 
-// newContainer returns a container with the annotation for a port.
+// newContainer returns a container of runc with the annotation for a port.
 func newContainer(t *testing.T, port int, args ...string) *runc.Container {
+	t.Helper()
+	return newContainerOf(t, runc.Runtime{}, port, args...)
+}
+
+func newContainerOf(t *testing.T, r runc.Runtime, port int, args ...string) *runc.Container {
 	t.Helper()
 	rootfs := runc.Rootfs(t)
 	for _, program := range []string{"storm", "ask"} {
@@ -68,7 +73,7 @@ func newContainer(t *testing.T, port int, args ...string) *runc.Container {
 	text := run(t, "port-restricter", "profile")
 	require.NoError(t, json.Unmarshal([]byte(text), &seccomp))
 	return runc.New(t, runc.Config{
-		Rootfs: rootfs, Args: args, Seccomp: &seccomp,
+		Runtime: r, Rootfs: rootfs, Args: args, Seccomp: &seccomp,
 		Annotations: map[string]string{"port-restricter.port": fmt.Sprint(port)},
 	})
 }
