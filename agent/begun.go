@@ -30,7 +30,7 @@ func (a *attempt) wasMade(bind orphan) bool {
 	if err != nil || !isAt(at, wanted) {
 		return false
 	}
-	a.taken = a.holdsPort(at)
+	a.taken = a.holdsPort(wanted)
 	return true
 }
 
@@ -42,13 +42,14 @@ func isAt(at, wanted netip.AddrPort) bool {
 	return at.Port() != 0 && at == wanted
 }
 
-// holdsPort reports whether it is certain that bind(2) gave the socket its port, so that the
-// kernel never takes it away. A port that the kernel picked for a connection is given up when
-// the connection ends. getsockname(2) still shows it then, but another bind(2) works, as it does
-// not on a TCP socket without a connection that bind(2) has given a port.
+// holdsPort reports whether it is certain that bind(2) gave the socket its port and its address,
+// so that the kernel never takes them away.
 //
-// The target can connect and disconnect the socket at any time. So the socket is asked in turn
-// whether it has a connection and whether it can be bound, several times.
+// getsockname(2) is no proof: it still shows the port that the kernel had picked for a connection
+// and took away when the connection ended. The proof is a TCP socket without a connection that
+// refuses to be bound: only bind(2) can have bound it. If it is not bound, it is bound now, at a
+// port of the kernel's choice, which nobody may listen on. The target can connect and disconnect
+// between the two looks, but not each time.
 //
 // There is no such way to ask sockets of other protocols. To listen on them is refused then,
 // though they are bound.
@@ -56,20 +57,18 @@ func (a *attempt) holdsPort(at netip.AddrPort) bool {
 	if !a.kind.isTCP() {
 		return false
 	}
-	const rounds = 20
+	again := bytes.Clone(a.wanted)
+	setPort(again, 0) // which takes no privilege
+	const rounds = 100
 	for range rounds {
+		if err := rawBind(a.socket, again); !errors.Is(err, unix.EINVAL) {
+			return false
+		}
 		info, err := unix.GetsockoptTCPInfo(a.socket, unix.IPPROTO_TCP, unix.TCP_INFO)
 		if err != nil || info.State != unix.BPF_TCP_CLOSE {
 			return false
 		}
-		if now, err := localAddress(a.socket); err != nil || now != at {
-			return false
-		}
-		err = a.bindSocket(a.wanted)
-		if err == nil {
-			return true // it was not bound, and is now
-		}
-		if !errors.Is(err, unix.EINVAL) {
+		if now, err := localAddress(a.socket); err != nil || !isAt(now, at) {
 			return false
 		}
 	}

@@ -83,50 +83,60 @@ func TestABegunBindIsClaimedOnlyIfItWasMade(t *testing.T) {
 	})
 }
 
-// A port that the kernel picked for a connection can be the one that was asked for, and is
-// given up when the connection ends. The bind is answered by 0, but to listen is refused.
-func TestABegunBindOfAConnectedSocketHoldsNoPort(t *testing.T) {
+// connected returns a TCP socket with a connection, and its address, which the kernel picked.
+func connected(t *testing.T) (socket int, at netip.AddrPort) {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer listener.Close()
-	socket := newSocket(t, unix.AF_INET, unix.SOCK_STREAM, 0)
+	t.Cleanup(func() { listener.Close() })
+	socket = newSocket(t, unix.AF_INET, unix.SOCK_STREAM, 0)
 	to := netip.MustParseAddrPort(listener.Addr().String())
 	require.NoError(t, unix.Connect(socket,
 		&unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}))
-	at, err := localAddress(socket)
+	at, err = localAddress(socket)
 	require.NoError(t, err)
+	return socket, at
+}
+
+// A port that the kernel picked for a connection can be the one that was asked for, and is
+// given up when the connection ends. The bind is answered by 0, but to listen is refused.
+func TestABegunBindOfAConnectedSocketHoldsNoPort(t *testing.T) {
+	socket, at := connected(t)
 	s, kernel := begun(t, fmt.Sprint(at.Port()), socket,
 		ipv4(unix.AF_INET, at.Port(), 127, 0, 0, 1))
 	require.Equal(t, []unix.Errno{0, unix.EPERM, unix.EINVAL}, answersTo(s, kernel, 16))
 }
 
-// Once such a connection has ended, getsockname(2) still shows the port, which the socket does
-// not have any more. The repeated bind came before that, and was told EINVAL.
-func TestABegunBindOfADisconnectedSocketHoldsNoPort(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
+// The same for the address that the kernel picked.
+func TestABegunBindOfAConnectedSocketHoldsNoAddress(t *testing.T) {
+	socket, _ := connected(t)
+	s, kernel := begun(t, "127.0.0.1:0", socket, ipv4(unix.AF_INET, 0, 127, 0, 0, 1))
+	require.Equal(t, []unix.Errno{0, unix.EPERM, unix.EINVAL}, answersTo(s, kernel, 16))
+}
+
+func TestABegunBindToPortZeroIsClaimed(t *testing.T) {
 	socket := newSocket(t, unix.AF_INET, unix.SOCK_STREAM, 0)
-	to := netip.MustParseAddrPort(listener.Addr().String())
-	require.NoError(t, unix.Connect(socket,
-		&unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}))
+	require.NoError(t, unix.Bind(socket, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	s, kernel := begun(t, "127.0.0.1:0", socket, ipv4(unix.AF_INET, 0, 127, 0, 0, 1))
+	require.Equal(t, []unix.Errno{0, 0, unix.EINVAL}, answersTo(s, kernel, 16))
+}
+
+// Once the connection is over, getsockname(2) still shows the port, and listen(2) would pick
+// another one.
+func TestASocketThatWasDisconnectedHoldsNoPort(t *testing.T) {
+	socket, at := connected(t)
+	unspec := make([]byte, 16)
 	_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(socket),
-		uintptr(unsafe.Pointer(&[16]byte{})), 16) // AF_UNSPEC
+		uintptr(unsafe.Pointer(unsafe.SliceData(unspec))), uintptr(len(unspec)))
 	require.Zero(t, errno)
-	at, err := localAddress(socket)
+	shown, err := localAddress(socket)
 	require.NoError(t, err)
-	require.NotZero(t, at.Port(), "it still shows the port")
-	// The policy does not allow another port, so listen must not find one.
-	s, _ := begun(t, fmt.Sprint(at.Port()), socket, nil)
-	a := &attempt{
-		session: s, neutral: true, socket: socket, kind: socketKind{unix.AF_INET, unix.IPPROTO_TCP},
-		wanted: ipv4(unix.AF_INET, at.Port(), 0, 0, 0, 0), target: &fakeTarget{},
-	}
-	require.True(t, a.holdsPort(at), "it is bound now, by the look itself")
-	require.NoError(t, unix.Listen(socket, 1))
-	now, err := localAddress(socket)
+	require.Equal(t, netip.AddrPortFrom(netip.IPv4Unspecified(), at.Port()), shown)
+	a := attempt{socket: socket, wanted: ipv4(unix.AF_INET, at.Port(), 0, 0, 0, 0)}
+	a.kind, err = kindOf(socket)
 	require.NoError(t, err)
-	require.Equal(t, at, now)
+	a.wasMade(orphan{begun: true})
+	require.False(t, a.taken)
 }
 
 // MPTCP gives the cookie of a listener to the sockets that accept(2) returns.

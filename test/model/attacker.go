@@ -8,6 +8,8 @@ var attackerSteps = table(1, map[string]func(*state, int) bool{
 	"rewrites the sockaddr: AF_UNSPEC":    rewrite(unspec),
 	"swaps the fd by dup2":                swap,
 	"takes the page away":                 takePage,
+	"connects":                            connects,
+	"disconnects":                         disconnects,
 })
 
 // rewrite returns a step that changes the sockaddr in A's memory. The step needs

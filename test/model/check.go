@@ -21,6 +21,9 @@ const (
 	boundedWork
 	nothingHeld
 	notGone
+	toldOnce
+	notBlamed
+	mayListen
 )
 
 var invariants = [...]string{
@@ -34,6 +37,9 @@ var invariants = [...]string{
 	boundedWork:     "the attempts of one container are bounded in number",
 	nothingHeld:     "no duplicate is open once the caller has its answer",
 	notGone:         "a live caller does not get ESRCH",
+	toldOnce:        "a second bind of a socket fails, unless an agent ended over it",
+	notBlamed:       "a call is not refused for what another one did to the agent",
+	mayListen:       "listen is not refused to a socket that its caller knows to be bound",
 }
 
 func (v invariant) String() string { return invariants[v] }
@@ -115,73 +121,35 @@ type origin struct {
 func explore(starts []state, m mutation) result {
 	supervisor := supervisorSteps(m)
 	actions := slices.Concat(supervisor, kernelSteps, attackerSteps)
-	seen := make(map[state]struct{})
-	var queue []state
+	reached := newVisited()
 	var origins []origin
-	add := func(s state, from origin) {
-		if _, ok := seen[s]; !ok {
-			seen[s] = struct{}{}
-			queue, origins = append(queue, s), append(origins, from)
-		}
+	for i := range starts {
+		reached.add(&starts[i])
+		origins = append(origins, origin{-1, -1})
 	}
-	for _, s := range starts {
-		add(s, origin{-1, -1})
-	}
-	for i := 0; i < len(queue); i++ {
+	for i := 0; i < len(reached.states); i++ {
 		supervisorCanMove := false
 		for k := range actions {
-			next := queue[i]
+			next := reached.states[i]
 			if !actions[k].take(&next) {
 				continue
 			}
 			if k < len(supervisor) && !next.dead {
 				supervisorCanMove = true
 			}
-			add(next, origin{int32(i), int16(k)})
+			if reached.add(&next) {
+				origins = append(origins, origin{int32(i), int16(k)})
+			}
 		}
-		if v := violated(&queue[i], supervisorCanMove); v != allHold {
-			r := result{states: len(queue), violation: v}
+		if v := violated(&reached.states[i], supervisorCanMove); v != allHold {
+			r := result{states: len(reached.states), violation: v}
 			for at := int32(i); origins[at].before >= 0; at = origins[at].before {
-				r.trace = append(r.trace,
-					fmt.Sprintf("%s → %+v", actions[origins[at].action].name, queue[at]))
+				r.trace = append(r.trace, fmt.Sprintf("%s → %+v",
+					actions[origins[at].action].name, reached.states[at]))
 			}
 			slices.Reverse(r.trace)
 			return r
 		}
 	}
-	return result{states: len(queue)}
-}
-
-// powers says how many calls each caller may make, and how many signals, rewrites and
-// swaps the attacker has.
-type powers struct{ callsOfA, callsOfB, callsOfC, signals, rewrites, swaps uint8 }
-
-// Each world has only some of the powers: with all of them at the same time there
-// are too many states to visit.
-var (
-	changing       = powers{callsOfA: 2, rewrites: 2, swaps: 2}
-	signalled      = powers{callsOfA: 2, signals: 2, rewrites: 1, swaps: 1}
-	signalledAlone = powers{callsOfA: 2, signals: 2}
-	reused         = powers{callsOfA: 1, callsOfB: 1, signals: 1, rewrites: 1, swaps: 1}
-	twoContained   = powers{callsOfA: 1, callsOfC: 1, signals: 1, rewrites: 1}
-)
-
-// worlds returns the states from which the exploration starts: for each of the
-// given powers, with and without WAIT_KILLABLE_RECV and a shared file table.
-func worlds(given ...powers) (starts []state) {
-	for _, p := range given {
-		for _, waitKillable := range []bool{false, true} {
-			for _, shared := range []bool{false, true} {
-				s := state{
-					waitKillable: waitKillable, shared: shared,
-					signals: p.signals, rewrites: p.rewrites, swaps: p.swaps,
-				}
-				s.caller[A] = caller{alive: true, callsLeft: p.callsOfA, memory: allowed, fd: A}
-				s.caller[B] = caller{callsLeft: p.callsOfB, memory: allowed, fd: B}
-				s.caller[C] = caller{alive: true, callsLeft: p.callsOfC, memory: allowed, fd: C}
-				starts = append(starts, s)
-			}
-		}
-	}
-	return starts
+	return result{states: len(reached.states)}
 }

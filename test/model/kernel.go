@@ -2,10 +2,10 @@
 // supervisor of package agent, the kernel and a hostile target take steps. It
 // reports the shortest way to a state that breaks an invariant.
 //
-// kernel.go has the state of the world and the kernel's steps, supervisor.go the
-// supervisor's and attacker.go the attacker's. check.go has the invariants and the
-// search. The steps follow package agent by hand: what is proved is proved of the
-// model, not of the Go code.
+// kernel.go and listen.go have the state of the world and the kernel's steps, supervisor.go,
+// act.go and successor.go the supervisor's, and attacker.go the attacker's. worlds.go says
+// which worlds there are, and check.go has the invariants and the search. The steps follow
+// package agent by hand: what is proved is proved of the model, not of the Go code.
 package model
 
 // The callers. A is hostile. B is in the same container and gets A's thread id
@@ -38,8 +38,12 @@ const (
 )
 
 type socket struct {
-	at       address // unset: not bound
-	credited bool    // its owner was told that the bind succeeded
+	at       address // unset: it has no port
+	picked   bool    // the kernel picked the port for a connection, and takes it away again
+	stale    bool    // it was taken away, but getsockname(2) still shows it: allowed
+	listens  bool
+	credited bool // its owner was told that the bind succeeded
+	doubtful bool // an agent ended over another bind of it, or before it noted its answer
 }
 
 func isUnix(s uint8) bool { return s == unixOfA }
@@ -73,10 +77,17 @@ const (
 	native    // errNative: SECCOMP_USER_NOTIF_FLAG_CONTINUE
 )
 
+// A notification is the id of one, and which call it is about.
+type notification struct {
+	caller, generation uint8
+	listen             bool // bind otherwise
+}
+
 type caller struct {
 	alive      bool
 	wait       waitState
-	generation uint8 // counts its calls; caller and generation are the notification's id
+	generation uint8 // counts its calls; see notification
+	listen     bool  // it calls, or called last, listen instead of bind
 	callsLeft  uint8
 	memory     address // what its sockaddr contains
 	stuck      bool    // the page of its sockaddr never comes (userfaultfd)
@@ -89,9 +100,14 @@ type state struct {
 	caller  [callers]caller
 	socket  [sockets]socket
 	attempt [attempts]attempt
-	orphan  [sockets]address // orphans.binds: cookie → sockaddr that was asked for
-	kept    [attempts]uint8  // workspace.threads: 1 + the process whose pidfd the worker keeps
-	dead    bool             // the agent has crashed
+	kept    [attempts]uint8 // workspace.threads: 1 + the process whose pidfd the worker keeps
+	phase   phase
+	dead    bool // the last agent has crashed
+
+	// What survives an agent.
+	slot   [attempts]slot
+	orphan [sockets]orphan  // orphans.binds, by cookie
+	bound  [sockets]address // boundSockets, by cookie
 
 	// What the world is like, and how often each thing may still happen.
 	waitKillable bool // SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
@@ -100,6 +116,10 @@ type state struct {
 	signals      uint8
 	rewrites     uint8
 	swaps        uint8
+	connects     uint8
+	successors   uint8
+	listening    bool // A calls listen, too
+	poison       bool // C's call ends every agent that decides about it, and nothing else does
 
 	broken invariant // set by the step that broke it, if the state alone does not show that
 }
@@ -124,6 +144,7 @@ func (s *state) holder(c uint8) (process uint8, alive bool) {
 
 var kernelSteps = table(callers, map[string]func(*state, int) bool{
 	"calls bind":                calls,
+	"calls listen":              callsListen,
 	"gets a signal, restarts":   restarted,
 	"gets a signal, EINTR":      interrupted,
 	"is killed":                 killed,
@@ -139,6 +160,7 @@ func calls(s *state, i int) bool {
 	}
 	c.callsLeft--
 	c.wait = sent
+	c.listen = false
 	c.generation++
 	return true
 }
@@ -186,9 +208,9 @@ func reusesID(s *state, i int) bool {
 }
 
 // valid is SECCOMP_IOCTL_NOTIF_ID_VALID.
-func (s *state) valid(a *attempt) bool {
-	c := &s.caller[a.caller]
-	return c.alive && c.wait == received && c.generation == a.generation
+func (s *state) valid(n notification) bool {
+	c := &s.caller[n.caller]
+	return c.alive && c.wait == received && c.generation == n.generation
 }
 
 // bindSocket is bind(2). A bound socket is not bound again. An internet socket
@@ -204,12 +226,16 @@ func (s *state) bindSocket(number uint8, to address) errno {
 
 // respond is SECCOMP_IOCTL_NOTIF_SEND. It returns false for ENOENT.
 func (s *state) respond(a *attempt) bool {
-	if !s.valid(a) {
+	if !s.valid(a.notification) {
 		return false
 	}
 	c := &s.caller[a.caller]
 	c.wait = running
 	result := a.err
+	if a.listen {
+		s.listenAnswered(a)
+		return true
+	}
 	if result == native { // with the memory and the fd as they are by now
 		s.bindSocket(c.fd, c.memory)
 		return true
@@ -222,12 +248,14 @@ func (s *state) respond(a *attempt) bool {
 	}
 	sock := &s.socket[a.socket]
 	switch {
-	case result == einval && sock.at == a.asked && !sock.credited:
+	case result == einval && sock.named() && sock.at == a.asked && !sock.credited:
 		s.breaks(interruptedOnce)
-	case result == ok && sock.at != a.asked:
+	case result == ok && sock.at != a.asked && !sock.stale:
 		s.breaks(truthful)
+	case result == ok && sock.credited && !sock.doubtful:
+		s.breaks(toldOnce)
 	case result == ok:
-		sock.credited = true
+		sock.credited, sock.doubtful = sock.named(), false
 	}
 	return true
 }

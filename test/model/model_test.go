@@ -10,9 +10,22 @@ import (
 // TestInvariantsHold shows that no interleaving breaks an invariant: for example, no
 // forbidden port is bound, and no caller is left waiting.
 func TestInvariantsHold(t *testing.T) {
-	r := explore(worlds(changing, signalled, reused, twoContained), mutation{})
-	t.Logf("%d states", r.states)
-	require.Equal(t, allHold, r.violation, strings.Join(r.trace, "\n"))
+	for name, p := range map[string]powers{
+		"changing": changing, "signalled": signalled, "reused": reused,
+		"two containers": twoContained,
+
+		"successors": succeeded, "successors, changing": succeededChanging,
+		"successors, reused": succeededReused, "successors, two containers": succeededContained,
+		"successors, blocked": succeededBlocked, "successors, listening": succeededListening,
+		"poisoned": poisoned,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := explore(worlds(p), mutation{})
+			t.Logf("%d states", r.states)
+			require.Equal(t, allHold, r.violation, strings.Join(r.trace, "\n"))
+		})
+	}
 }
 
 // TestTheAnswerTakenAndDropped shows that the model finds the one loss that cannot be

@@ -11,11 +11,7 @@ import (
 // its protections is taken out. So each protection is needed, and the model is able
 // to fail.
 func TestWithoutAProtection(t *testing.T) {
-	for name, c := range map[string]struct {
-		without mutation
-		in      powers
-		breaks  invariant
-	}{
+	breakWithout(t, map[string]protection{
 		"ID_VALID": {
 			mutation{noCheck: true}, reused, rightProcess,
 		},
@@ -70,12 +66,26 @@ func TestWithoutAProtection(t *testing.T) {
 		"the duplicate closed before the answer": {
 			mutation{releaseLate: true}, changing, nothingHeld,
 		},
-	} {
+		"listen decided by what bind named": {
+			mutation{listenByName: true}, succeededListening, allowedOnly,
+		},
+	})
+}
+
+// A protection is a mutation that takes it out, and the invariant that breaks without it.
+type protection struct {
+	without mutation
+	in      powers
+	breaks  invariant
+}
+
+func breakWithout(t *testing.T, protections map[string]protection) {
+	for name, p := range protections {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := explore(worlds(c.in), c.without)
+			r := explore(worlds(p.in), p.without)
 			t.Logf("%d states, %d steps: %s", r.states, len(r.trace), r.violation)
-			require.Equal(t, c.breaks, r.violation, strings.Join(r.trace, "\n"))
+			require.Equal(t, p.breaks, r.violation, strings.Join(r.trace, "\n"))
 		})
 	}
 }

@@ -26,7 +26,9 @@ const (
 	duplicate      // Thread.Socket
 	check          // attempt.valid, in inspect
 	decide         // kindOf, attempt.bind, actInTargetContext
-	act            // rawBind
+	act            // rawBind, unix.Listen
+	settle         // attempt.settle, after EINVAL
+	note           // boundSockets.remember
 	context        // Thread.identity
 	recheck        // valid, in Thread.MakeCall
 	asTarget       // the helper's call
@@ -38,19 +40,20 @@ const (
 
 // An attempt is one notification on its way to an answer, as in package agent.
 type attempt struct {
-	at                 step
-	caller, generation uint8 // the notification's id
-	behind             uint8 // the attempt of the same thread that must end first
-	process            uint8 // the process to which the pidfd refers
-	source             uint8 // the process whose memory was read
-	asked              address
-	socket             uint8 // the socket that the duplicate refers to
-	held               bool  // the duplicate is open
-	identity           uint8 // the process whose credentials the helper takes
-	err                errno
-	bound              bool
-	lost               bool // respond returned ENOENT
-	replies            uint8
+	notification
+	at       step
+	behind   uint8 // the attempt of the same thread that must end first
+	process  uint8 // the process to which the pidfd refers
+	source   uint8 // the process whose memory was read
+	asked    address
+	socket   uint8 // the socket that the duplicate refers to
+	held     bool  // the duplicate is open
+	identity uint8 // the process whose credentials the helper takes
+	err      errno
+	bound    bool
+	holds    bool // attempt.bind made the bind, or attempt.holdsPort says so
+	lost     bool // respond returned ENOENT
+	replies  uint8
 }
 
 // A mutation takes one protection out of the supervisor.
@@ -58,34 +61,35 @@ type mutation struct {
 	noCheck, checkFirst, noRecheck, checkOfFamily, readAgain, duplicateAgain, alwaysContinue,
 	continueShared, noOrphans, orphanOfAnyAddress, noWaitForEarlier, replyTwice, noReply,
 	unbounded, oneLoop, releaseLate, noPolicy, noReopen bool
+
+	// Of a successor.
+	noSlots, slotLate, slotEarly, slotKept, orphansEnd, calledAwayForgotten, begunUnseen,
+	leftUnchecked, armedUnseen, armedFirst, noDeathLimit, blamedWhileBlocked, blamedInOrder,
+	blamedUntouched, boundEnds, takenByName, takenNever, listenByName bool
 }
 
 func supervisorSteps(m mutation) []action {
-	return table(attempts, map[string]func(*state, int) bool{
+	each := table(attempts, map[string]func(*state, int) bool{
 		"receives": func(s *state, i int) bool { return receive(s, i, m) },
 		"goes on":  func(s *state, i int) bool { return goOn(s, i, m) },
-		"crashes":  crash,
+		"resumes":  func(s *state, i int) bool { return resume(s, i, m) },
 	})
-}
-
-// crash ends the agent. The kernel closes the notify fd, and every caller gets
-// ENOSYS, now and later. The model has no successor of a crashed agent.
-func crash(s *state, i int) bool {
-	if i != 0 || s.dead {
-		return false
-	}
-	s.dead = true
-	s.attempt, s.orphan, s.kept = [attempts]attempt{}, [sockets]address{}, [attempts]uint8{}
-	for c := range s.caller {
-		s.caller[c].wait = running
-	}
-	return true
+	return append(each, table(1, map[string]func(*state, int) bool{
+		"crashes":       func(s *state, _ int) bool { return crash(s, m) },
+		"ends in order": func(s *state, _ int) bool { return endInOrder(s, m) },
+		"takes over":    func(s *state, _ int) bool { return takeOver(s, m) },
+		"arms":          func(s *state, _ int) bool { return arm(s, m) },
+	})...)
 }
 
 // receive starts an attempt with a notification that was sent. It models
 // worker.receiveAll, within the bound that session.enter sets.
 func receive(s *state, i int, m mutation) bool {
 	if s.dead || s.attempt[i].at != idle || i == limit && !m.unbounded {
+		return false
+	}
+	if s.phase == gap && !m.armedUnseen || s.phase == resuming && !m.armedFirst ||
+		s.slot[i].waitsForSuccessor() {
 		return false
 	}
 	if m.oneLoop {
@@ -100,22 +104,29 @@ func receive(s *state, i int, m mutation) bool {
 			continue
 		}
 		s.caller[c].wait = received
-		a := attempt{
-			at: begin, caller: c, generation: s.caller[c].generation,
-			behind: none, process: none, source: none, socket: none, identity: none,
-		}
-		// Wait for the newest earlier attempt: the one that no other waits for.
-		for k := range s.attempt {
-			other := &s.attempt[k]
-			sameThread := c != C && other.at != idle && other.caller != C
-			if sameThread && !m.noWaitForEarlier && !hasFollower(s, k) {
-				a.behind = uint8(k)
-			}
-		}
-		s.attempt[i] = a
+		n := notification{c, s.caller[c].generation, s.caller[c].listen}
+		s.writeSlot(i, slot{notification: n, stage: deciding, begun: true})
+		s.attempt[i] = newAttempt(s, n, m)
 		return true
 	}
 	return false
+}
+
+// newAttempt models the beginning of session.handle.
+func newAttempt(s *state, n notification, m mutation) attempt {
+	a := attempt{
+		notification: n, at: begin,
+		behind: none, process: none, source: none, socket: none, identity: none,
+	}
+	// Wait for the newest earlier attempt: the one that no other waits for.
+	for k := range s.attempt {
+		other := &s.attempt[k]
+		sameThread := n.caller != C && other.at != idle && other.caller != C
+		if sameThread && !m.noWaitForEarlier && !hasFollower(s, k) {
+			a.behind = uint8(k)
+		}
+	}
+	return a
 }
 
 // hasFollower reports whether another attempt waits for the end of attempt k.
@@ -140,7 +151,7 @@ func goOn(s *state, i int, m mutation) bool {
 			return false
 		}
 		a.at = open
-		if m.checkFirst && !s.valid(a) {
+		if m.checkFirst && !s.valid(a.notification) {
 			a.finish(withdrawn)
 		}
 	case open:
@@ -152,6 +163,9 @@ func goOn(s *state, i int, m mutation) bool {
 			a.finish(esrch)
 		default:
 			a.process, a.at, s.kept[i] = holder, read, holder+1
+		}
+		if a.listen && a.at == read { // it has no sockaddr
+			a.source, a.at = a.process, duplicate
 		}
 	case read: // by thread id, not by pidfd: process_vm_readv(2)
 		holder, alive := s.holder(a.caller)
@@ -175,8 +189,9 @@ func goOn(s *state, i int, m mutation) bool {
 		}
 		a.socket, a.held = s.caller[a.process].fd, true
 	case check:
+		unchecked := m.noCheck || m.checkFirst || m.leftUnchecked && s.slot[i].resumed
 		switch {
-		case !m.noCheck && !m.checkFirst && !s.valid(a):
+		case !unchecked && !s.valid(a.notification):
 			a.finish(withdrawn)
 		case a.err != ok:
 			a.finish(a.err)
@@ -184,7 +199,14 @@ func goOn(s *state, i int, m mutation) bool {
 			a.at = decide
 		}
 	case decide:
+		if s.poison && a.caller == C {
+			s.endAgent(m)
+			break
+		}
 		s.decide(a, m)
+		if a.at != release && !a.listen && !m.slotLate {
+			s.writeDown(i)
+		}
 	case act:
 		if m.readAgain {
 			a.asked = s.caller[a.source].memory
@@ -193,6 +215,11 @@ func goOn(s *state, i int, m mutation) bool {
 			a.socket = s.caller[a.process].fd
 		}
 		s.act(a, m)
+	case settle:
+		s.settle(a, m)
+	case note:
+		s.bound[a.socket] = a.asked
+		a.finish(ok)
 	case context:
 		a.identity, a.at = none, recheck
 		if holder, alive := s.holder(a.caller); alive {
@@ -200,7 +227,7 @@ func goOn(s *state, i int, m mutation) bool {
 		}
 	case recheck:
 		switch {
-		case !m.noRecheck && !s.valid(a):
+		case !m.noRecheck && !s.valid(a.notification):
 			a.finish(withdrawn)
 		case a.identity == none:
 			a.finish(eperm) // target.ErrNotMade
@@ -217,6 +244,12 @@ func goOn(s *state, i int, m mutation) bool {
 		s.act(a, m)
 	case release:
 		a.held, a.at = a.held && m.releaseLate, respond
+		if m.slotLate && a.bound {
+			s.writeDown(i)
+		}
+		if m.slotEarly {
+			s.slot[i] = slot{}
+		}
 	case respond:
 		if m.noReply && a.err == eperm {
 			a.at = end
@@ -232,7 +265,7 @@ func goOn(s *state, i int, m mutation) bool {
 			a.at = remember
 		}
 	case remember:
-		s.orphan[a.socket], a.at = a.asked, end
+		s.orphan[a.socket], a.at = orphan{asked: a.asked}, end
 	case end:
 		for k := range s.attempt {
 			if s.attempt[k].at == begin && int(s.attempt[k].behind) == i {
@@ -240,6 +273,9 @@ func goOn(s *state, i int, m mutation) bool {
 			}
 		}
 		*a = attempt{}
+		if !m.slotKept {
+			s.slot[i] = slot{}
+		}
 	}
 	return true
 }
@@ -247,7 +283,8 @@ func goOn(s *state, i int, m mutation) bool {
 // respondFrom answers an attempt and returns what the kernel reports. With late
 // signals the kernel accepts the answer and then drops it.
 func (s *state) respondFrom(a *attempt) bool {
-	if s.lateSignals && !s.waitKillable && s.signals > 0 && a.caller == A && s.valid(a) {
+	late := s.lateSignals && !s.waitKillable && s.signals > 0 && a.caller == A
+	if late && s.valid(a.notification) {
 		s.signals--
 		s.caller[A].wait = running
 		return true
@@ -257,48 +294,3 @@ func (s *state) respondFrom(a *attempt) bool {
 
 // finish sets the result of an attempt. Only its release and its answer are left.
 func (a *attempt) finish(err errno) { a.err, a.at = err, release }
-
-// decide chooses how to serve the call: by the policy, and by the kind of socket.
-func (s *state) decide(a *attempt, m mutation) {
-	internet := !isUnix(a.socket)
-	if m.checkOfFamily {
-		internet = a.asked != unspec
-	}
-	switch {
-	case m.alwaysContinue && (!internet || a.asked.permitted()):
-		a.finish(native)
-	case internet && !a.asked.permitted() && !m.noPolicy:
-		a.finish(eperm)
-	case internet:
-		a.at = act
-	case s.claim(a, m):
-		a.finish(ok)
-	case !s.shared || a.process != A || m.continueShared: // Thread.OwnsFileTable
-		a.finish(native)
-	default:
-		a.at = context
-	}
-}
-
-// act binds the duplicate, with the address that was copied.
-func (s *state) act(a *attempt, m mutation) {
-	if a.caller != a.process || a.caller != a.source || a.caller != ownerOf(a.socket) {
-		s.breaks(rightProcess)
-	}
-	err := s.bindSocket(a.socket, a.asked)
-	a.bound = err == ok
-	if err == einval && s.claim(a, m) { // attempt.settle
-		err = ok
-	}
-	a.finish(err)
-}
-
-// claim models attempt.claimOrphan and orphans.claim.
-func (s *state) claim(a *attempt, m mutation) bool {
-	before := s.orphan[a.socket]
-	if before == unset || before != a.asked && !m.orphanOfAnyAddress {
-		return false
-	}
-	s.orphan[a.socket], a.bound = unset, true
-	return true
-}
