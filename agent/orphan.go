@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/port-restricter/port-restricter/agent/handover"
 )
 
 const (
@@ -28,6 +30,9 @@ const (
 // signal (before Linux 5.19, and without that flag). The answer is lost, and nobody is
 // told. So the last bind of a thread that gets signals may be an orphan, too.
 type orphans struct {
+	memory  *handover.Memory // where a successor finds them; nil in tests
+	session uint32
+
 	mu       sync.Mutex
 	binds    map[uint64]orphan     // by cookie
 	inStorm  map[uint32]stormyBind // threads that get signals
@@ -41,6 +46,7 @@ type orphan struct {
 	// begun means that a predecessor ended while it made the bind: it may have been made.
 	begun bool
 	inode uint64 // of the socket, if it was begun and the socket's cookie does not suffice
+	slot  *handover.Slot
 }
 
 // A pending call was received and is not answered yet.
@@ -94,14 +100,53 @@ func (o *orphans) end(call uint64) {
 func (o *orphans) remember(cookie uint64, bind orphan) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	put(&o.binds, cookie, bind)
+	o.add(cookie, bind)
+}
+
+// add is remember. o.mu is held.
+func (o *orphans) add(cookie uint64, bind orphan) {
+	o.drop(cookie)
+	for some := range o.binds {
+		if len(o.binds) < orphanLimit {
+			break
+		}
+		o.drop(some)
+	}
+	if o.binds == nil {
+		o.binds = make(map[uint64]orphan)
+	}
+	if o.memory != nil {
+		if slot, ok := o.memory.TakeSpareSlot(); ok {
+			slot.Serve(o.session)
+			slot.Act(cookie, bind.inode, []byte(bind.asked))
+			bind.slot = slot
+		}
+	}
+	o.binds[cookie] = bind
+}
+
+// drop forgets an orphan. o.mu is held.
+func (o *orphans) drop(cookie uint64) {
+	if slot := o.binds[cookie].slot; slot != nil {
+		o.memory.ReleaseSpareSlot(slot)
+	}
+	delete(o.binds, cookie)
+}
+
+// close forgets all orphans: the session has ended.
+func (o *orphans) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for cookie := range o.binds {
+		o.drop(cookie)
+	}
 }
 
 // forget forgets the orphan of a socket that was just bound: it had not been bound before.
 func (o *orphans) forget(cookie uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	delete(o.binds, cookie)
+	o.drop(cookie)
 }
 
 // answered records that a thread's call was answered. bound means that it was a bind,
@@ -124,24 +169,19 @@ func (o *orphans) answered(tid uint32, bound bool, cookie uint64, asked []byte) 
 func (o *orphans) calledAway(tid uint32, bound bool, cookie uint64, asked []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	put(&o.inStorm, tid, stormyBind{until: time.Now().Add(stormLasts)})
-	if bound {
-		put(&o.binds, cookie, orphan{asked: string(asked)})
-	}
-}
-
-// put adds an entry to a map of at most orphanLimit entries.
-func put[K comparable, V any](to *map[K]V, key K, value V) {
-	if *to == nil {
-		*to = make(map[K]V)
-	}
-	for some := range *to {
-		if len(*to) < orphanLimit {
+	for some := range o.inStorm {
+		if len(o.inStorm) < orphanLimit {
 			break
 		}
-		delete(*to, some)
+		delete(o.inStorm, some)
 	}
-	(*to)[key] = value
+	if o.inStorm == nil {
+		o.inStorm = make(map[uint32]stormyBind)
+	}
+	o.inStorm[tid] = stormyBind{until: time.Now().Add(stormLasts)}
+	if bound {
+		o.add(cookie, orphan{asked: string(asked)})
+	}
 }
 
 // none reports whether there is nothing to claim.
@@ -157,7 +197,7 @@ func (o *orphans) claim(tid uint32, cookie uint64, asked []byte) (bind orphan, o
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if bind, ok = o.binds[cookie]; ok && bind.asked == string(asked) {
-		delete(o.binds, cookie)
+		o.drop(cookie)
 		return bind, true
 	}
 	last := o.inStorm[tid]

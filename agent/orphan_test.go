@@ -5,6 +5,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/agent/handover"
 )
 
 // A signal that comes between the bind and its answer makes the target bind again.
@@ -88,4 +90,27 @@ func TestOrphansAreBounded(t *testing.T) {
 	}
 	require.Len(t, o.binds, orphanLimit)
 	require.Len(t, o.inStorm, orphanLimit)
+}
+
+// A successor finds the orphans of its predecessor in the memory.
+func TestOrphansAreLeftToASuccessor(t *testing.T) {
+	memory, err := handover.NewPrivate()
+	require.NoError(t, err)
+	o := orphans{memory: memory, session: 5}
+	for n := range uint64(2 * orphanLimit) {
+		o.remember(n+1, orphan{asked: "a", inode: 3})
+	}
+	require.Len(t, memory.Left(), orphanLimit)
+	for cookie := range o.binds {
+		_, ok := o.claim(1, cookie, []byte("a"))
+		require.True(t, ok)
+		break
+	}
+	left := memory.Left()
+	require.Len(t, left, orphanLimit-1)
+	require.EqualValues(t, 5, left[0].Session())
+	_, inode, asked, ok := left[0].Acted()
+	require.True(t, ok && inode == 3 && string(asked) == "a")
+	o.close()
+	require.Empty(t, memory.Left())
 }

@@ -216,5 +216,6 @@ func (s *session) closeIfDone() {
 	if s.gone && s.workers == 0 && !s.closed {
 		unix.Close(s.notifyFD)
 		s.closed = true
+		s.orphans.close()
 	}
 }

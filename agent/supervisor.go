@@ -52,8 +52,8 @@ type Supervisor struct {
 	closed      atomic.Bool
 	running     sync.WaitGroup
 
-	// Locks are taken in the order Supervisor.mu, session.mu, inFlight.mu. Those of
-	// orphans and boundSockets are never held together with another one.
+	// Locks are taken in the order Supervisor.mu, session.mu, inFlight.mu, and after these
+	// those of orphans, boundSockets and keeper, and last that of the memory.
 	mu         sync.Mutex
 	watchAfter time.Duration // from one watch to the next
 	workers    map[*worker]struct{}
@@ -259,6 +259,7 @@ func (s *Supervisor) add(sess *session) error {
 	if s.containers[sess.key] == nil {
 		s.containers[sess.key] = s.newContainer()
 	}
+	sess.orphans.memory, sess.orphans.session = s.memory, sess.id
 	sess.container = s.containers[sess.key]
 	sess.container.sessions++
 	sess.container.started = sess.container.started || !sess.exec

@@ -62,6 +62,8 @@ type Memory struct {
 	records []uint32
 	damaged []uint32
 
+	spares atomic.Int32 // slots that no worker has
+
 	mu         sync.Mutex
 	freeSlots  []uint32
 	freeBlocks []uint32

@@ -57,6 +57,28 @@ func (m *Memory) ReleaseSlot(s *Slot) {
 	m.freeSlots = append(m.freeSlots, uint32(at/slotSize))
 }
 
+// spareLimit bounds how many slots are taken for what no worker has in hand.
+const spareLimit = slotCount / 8
+
+// TakeSpareSlot returns a slot for something else than a worker's notification.
+func (m *Memory) TakeSpareSlot() (*Slot, bool) {
+	if m.spares.Add(1) > spareLimit {
+		m.spares.Add(-1)
+		return nil, false
+	}
+	s, ok := m.TakeSlot()
+	if !ok {
+		m.spares.Add(-1)
+	}
+	return s, ok
+}
+
+// ReleaseSpareSlot gives a slot of TakeSpareSlot back.
+func (m *Memory) ReleaseSpareSlot(s *Slot) {
+	m.ReleaseSlot(s)
+	m.spares.Add(-1)
+}
+
 // Left returns the slots that a predecessor used when it ended. Each must be released.
 func (m *Memory) Left() (slots []*Slot) {
 	m.mu.Lock()
