@@ -79,7 +79,8 @@ func TestABegunBindIsClaimedOnlyIfItWasMade(t *testing.T) {
 		socket := newSocket(t, unix.AF_INET, unix.SOCK_STREAM, 0)
 		require.NoError(t, unix.Bind(socket, &unix.SockaddrInet4{Port: int(port)}))
 		s, kernel := begun(t, ports, socket, asked)
-		require.Equal(t, []unix.Errno{unix.EINVAL, unix.EPERM, unix.EINVAL}, answersTo(s, kernel, 16))
+		require.Equal(t, []unix.Errno{unix.EINVAL, unix.EPERM, unix.EINVAL},
+			answersTo(s, kernel, 16))
 	})
 }
 
@@ -159,8 +160,10 @@ func TestABegunBindToAPathIsClaimedOnlyIfItWasMade(t *testing.T) {
 		helper      error // what bind(2) returns now
 		answer      unix.Errno
 	}{
-		"made":                      {made: "socket", helper: unix.EADDRINUSE, answer: 0},
-		"another file is there":     {other: "socket", helper: unix.EADDRINUSE, answer: unix.EADDRINUSE},
+		"made": {made: "socket", helper: unix.EADDRINUSE, answer: 0},
+		"another file is there": {
+			other: "socket", helper: unix.EADDRINUSE, answer: unix.EADDRINUSE,
+		},
 		"bound to another path":     {made: "x", helper: unix.EINVAL, answer: unix.EINVAL},
 		"bound to an abstract name": {made: "@x", helper: unix.EINVAL, answer: unix.EINVAL},
 		"not made":                  {answer: 0},

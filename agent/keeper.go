@@ -62,7 +62,7 @@ func (s *Supervisor) keep(sess *session, state *specs.ContainerProcessState) {
 	if sess.exec {
 		time.AfterFunc(keepExecAfter, func() { s.keeper.add(sess) })
 	} else {
-		s.keeper.add(sess)
+		s.keeper.store(sess) // now, so that no container is lost with the agent
 	}
 }
 
@@ -76,8 +76,8 @@ func (s *Supervisor) letGo(sess *session, broke bool) {
 	s.keeper.remove(sess, broke)
 }
 
-// A keeper makes the service manager keep the notify fds of sessions. The manager takes its time,
-// which nobody who attaches a container waits for.
+// A keeper makes the service manager keep the notify fds of sessions. The manager takes its time.
+// What is not urgent waits for it in the keeper's own goroutine.
 type keeper struct {
 	manager *fdstore.Manager
 	s       *Supervisor
@@ -120,30 +120,31 @@ func (k *keeper) do(step func()) {
 	}
 }
 
-// add keeps the notify fd of a session.
-func (k *keeper) add(sess *session) {
-	k.do(func() {
-		if !sess.hold() {
-			return // it has ended
-		}
-		defer sess.release()
-		k.mu.Lock()
-		if k.kept[sess.id] {
-			k.mu.Unlock()
-			return
-		}
-		full := len(k.kept) >= k.manager.Room()-1 // the memory takes one place
-		if !full {
-			k.kept[sess.id] = true
-		}
+// add stores the notify fd of a session later.
+func (k *keeper) add(sess *session) { k.do(func() { k.store(sess) }) }
+
+// store makes the manager keep the notify fd of a session.
+func (k *keeper) store(sess *session) {
+	if !sess.hold() {
+		return // it has ended
+	}
+	defer sess.release()
+	k.mu.Lock()
+	if k.kept[sess.id] {
 		k.mu.Unlock()
-		if full {
-			k.notKept(sess, "the service manager keeps no more: raise FileDescriptorStoreMax= "+
-				"and FDSTORE= of the agent's unit")
-		} else if err := k.manager.Keep(nameOf(sess.id), sess.notifyFD); err != nil {
-			k.notKept(sess, err.Error())
-		}
-	})
+		return
+	}
+	full := len(k.kept) >= k.manager.Room()-1 // the memory takes one place
+	if !full {
+		k.kept[sess.id] = true
+	}
+	k.mu.Unlock()
+	if full {
+		k.notKept(sess, "the service manager keeps no more: raise FileDescriptorStoreMax= "+
+			"and FDSTORE= of the agent's unit")
+	} else if err := k.manager.Keep(nameOf(sess.id), sess.notifyFD); err != nil {
+		k.notKept(sess, err.Error())
+	}
 }
 
 // flush keeps every session that is not kept yet, and waits until the manager knows, at most

@@ -188,8 +188,8 @@ func (s *Supervisor) restoreSockets() {
 	}
 	all, found, damaged := s.memory.FoundSockets(numbers)
 	if damaged > 0 {
-		s.log.WithField("sockets", damaged).Error("what the agent before knew of them is damaged: " +
-			"to listen on them will be refused")
+		s.log.WithField("sockets", damaged).
+			Error("records of the agent before are damaged: to listen on them will be refused")
 	}
 	for number, sockets := range all {
 		containers[number].bound.restore(sockets, found[number])

@@ -6,8 +6,8 @@
 // when the agent is killed at any instruction.
 //
 // The memory has three parts: a header, a Slot for each worker, and blocks, of which records and
-// the sockets of containers are made. Whoever opens it trusts nothing in it: every index is checked,
-// and every record and socket has a checksum.
+// the sockets of containers are made. Whoever opens it trusts nothing in it: every index is
+// checked, and every record and socket has a checksum.
 package handover
 
 import (

@@ -176,7 +176,9 @@ func (m *Memory) FoundSockets(numbers map[uint32]bool) (
 			delete(found, number)
 			continue
 		}
-		slices.SortFunc(found[number], func(a, b Written) int { return cmp.Compare(a.Order, b.Order) })
+		slices.SortFunc(found[number], func(a, b Written) int {
+			return cmp.Compare(a.Order, b.Order)
+		})
 	}
 	return all, found, damaged
 }
