@@ -6,7 +6,7 @@ BUILD_NEEDS := gcc libc6-dev libseccomp-dev pkg-config
 DEMO_NEEDS := runc busybox-static jq
 TEST_NEEDS := systemd podman containerd conmon skopeo crun uidmap gcc-multilib perl python3 nginx-light redis-server postgresql openssh-server openssh-client
 
-.PHONY: help build demo picture unit test tools lint race fuzz bench bench-scale clean
+.PHONY: help build demo picture unit test tools lint race fuzz bench bench-scale bench-restart clean
 .DEFAULT_GOAL := build
 
 help: ## this list
@@ -67,6 +67,11 @@ bench: needs-demo needs-test build ## measure a bind, beside the bare kernel and
 
 bench-scale: needs-demo needs-test build ## measure 10,000 containers on one agent, and 100,000 that come and go
 	$(BENCH) -test.bench 'Scale|Churn'
+
+KILLS ?= 1000
+bench-restart: needs-demo needs-test build bin/port-restricter-faults ## kill the agent KILLS times while 100 and 1,000 containers bind, and measure the fd store
+	go test $(GOFLAGS_ALL) -c -o bin/survive.test ./test/survive && cd test/survive && \
+		KILLS=$(KILLS) ../../bin/survive.test -test.run '^$$' -test.bench . -test.benchtime 1x -test.timeout 3h
 
 clean: ## remove what build made
 	rm -rf bin

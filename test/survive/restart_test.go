@@ -30,7 +30,9 @@ func TestAContainerThatStartsMeanwhileIsServed(t *testing.T) {
 // crun connects to the agent when it creates a container, and sends when it starts it.
 func TestAContainerCanBeCreatedBeforeARestartAndStartedAfterwards(t *testing.T) {
 	a := startAgent(t)
-	crun := runc.Runtime{Path: "/usr/bin/crun", Mend: func(s *specs.Spec) { s.Linux.Resources = nil }}
+	crun := runc.Runtime{
+		Path: "/usr/bin/crun", Mend: func(s *specs.Spec) { s.Linux.Resources = nil },
+	}
 	c := newContainerOf(t, crun, 7000,
 		"/bin/busybox", "nc", "-l", "-p", "7000")
 	require.NoError(t, c.Create(t))
