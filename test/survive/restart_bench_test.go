@@ -44,7 +44,7 @@ func BenchmarkRestart(b *testing.B) {
 		c, end := startCrowd(b, s.crowd, n, 10000, rate)
 		asker := s.asker(b)
 		awaitStored(b, n+1)
-		quiet := c.during(func() { time.Sleep(5 * time.Second) })
+		quiet := c.during(func() { time.Sleep(10 * time.Second) })
 		fmt.Printf("| %d | 0 | %s | | | |\n", n, quiet)
 		var took []time.Duration
 		result := c.during(func() {

@@ -14,6 +14,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -77,7 +79,7 @@ static void load_agent(int port, int denied, unsigned period)
 	srand(port);
 	for (;;) {
 		while (!__atomic_load_n(&all->go, __ATOMIC_ACQUIRE))
-			usleep(10000);
+			syscall(SYS_futex, &all->go, FUTEX_WAIT, 0, NULL);
 		usleep(rand() % period);
 		for (int i = port; __atomic_load_n(&all->go, __ATOMIC_ACQUIRE); i++) {
 			bind_once(i % 4 ? port : denied, i % 4 ? 0 : EPERM);
@@ -140,10 +142,12 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	memset(all, 0, sizeof *all);
 	while (fgets(line, sizeof line, stdin)) {
-		if (line[0] == 'g')
-			__atomic_store_n(&all->go, 1, __ATOMIC_RELEASE);
-		else
+		if (line[0] != 'g') {
 			stop();
+			continue;
+		}
+		__atomic_store_n(&all->go, 1, __ATOMIC_RELEASE);
+		syscall(SYS_futex, &all->go, FUTEX_WAKE, INT_MAX);
 	}
 	kill(0, SIGKILL);
 }
