@@ -13,7 +13,7 @@ TEST_NEEDS := systemd podman catatonit containerd conmon skopeo crun uidmap gcc-
 	qemu-system-x86 kmod $(PROGRAMS)
 KERNEL_NEEDS := qemu-system-arm
 
-.PHONY: help build demo picture unit test test-kernels tools lint race fuzz bench bench-scale clean
+.PHONY: help build demo picture unit test test-kernels tools lint race fuzz bench bench-scale bench-restart clean
 .DEFAULT_GOAL := build
 
 help: ## this list
@@ -80,6 +80,11 @@ bench: needs-demo needs-test build ## measure a bind, beside the bare kernel and
 
 bench-scale: needs-demo needs-test build ## measure 10,000 containers on one agent, and 100,000 that come and go
 	$(BENCH) -test.bench 'Scale|Churn'
+
+KILLS ?= 1000
+bench-restart: needs-demo needs-test build bin/port-restricter-faults ## kill the agent KILLS times while 100 and 1,000 containers bind, and measure the fd store
+	go test $(GOFLAGS_ALL) -c -o bin/survive.test ./test/survive && cd test/survive && \
+		KILLS=$(KILLS) ../../bin/survive.test -test.run '^$$' -test.bench . -test.benchtime 1x -test.timeout 3h
 
 clean: ## remove what build made
 	rm -rf bin

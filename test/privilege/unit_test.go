@@ -11,31 +11,58 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/port-restricter/port-restricter/agent/confine"
+	"github.com/port-restricter/port-restricter/config/settings"
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
-// TestTheUnitIsOneThatSystemdUnderstands shows that systemd accepts the unit without a
-// warning.
-func TestTheUnitIsOneThatSystemdUnderstands(t *testing.T) {
-	dir := t.TempDir()
-	text, err := os.ReadFile("../../deploy/systemd/port-restricter.service")
-	require.NoError(t, err)
-	require.Contains(t, string(text), "\nExecStart=/usr/bin/port-restricter agent\n")
-	unit := filepath.Join(dir, "port-restricter.service")
-	// systemd-analyze requires that the program exists, and it is not installed yet.
-	text = []byte(strings.Replace(string(text), "/usr/bin/port-restricter", runc.Binary(t), 1))
-	require.NoError(t, os.WriteFile(unit, text, 0o644))
-	out, err := exec.Command("systemd-analyze", "verify", "--man=no", unit).CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	require.Empty(t, string(out))
+// TestTheUnitsAreOnesThatSystemdUnderstands shows that systemd accepts the units without a
+// warning, and that they are about the same socket.
+func TestTheUnitsAreOnesThatSystemdUnderstands(t *testing.T) {
+	for manager, units := range map[string]struct{ dir, exec, socket string }{
+		"--system": {
+			"", "/usr/bin/port-restricter agent", settings.DefaultListener,
+		},
+		"--user": {
+			"user", "/usr/bin/port-restricter agent --socket %t/port-restricter/agent.sock",
+			"%t/port-restricter/agent.sock",
+		},
+	} {
+		t.Run(manager, func(t *testing.T) {
+			dir, command := directory(t), []string{"verify", manager, "--man=no"}
+			for name, line := range map[string]string{
+				"port-restricter.service": "\nExecStart=" + units.exec + "\n",
+				"port-restricter.socket":  "\nListenStream=" + units.socket + "\n",
+			} {
+				text, err := os.ReadFile(filepath.Join("../../deploy/systemd", units.dir, name))
+				require.NoError(t, err)
+				require.Contains(t, string(text), line)
+				// systemd-analyze requires that the program exists, and it is not installed yet.
+				unit := strings.Replace(string(text), "/usr/bin/port-restricter", runc.Binary(t), 1)
+				path := filepath.Join(dir, name)
+				require.NoError(t, os.WriteFile(path, []byte(unit), 0o644))
+				command = append(command, path)
+			}
+			verify := exec.Command("systemd-analyze", command...)
+			verify.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+dir)
+			out, err := verify.CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			require.Empty(t, string(out))
+		})
+	}
 }
 
-// TestTheUnitExposesLittle shows that the exposure level of the unit is at most 4.5 of
-// 10. The level rises with every restriction that the unit loses.
-func TestTheUnitExposesLittle(t *testing.T) {
-	out, err := exec.Command("systemd-analyze", "security", "--offline=true", "--threshold=45",
-		"../../deploy/systemd/port-restricter.service").CombinedOutput()
-	require.NoError(t, err, "%s", out)
+// TestTheUnitsExposeLittle shows that the exposure levels of the units are at most 4.5 and 7.7
+// of 10. A level rises with every restriction that the unit loses. A systemd without privileges
+// has fewer to give.
+func TestTheUnitsExposeLittle(t *testing.T) {
+	for _, unit := range [][]string{
+		{"--threshold=45", "../../deploy/systemd/port-restricter.service"},
+		{"--threshold=77", "../../deploy/systemd/user/port-restricter.service"},
+	} {
+		out, err := exec.Command("systemd-analyze",
+			append([]string{"security", "--offline=true"}, unit...)...).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
 }
 
 // TestTheUnitHasTheCapabilitiesThatTheAgentKeeps shows that the unit and package confine

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,61 +18,87 @@ const units = "../../deploy/systemd"
 
 var agentUnits = []string{"port-restricter.service", "port-restricter.socket"}
 
-// An agent is the unit port-restricter.service.
-type agent struct{ t *testing.T }
+// An agent is the unit port-restricter.service of a systemd.
+type agent struct {
+	t         testing.TB
+	systemctl []string // the command that steers the systemd
+	units     string   // the directory of its units
+	logFile   string
+}
 
 // startAgent installs the units as README.md says, with the given further settings for the
 // service, and starts them. They are gone after the test.
-func startAgent(t *testing.T, settings ...string) agent {
+func startAgent(t testing.TB, settings ...string) agent {
 	t.Helper()
-	a := agent{t}
+	a := agent{t, []string{"systemctl"}, "/etc/systemd/system", "/var/log/agent"}
 	waitForSystemd(t)
-	users := "/etc/port-restricter-sysusers.conf"
-	copyFile(t, filepath.Join(units, "port-restricter.sysusers"), users)
-	run(t, "systemd-sysusers", users)
+	text, err := os.ReadFile(filepath.Join(units, "port-restricter.sysusers"))
+	require.NoError(t, err)
+	makeUser(t, string(text))
+	a.install(units, settings...)
+	a.ctl(append([]string{"start"}, agentUnits...)...)
+	return a
+}
+
+// makeUser makes the user that a text of sysusers.d(5) describes.
+func makeUser(t testing.TB, text string) {
+	t.Helper()
+	path := "/etc/port-restricter-sysusers.conf"
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	run(t, "systemd-sysusers", path)
+}
+
+// install installs the units in a directory, with further settings for the service, and stops
+// them after the test.
+func (a agent) install(from string, settings ...string) {
+	a.t.Helper()
 	for _, unit := range agentUnits {
-		copyFile(t, filepath.Join(units, unit), "/etc/systemd/system/"+unit)
+		copyFile(a.t, filepath.Join(from, unit), filepath.Join(a.units, unit))
 	}
-	require.NoError(t, os.RemoveAll("/var/log/agent"))
+	require.NoError(a.t, os.RemoveAll(a.logFile))
 	a.set(settings...)
-	t.Cleanup(func() {
-		_ = exec.Command("systemctl", append([]string{"stop"}, agentUnits...)...).Run()
-		if t.Failed() {
-			status, _ := exec.Command("systemctl", "status", agentUnits[0]).CombinedOutput()
-			t.Logf("%s", status)
+	a.t.Cleanup(func() {
+		stop := slices.Concat(a.systemctl, []string{"stop"}, agentUnits)
+		_ = exec.Command(stop[0], stop[1:]...).Run()
+		if a.t.Failed() {
 			log := a.log()
-			t.Logf("the end of the agent's log:\n%s", log[max(0, len(log)-2048):])
+			a.t.Logf("the end of the agent's log:\n%s", log[max(0, len(log)-2048):])
 		}
 	})
-	run(t, append([]string{"systemctl", "start"}, agentUnits...)...)
-	return a
+}
+
+// ctl runs systemctl, and returns what it prints.
+func (a agent) ctl(args ...string) string {
+	a.t.Helper()
+	return run(a.t, slices.Concat(a.systemctl, args)...)
 }
 
 // set gives the service these settings in place of the earlier ones.
 func (a agent) set(settings ...string) {
 	a.t.Helper()
-	drop := "/etc/systemd/system/port-restricter.service.d"
+	drop := filepath.Join(a.units, "port-restricter.service.d")
 	require.NoError(a.t, os.MkdirAll(drop, 0o755))
-	text := "[Service]\nStandardError=append:/var/log/agent\n" + strings.Join(settings, "\n") + "\n"
+	lines := append([]string{"[Service]", "StandardError=append:" + a.logFile}, settings...)
+	text := strings.Join(lines, "\n") + "\n"
 	require.NoError(a.t, os.WriteFile(filepath.Join(drop, "test.conf"), []byte(text), 0o644))
-	run(a.t, "systemctl", "daemon-reload")
+	a.ctl("daemon-reload")
 }
 
-func waitForSystemd(t *testing.T) {
+func waitForSystemd(t testing.TB) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		return exec.Command("systemctl", "is-active", "test.target").Run() == nil
 	}, patience, 20*time.Millisecond)
 }
 
-func copyFile(t *testing.T, from, to string) {
+func copyFile(t testing.TB, from, to string) {
 	t.Helper()
 	text, err := os.ReadFile(from)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(to, text, 0o644))
 }
 
-func run(t *testing.T, args ...string) string {
+func run(t testing.TB, args ...string) string {
 	t.Helper()
 	out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
 	require.NoError(t, err, "%s: %s", strings.Join(args, " "), out)
@@ -81,8 +108,7 @@ func run(t *testing.T, args ...string) string {
 // property returns a property of the service.
 func (a agent) property(name string) string {
 	a.t.Helper()
-	out := run(a.t, "systemctl", "show", "--property="+name, "--value", "port-restricter.service")
-	return strings.TrimSpace(out)
+	return strings.TrimSpace(a.ctl("show", "--property="+name, "--value", agentUnits[0]))
 }
 
 // pid returns the pid of the agent, which may be starting, or 0.
@@ -112,6 +138,6 @@ func (a agent) kill() {
 }
 
 func (a agent) log() string {
-	text, _ := os.ReadFile("/var/log/agent") // not there before the first line
+	text, _ := os.ReadFile(a.logFile) // not there before the first line
 	return string(text)
 }

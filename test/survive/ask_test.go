@@ -12,7 +12,7 @@ import (
 
 // An asker is a container that binds when it is told to.
 type asker struct {
-	t       *testing.T
+	t       testing.TB
 	command *exec.Cmd
 	in      io.WriteCloser
 	answers *bufio.Reader
@@ -21,7 +21,13 @@ type asker struct {
 // startAsker starts a container that may bind a port, and begins to wait for its start.
 func startAsker(t *testing.T, port int) asker {
 	t.Helper()
-	a := asker{t: t, command: newContainer(t, port, "/ask").RunCommand()}
+	return startAskerBy(t, newContainer(t, port, "/ask").RunCommand())
+}
+
+// startAskerBy starts a container by a command.
+func startAskerBy(t testing.TB, command *exec.Cmd) asker {
+	t.Helper()
+	a := asker{t: t, command: command}
 	var err error
 	a.in, err = a.command.StdinPipe()
 	require.NoError(t, err)

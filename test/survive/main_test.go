@@ -69,10 +69,12 @@ func runInside() (status int, err error) {
 	if err != nil {
 		return 1, err
 	}
-	// The program may be in /tmp, which is another one there: it is run by its inode.
+	// The program may be in /tmp, which is another one there: it is run by its inode. It has a
+	// cgroup that its cgroup namespace shows.
 	again := exec.Command("nsenter", append([]string{
-		"--target", fmt.Sprint(pid), "--mount", "--pid", "--net", "--wd=" + directory, "--",
-		"/proc/self/fd/3"}, os.Args[1:]...)...)
+		"--target", fmt.Sprint(pid), "--mount", "--pid", "--net", "--cgroup", "--wd=" + directory,
+		"sh", "-c", `mkdir /sys/fs/cgroup/test && echo $$ >/sys/fs/cgroup/test/cgroup.procs &&
+			exec /proc/self/fd/3 "$@"`, "sh"}, os.Args[1:]...)...)
 	program, err := os.Open(self)
 	if err != nil {
 		return 1, err

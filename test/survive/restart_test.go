@@ -31,8 +31,7 @@ func TestAContainerThatStartsMeanwhileIsServed(t *testing.T) {
 func TestAContainerCanBeCreatedBeforeARestartAndStartedAfterwards(t *testing.T) {
 	a := startAgent(t)
 	crun := runc.Runtime{
-		Path: "/usr/bin/crun",
-		Mend: func(s *specs.Spec) { s.Linux.Resources = nil },
+		Path: "/usr/bin/crun", Mend: func(s *specs.Spec) { s.Linux.Resources = nil },
 	}
 	c := newContainerOf(t, crun, 7000,
 		"/bin/busybox", "nc", "-l", "-p", "7000")

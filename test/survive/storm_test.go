@@ -66,8 +66,7 @@ func newContainerOf(t *testing.T, r runc.Runtime, port int, args ...string) *run
 	t.Helper()
 	rootfs := runc.Rootfs(t)
 	for _, program := range []string{"storm", "ask"} {
-		run(t, "gcc", "-O1", "-static", "-pthread", "-o", filepath.Join(rootfs, program),
-			"testdata/"+program+".c")
+		compile(t, rootfs, program)
 	}
 	var seccomp specs.LinuxSeccomp
 	text := run(t, "port-restricter", "profile")
@@ -76,6 +75,15 @@ func newContainerOf(t *testing.T, r runc.Runtime, port int, args ...string) *run
 		Runtime: r, Rootfs: rootfs, Args: args, Seccomp: &seccomp,
 		Annotations: map[string]string{"port-restricter.port": fmt.Sprint(port)},
 	})
+}
+
+// compile compiles testdata/NAME.c into dir, and returns the program's path.
+func compile(t testing.TB, dir, name string) string {
+	t.Helper()
+	program := filepath.Join(dir, name)
+	run(t, "gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function",
+		"-static", "-pthread", "-I../bench/testdata", "-o", program, "testdata/"+name+".c")
+	return program
 }
 
 // TestNoBindIsLostOrAnsweredWronglyWhenTheAgentIsKilled kills the agent again and again while

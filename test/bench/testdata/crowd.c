@@ -9,95 +9,15 @@
  * attaches, binds once and ends.
  */
 #define _GNU_SOURCE
+#include "session.h"
+
 #include <arpa/inet.h>
-#include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 static const char *agent;
-
-static void fail(const char *what)
-{
-	perror(what);
-	_exit(1);
-}
-
-static uint64_t now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ull + t.tv_nsec;
-}
-
-/* Loads a filter that notifies of bind, and returns its notify fd. */
-static int load(void)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bind, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {sizeof code / sizeof *code, code};
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	int fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-	                 SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
-	                 &program);
-	if (fd < 0)
-		fail("load a filter");
-	return fd;
-}
-
-/*
- * Sends the notify fd to the agent, like an OCI runtime. The agent closes the
- * connection once it serves the fd.
- */
-static void attach(int notify, int id)
-{
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	strncpy(at.sun_path, agent, sizeof at.sun_path - 1);
-	int conn = socket(AF_UNIX, SOCK_STREAM, 0);
-	if (connect(conn, (struct sockaddr *)&at, sizeof at) < 0)
-		fail("connect to the agent");
-	char state[512], control[CMSG_SPACE(sizeof notify)] = {0};
-	struct iovec io = {state, snprintf(state, sizeof state,
-		"{\"ociVersion\":\"1.0.2\",\"fds\":[\"seccompFd\"],\"pid\":%d,"
-		"\"state\":{\"ociVersion\":\"1.0.2\",\"id\":\"crowd-%d\",\"status\":\"creating\","
-		"\"pid\":%d,\"bundle\":\"/\",\"annotations\":{\"port-restricter.port\":\"5000\"}}}",
-		getpid(), id, getpid())};
-	struct msghdr message = {
-		.msg_iov = &io,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof control,
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&message);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof notify);
-	memcpy(CMSG_DATA(c), &notify, sizeof notify);
-	if (sendmsg(conn, &message, 0) < 0)
-		fail("send the notify fd to the agent");
-	close(notify);
-	char end;
-	if (read(conn, &end, 1) != 0)
-		fail("wait for the agent to close the connection");
-	close(conn);
-}
 
 static uint64_t bind_once(int host)
 {
@@ -141,7 +61,7 @@ static void churn(int n)
 	for (int started = 0, running = 0; started < n || running > 0;) {
 		if (started < n && running < 8) {
 			if (fork() == 0) {
-				attach(load(), started);
+				attach(agent, load(), started, 5000);
 				bind_once(started % 200);
 				_exit(0);
 			}
@@ -183,7 +103,7 @@ int main(int argc, char **argv)
 			int notify = load();
 			(void)!write(come[1], "", 1);
 			(void)!read(go[0], &byte, 1); /* returns when go is closed */
-			attach(notify, i);
+			attach(agent, notify, i, 5000);
 			(void)!write(come[1], "", 1);
 			if (i == 0) {
 				sleep(1);

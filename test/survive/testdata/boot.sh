@@ -8,7 +8,8 @@ set -eu
 if [ -z "${CGROUP:-}" ]; then
 	export CGROUP=port-restricter-systemd-test-$$
 	unshare --mount --pid --fork --kill-child "$0" "$@" &
-	cat >/dev/null
+	exec >/dev/null # if the boot fails, nobody has the caller's pipe open
+	cat
 	kill -KILL $!
 	wait $! || true
 	exec unshare --mount sh -c 'mount -t cgroup2 cgroup2 /sys/fs/cgroup
@@ -31,7 +32,9 @@ mount -t tmpfs -o mode=755 tmpfs /var/log
 mount -t proc proc /proc
 mkdir -p /run/systemd/system /run/output
 printf '[Unit]\nDefaultDependencies=no\n' >/run/systemd/system/test.target
-echo "$pid"
-export container=test
-exec unshare --cgroup /lib/systemd/systemd --system --unit=test.target \
-	--log-target=console >&2 </dev/null
+export container=test pid
+# Mounted again, what systemd sees and fills is its own namespace, and not the whole hierarchy.
+umount /sys/fs/cgroup
+exec unshare --cgroup sh -c 'mount -t cgroup2 cgroup2 /sys/fs/cgroup
+	echo "$pid"
+	exec /lib/systemd/systemd --system --unit=test.target --log-target=console >&2 </dev/null'
