@@ -9,7 +9,6 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/port-restricter/port-restricter/agent"
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
@@ -21,9 +20,9 @@ import (
 // newRun returns the command line, in its short form as the root command or in its
 // long form as the command run.
 func newRun(use string) *cobra.Command {
-	var ports, maps []string
-	var mode, pidFile string
-	var verbose, forks bool
+	var p policyFlags
+	var pidFile string
+	var forks bool
 	run := &cobra.Command{
 		Use:   use,
 		Short: "Run a command that can bind only the given ports",
@@ -33,19 +32,18 @@ func newRun(use string) *cobra.Command {
 				return errors.New("no command to run:" +
 					" write port-restricter -p 5000 -- CMD [ARG...]; see --help")
 			}
-			if len(ports) == 0 {
+			if len(p.ports) == 0 {
 				return noPort(command, args[0])
 			}
-			policy, err := config.ParsePolicy(
-				strings.Join(ports, ","), strings.Join(maps, ","), mode)
+			policy, err := p.policy(func(text string) string { return text })
 			if err != nil {
 				return err
 			}
 			level := logrus.ErrorLevel
 			switch {
-			case verbose:
+			case p.verbose:
 				level = logrus.DebugLevel
-			case mode == "audit":
+			case p.mode == "audit":
 				level = logrus.WarnLevel // what enforce would refuse
 			}
 			status, err := runRestricted(policy, level, supervise.Command{
@@ -59,7 +57,7 @@ func newRun(use string) *cobra.Command {
 	}
 	flags := run.Flags()
 	flags.SetInterspersed(false) // flags after CMD belong to CMD
-	addPolicyFlags(flags, &ports, &maps, &mode, &verbose)
+	p.add(flags)
 	flags.BoolVar(&forks, "forks", false,
 		"CMD forks into the background, like a service of Type=forking:"+
 			" systemd is told that the service is ready once CMD has ended")
@@ -67,22 +65,6 @@ func newRun(use string) *cobra.Command {
 		"`FILE` with the pid of the daemon that CMD leaves, whose exit status counts;"+
 			" implies --forks")
 	return run
-}
-
-// addPolicyFlags adds the flags that say what a command may bind.
-func addPolicyFlags(
-	flags *pflag.FlagSet, ports, maps *[]string, mode *string, verbose *bool,
-) {
-	flags.StringArrayVarP(ports, "port", "p", nil,
-		"`PORTS` that may be bound: 5000, 8000-8010, 53/udp, 127.0.0.1:5000, [::1]:5000/tcp;"+
-			" 0 for a port of the kernel's choice; may be repeated")
-	flags.StringArrayVar(maps, "map", nil,
-		"`ASKED:BOUND`, for example 80:5000: a bind to port 80 gets port 5000,"+
-			" which -p must allow; may be repeated")
-	flags.StringVar(mode, "mode", "",
-		"`MODE`: enforce, or audit, which allows every bind and logs those"+
-			" that enforce would refuse (default enforce)")
-	flags.BoolVarP(verbose, "verbose", "v", false, "print one line for each decision")
 }
 
 // noPort returns the error for a command line without -p. Its first argument may have

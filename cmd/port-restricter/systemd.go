@@ -11,16 +11,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/hook/engines"
 )
 
 func newSystemd() *cobra.Command {
 	var o engines.Options
 	var u engines.Unit
-	var ports, maps []string
-	var mode string
-	var verbose, dryRun bool
+	var p policyFlags
+	var dryRun bool
 	command := &cobra.Command{
 		Use:   "systemd UNIT -p PORTS",
 		Short: "Run an installed service of systemd under port-restricter, or no longer",
@@ -36,10 +34,11 @@ func newSystemd() *cobra.Command {
 				return errors.New("name one unit, for example: " +
 					"port-restricter systemd redis-server.service -p 6379")
 			}
-			var err error
-			if u.Flags, err = unitFlags(ports, maps, mode, verbose); err != nil && !o.Remove {
+			err := checkPolicy(p)
+			if err != nil && !o.Remove {
 				return err
 			}
+			u.Flags = p.arguments()
 			if o.ConfigHome, err = os.UserConfigDir(); err != nil && u.User {
 				return fmt.Errorf("find the directory of this user's units: %w", err)
 			}
@@ -62,7 +61,7 @@ func newSystemd() *cobra.Command {
 		},
 	}
 	flags := command.Flags()
-	addPolicyFlags(flags, &ports, &maps, &mode, &verbose)
+	p.add(flags)
 	flags.BoolVar(&u.User, "user", false, "a unit of this user's own systemd")
 	flags.BoolVar(&dryRun, "dry-run", false, "print the drop-in as a diff, and write nothing")
 	flags.BoolVar(&o.Remove, "remove", false, "remove the drop-in")
@@ -74,29 +73,16 @@ func newSystemd() *cobra.Command {
 // specifier matches those of systemd.unit(5) that can be ports, as in a template.
 var specifier = regexp.MustCompile(`%[A-Za-z]`)
 
-// unitFlags returns the flags of the service's command line.
-func unitFlags(ports, maps []string, mode string, verbose bool) (flags []string, err error) {
-	if len(ports) == 0 {
-		return nil, errors.New(
+// checkPolicy returns an error if the service could not start with the flags.
+func checkPolicy(p policyFlags) error {
+	if len(p.ports) == 0 {
+		return errors.New(
 			"no port given: name the ports that the service may bind, for example -p 5000")
 	}
-	for _, port := range ports {
-		flags = append(flags, "-p", port)
-	}
-	for _, m := range maps {
-		flags = append(flags, "--map", m)
-	}
-	if mode != "" {
-		flags = append(flags, "--mode", mode)
-	}
-	if verbose {
-		flags = append(flags, "--verbose")
-	}
-	instance := func(list []string) string {
-		return specifier.ReplaceAllString(strings.Join(list, ","), "1")
-	}
-	_, err = config.ParsePolicy(instance(ports), instance(maps), mode)
-	return flags, err
+	_, err := p.policy(func(text string) string {
+		return specifier.ReplaceAllString(text, "1")
+	})
+	return err
 }
 
 // describeUnit asks systemd for the unit's name, without aliases, and its files.
