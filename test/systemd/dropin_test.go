@@ -166,3 +166,27 @@ func packaged(t *testing.T, name string) unit {
 	run(t, "systemctl", "daemon-reload")
 	return u
 }
+
+func TestAServiceOfAUserIsRestricted(t *testing.T) {
+	manager := install(t, "manager.service", "[Service]\nType=notify\nUser=nobody\nDelegate=yes\n"+
+		"RuntimeDirectory=user\nEnvironment=HOME=/run/user XDG_RUNTIME_DIR=/run/user\n"+
+		"ExecStart=/lib/systemd/systemd --user --log-target=console --unit=test.target\n")
+	const units = "/run/user/.config/systemd/user/"
+	asUser := func(command string) string {
+		return run(t, "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
+			"env", "HOME=/run/user", "XDG_RUNTIME_DIR=/run/user", "sh", "-ec", command)
+	}
+	run(t, "install", "-d", "-o", "nobody", "/run/user")
+	asUser("mkdir -p " + units)
+	write(t, units+"test.target", "[Unit]\nDefaultDependencies=no\n")
+	write(t, units+"web.service",
+		"[Unit]\nDefaultDependencies=no\n[Service]\nType=notify\nExecStart=web-server 5000\n")
+	manager.start()
+	asUser("systemctl --user start web")
+	require.Equal(t, "bound", ask(t, "tcp", port, "bind 5001"))
+	out := asUser("port-restricter systemd --user web -p 5000")
+	require.Contains(t, out, "created "+units+"web.service.d/port-restricter.conf")
+	_, next, _ := strings.Cut(out, "next: ")
+	asUser(next)
+	require.Equal(t, "EPERM", ask(t, "tcp", port, "bind 5001"))
+}

@@ -10,7 +10,7 @@ if [ -z "${CGROUP:-}" ]; then
 	unshare --mount --pid --uts --ipc --fork --kill-child "$0" "$@" &
 	cat >/dev/null
 	kill -KILL $!
-	wait $! || true
+	{ wait $!; } 2>/dev/null || true
 	# A cgroup can be removed once its last process is gone.
 	exec unshare --mount sh -c 'mount -t cgroup2 cgroup2 /sys/fs/cgroup
 		while [ -e "/sys/fs/cgroup/$CGROUP" ]; do
@@ -23,6 +23,7 @@ mount --make-rprivate /
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mkdir "/sys/fs/cgroup/$CGROUP"
 echo $$ >"/sys/fs/cgroup/$CGROUP/cgroup.procs"
+umount /sys/fs/cgroup
 mount -t tmpfs -o mode=755 tmpfs /mnt
 for dir in /etc /usr/bin; do
 	mkdir -p "/mnt/new$dir" "/mnt/work$dir"
@@ -38,5 +39,7 @@ mkdir -p /run/systemd/system /run/output
 printf '[Unit]\nDefaultDependencies=no\n' >/run/systemd/system/test.target
 echo "$pid"
 export container=test
-exec unshare --cgroup /lib/systemd/systemd --system --unit=test.target \
-	--log-target=null --show-status=no </dev/null >/dev/null
+# The mount shows the cgroups below this one only.
+exec unshare --cgroup sh -ec 'mount -t cgroup2 cgroup2 /sys/fs/cgroup
+	exec /lib/systemd/systemd --system --unit=test.target --log-target=null --show-status=no' \
+	</dev/null >/dev/null
