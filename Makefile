@@ -4,7 +4,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 
 BUILD_NEEDS := gcc libc6-dev libseccomp-dev pkg-config
 DEMO_NEEDS := runc busybox-static jq
-TEST_NEEDS := systemd podman containerd conmon skopeo crun uidmap gcc-multilib perl python3 nginx-light redis-server postgresql openssh-server openssh-client
+TEST_NEEDS := systemd podman containerd conmon skopeo crun uidmap bubblewrap libcap2-bin gcc-multilib perl python3 nginx-light redis-server postgresql openssh-server openssh-client
 
 .PHONY: help build demo picture unit test tools lint race fuzz bench bench-scale clean
 .DEFAULT_GOAL := build
