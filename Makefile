@@ -9,8 +9,8 @@ PROGRAMS := nginx-light haproxy php-cli default-jdk-headless nodejs redis-server
 	postgresql mariadb-server-core mariadb-client-core mosquitto mosquitto-clients openssh-server \
 	openssh-client dbus rabbitmq-server unbound dnsmasq-base bind9-dnsutils vsftpd tmux chromium \
 	bubblewrap strace gdb valgrind curl musl-tools iproute2
-TEST_NEEDS := systemd podman catatonit containerd conmon skopeo crun uidmap gcc-multilib perl python3 \
-	qemu-system-x86 kmod $(PROGRAMS)
+TEST_NEEDS := systemd podman catatonit containerd conmon skopeo crun uidmap libcap2-bin gcc-multilib \
+	perl python3 qemu-system-x86 kmod $(PROGRAMS)
 KERNEL_NEEDS := qemu-system-arm
 
 .PHONY: help build demo picture unit test test-kernels tools lint race fuzz bench bench-scale bench-restart clean

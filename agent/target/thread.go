@@ -24,8 +24,8 @@ type Thread struct {
 
 // errUnreadable is why a target cannot be inspected. Its bind is refused: what
 // cannot be checked cannot be allowed.
-var errUnreadable = errors.New("its process can't be inspected " +
-	"(it made itself undumpable, or it has privileges that the agent lacks)")
+var errUnreadable = errors.New("its process can't be inspected without CAP_SYS_PTRACE " +
+	"(it made itself undumpable, changed its user, or has privileges that the agent lacks)")
 
 // open opens a pidfd of thread tid. The id may have been reused since the
 // notification came.

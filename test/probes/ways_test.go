@@ -77,6 +77,19 @@ func (s *stand) underCLI(t *testing.T, p probe, uid uint32) runc.Result {
 // onHost runs a command as a user, in an empty directory that belongs to the user.
 func (s *stand) onHost(t *testing.T, p probe, uid uint32, command ...string) runc.Result {
 	t.Helper()
+	return s.start(t, uid, &syscall.Credential{Uid: uid, Gid: uid}, command...)
+}
+
+// as runs a command by which root becomes a user, in the same way.
+func (s *stand) as(t *testing.T, uid uint32, command ...string) runc.Result {
+	t.Helper()
+	return s.start(t, uid, nil, command...)
+}
+
+func (s *stand) start(
+	t *testing.T, uid uint32, credential *syscall.Credential, command ...string,
+) runc.Result {
+	t.Helper()
 	dir, err := os.MkdirTemp(s.dir, "cwd-")
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(dir, 0o755))
@@ -88,7 +101,7 @@ func (s *stand) onHost(t *testing.T, p probe, uid uint32, command ...string) run
 	probe.Env = []string{fmt.Sprintf("OUTSIDER=%d", s.outsider(t, uid)), runc.Slowness()}
 	probe.SysProcAttr = &syscall.SysProcAttr{
 		Setpgid:    true,
-		Credential: &syscall.Credential{Uid: uid, Gid: uid},
+		Credential: credential,
 	}
 	probe.Cancel = func() error { return syscall.Kill(-probe.Process.Pid, syscall.SIGKILL) }
 	return runc.Finish(t, probe)

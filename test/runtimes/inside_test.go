@@ -45,7 +45,8 @@ func TestAProfileThatRefusesWhatTheCommandLineNeedsIsNamed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "profile.json")
 	require.NoError(t, os.WriteFile(path, text, 0o600))
 	result := newPodman(t, "runc", nil).container(t, "--security-opt", "seccomp="+path,
-		"--rootfs", rootfsWithPortRestricter(t), "/bin/port-restricter", "-p", "5000", "--", "/bin/served")
+		"--rootfs", rootfsWithPortRestricter(t),
+		"/bin/port-restricter", "-p", "5000", "--", "/bin/served")
 	require.Equal(t, 125, result.Code)
 	require.Contains(t, result.Stderr, "SystemCallFilter=pidfd_getfd;")
 	require.Contains(t, result.Stderr, "--cap-add SYS_PTRACE")
