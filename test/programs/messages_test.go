@@ -26,9 +26,9 @@ var messengers = []program{
 	},
 	{
 		name: "erlang", answer: "pong", command: erlang, ports: "5000,4369",
-		talk: ask("erl", "-noshell", "-name", "client@127.0.0.1", "-setcookie", "secret",
-			"-dist_listen", "false", "-eval",
-			"io:write(net_adm:ping('server@127.0.0.1')), erlang:halt()."),
+		talk: erlangClient("io:write(net_adm:ping('server@127.0.0.1')), erlang:halt()."),
+		quit: both(erlangClient("rpc:call('server@127.0.0.1', init, stop, []), erlang:halt()."),
+			ask("sh", "-c", endEPMD)),
 		refusal: "register/listen error: eperm",
 	},
 	{
@@ -36,9 +36,7 @@ var messengers = []program{
 		ports: "5000,4369,25000", // AMQP, epmd, the distribution
 		talk: both(question("tcp", "", "AMQP\x00\x00\x09\x01"),
 			ask("env", rabbitName, "/usr/lib/rabbitmq/bin/rabbitmqctl", "eval", "6*7.")),
-		// epmd outlives the node.
-		quit: ask("sh", "-c",
-			"kill $(cat pid); while epmd -names 2>/dev/null; do epmd -kill; sleep 0.2; done"),
+		quit:    ask("sh", "-c", "kill $(cat pid); "+endEPMD),
 		refusal: "{listen_error,{acceptor,{127,0,0,1},5001},eperm}",
 	},
 }
@@ -81,11 +79,20 @@ func dbus(p *place, port int) []string {
 `, p.dir, port))}
 }
 
+// endEPMD ends epmd, which outlives the node that started it, once no node needs it.
+const endEPMD = "while epmd -names 2>/dev/null; do epmd -kill; sleep 0.2; done"
+
+// erlangClient returns a function that evaluates an expression of Erlang in a node of its own.
+func erlangClient(expression string) func(*place) (string, error) {
+	return ask("erl", "-noshell", "-name", "client@127.0.0.1", "-setcookie", "secret",
+		"-start_epmd", "false", "-dist_listen", "false", "-eval", expression)
+}
+
 func erlang(p *place, port int) []string {
-	range_ := strconv.Itoa(port)
+	only := strconv.Itoa(port)
 	return []string{
 		"erl", "-noinput", "-name", "server@127.0.0.1", "-setcookie", "secret",
-		"-kernel", "inet_dist_listen_min", range_, "inet_dist_listen_max", range_,
+		"-kernel", "inet_dist_listen_min", only, "inet_dist_listen_max", only,
 	}
 }
 
