@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 func TestADaemonIsReadyOnceItsPIDFileIsThereAndItsStatusCounts(t *testing.T) {
@@ -20,8 +21,8 @@ func TestADaemonIsReadyOnceItsPIDFileIsThereAndItsStatusCounts(t *testing.T) {
 		exec 3<&0 # a shell gives its background jobs no input
 		(
 			read next <&3
-			echo written
 			sleep 1000 >/dev/null &
+			echo left $!
 			sh -c 'echo $PPID' >"$0"
 			read next <&3
 			exit 5
@@ -33,14 +34,14 @@ func TestADaemonIsReadyOnceItsPIDFileIsThereAndItsStatusCounts(t *testing.T) {
 	require.Empty(t, s.until("socket: \n"))
 	m.none()
 	s.write("\n")
-	s.until("written\n")
+	left := s.left()
 	text, _, sender := m.next()
 	require.Equal(t, "READY=1", text)
 	require.Equal(t, cmd.Process.Pid, sender)
 	s.write("\n")
 	_, status := s.rest()
 	require.Equal(t, 5, status)
-	require.Len(t, endChildren(anyChild), 1)
+	require.NoError(t, unix.Kill(left, unix.SIGKILL))
 }
 
 func TestADaemonWithoutAPIDFileIsReadyOnceTheCommandHasEnded(t *testing.T) {
@@ -60,9 +61,10 @@ func TestADaemonWithoutAPIDFileIsReadyOnceTheCommandHasEnded(t *testing.T) {
 }
 
 func TestADaemonWhoseStartFailedIsNotAwaited(t *testing.T) {
-	cmd := supervised("forks:", "sh", "-c", "sleep 1000 >/dev/null & exit 3")
+	cmd := supervised("forks:", "sh", "-c", "sleep 1000 >/dev/null & echo left $!; exit 3")
 	s := startSession(t, cmd)
+	left := s.left()
 	_, status := s.rest()
 	require.Equal(t, 3, status)
-	require.Len(t, endChildren(anyChild), 1)
+	require.NoError(t, unix.Kill(left, unix.SIGKILL))
 }

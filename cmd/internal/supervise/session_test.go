@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -88,6 +89,16 @@ func (s *session) write(text string) {
 func (s *session) kill(sig syscall.Signal) {
 	s.t.Helper()
 	require.NoError(s.t, s.cmd.Process.Signal(sig))
+}
+
+// left returns the pid that a script prints as "left PID", of a process that is to outlive
+// the supervisor.
+func (s *session) left() int {
+	s.t.Helper()
+	s.until("left ")
+	pid, err := strconv.Atoi(s.until("\n"))
+	require.NoError(s.t, err)
+	return pid
 }
 
 // rest returns the output until the end, and the exit status. It fails the test if the
