@@ -45,9 +45,8 @@ unit: needs-build ## run the tests that need no root and install nothing, in und
 	go test $(GOFLAGS_ALL) -count=1 -skip '$(subst $() ,,$(NEED_ROOT))' ./config/... ./hook/... \
 		./agent ./agent/confine ./agent/target ./test/model
 
-# One package at a time: a probe waits for a moment in which no process forks.
 test: needs-demo needs-test build bin/port-restricter-faults tools ## run every test; none is skipped; as root
-	go test $(GOFLAGS_ALL) -count=1 -p 1 -timeout 40m ./...
+	test/all.sh $(GOFLAGS_ALL)
 
 # A guest is emulated, so it takes most of an hour for all probes on a busy machine.
 KERNELS ?= bullseye/amd64,bookworm/amd64,trixie/amd64,sid/amd64,bookworm/arm64
