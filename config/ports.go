@@ -113,6 +113,9 @@ func parseAddr(text, host string) (netip.Addr, error) {
 	case err != nil && strings.Contains(inner, ":") && !bracketed:
 		return netip.Addr{}, fmt.Errorf("%q: an IPv6 address goes in brackets: "+
 			"write [::1]:5000", text)
+	case err != nil && isNumber(inner):
+		return netip.Addr{}, fmt.Errorf("%q: %s is not an IP address: to bind one port in place "+
+			"of another, use map (--map, port-restricter.map)", text, host)
 	case err != nil:
 		return netip.Addr{}, fmt.Errorf("%q: %q is not an IP address: "+
 			"write 127.0.0.1:5000, [::1]:5000 or *:5000", text, host)
@@ -127,6 +130,12 @@ func parseAddr(text, host string) (netip.Addr, error) {
 			"write [%s]:5000", text, addr.WithZone(""))
 	}
 	return addr.Unmap(), nil
+}
+
+// isNumber reports whether text is a number. Docker's -p 80:8080 maps ports.
+func isNumber(text string) bool {
+	_, err := strconv.Atoi(text)
+	return err == nil
 }
 
 // parsePort parses a decimal port. It refuses every spelling but the canonical
