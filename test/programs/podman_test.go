@@ -17,13 +17,14 @@ const (
 // TestPodmanInside shows that the containers of a podman that runs under the command line are
 // held to its ports, also without root, unless podman needs newuidmap, a setuid program.
 func TestPodmanInside(t *testing.T) {
+	const noIDs = "newuidmap: write to uid_map failed"
 	for name, run := range map[string]struct {
 		user, ids string
 		serves    string // what podman says of a container on the allowed port
 	}{
 		"root":             {"root", "", podmanServes},
 		"user":             {"nobody", "", podmanServes},
-		"user with subids": {"nobody", "nobody:1000000:65536\n", "newuidmap: write to uid_map failed"},
+		"user with subids": {"nobody", "nobody:1000000:65536\n", noIDs},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
