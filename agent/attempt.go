@@ -216,6 +216,10 @@ func (a *attempt) makeCall(argument []byte) error {
 	if a.sharesUMEM() {
 		return a.bindWithUMEM(call)
 	}
+	call = a.fromDirectory(call)
+	if call.Directory != 0 {
+		defer unix.Close(call.Directory)
+	}
 	return a.target.MakeCall(call, a.valid)
 }
 

@@ -49,6 +49,9 @@ type Call struct {
 	// EmbeddedAt, if it is not 0, is the index in Argument of the int by which the call
 	// names another fd of its caller. Embedded is a duplicate of what that fd refers to.
 	Embedded, EmbeddedAt int
+	// Directory, if it is not 0, is where a relative path in Argument begins, instead of
+	// the target's working directory.
+	Directory int
 
 	Backlog int // Listen
 	Level   int // Setsockopt
@@ -77,6 +80,9 @@ func (t *Thread) MakeCall(c Call, valid func() bool) error {
 			return fmt.Errorf("%w: %w", ErrNotMade, err)
 		}
 		h = identity
+	}
+	if c.Directory != 0 {
+		h.cwd = C.int(c.Directory)
 	}
 	if !valid() {
 		return ErrWithdrawn
