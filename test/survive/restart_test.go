@@ -50,6 +50,17 @@ func TestAContainerCanBeCreatedBeforeARestartAndStartedAfterwards(t *testing.T) 
 	require.True(t, c.Runs(t))
 }
 
+// systemd keeps the store when it executes itself again, as its own upgrade makes it do.
+func TestSystemdIsExecutedAgain(t *testing.T) {
+	a := startAgent(t)
+	c := startAsker(t, 7000).isReady()
+	run(t, "systemctl", "daemon-reexec")
+	require.Equal(t, "works", c.bind(7000))
+	a.kill()
+	require.Equal(t, "works", c.bind(7000))
+	require.Equal(t, "EPERM", c.bind(7001))
+}
+
 // Stop means stop: nobody serves the containers that ran, not even the next agent.
 func TestStopMeansStop(t *testing.T) {
 	a := startAgent(t)
