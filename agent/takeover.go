@@ -73,12 +73,11 @@ func (s *Supervisor) takeOver(stored []fdstore.FD) {
 	for _, id := range damaged {
 		s.log.WithField("session", nameOf(id)).Error("a record of the agent before is damaged")
 	}
-	records := map[uint32]handover.Kept{}
+	records := map[uint32]leftRecord{}
 	for _, kept := range found {
-		records[kept.Session] = kept
-		if record, err := kept.Record(); err == nil {
-			s.lastNumber = max(s.lastNumber, record.Number)
-		}
+		record, err := kept.Record()
+		records[kept.Session] = leftRecord{kept, record, err}
+		s.lastNumber = max(s.lastNumber, record.Number)
 	}
 	for _, fd := range stored {
 		if id, err := strconv.ParseUint(fd.Name, idBase, 32); err == nil && id < idLimit {
@@ -98,17 +97,24 @@ func (s *Supervisor) takeOver(stored []fdstore.FD) {
 		}
 		delete(records, sess.id)
 	}
-	for _, kept := range records {
-		kept.Forget() // its session has ended
+	for _, left := range records {
+		left.kept.Forget() // its session has ended
 	}
 	s.restoreSockets()
+}
+
+// A leftRecord is a record of the agent before. err says why it can't be read.
+type leftRecord struct {
+	kept   handover.Kept
+	record handover.Record
+	err    error
 }
 
 // errEnded means that no process is left that could notify.
 var errEnded = errors.New("its last process has ended")
 
 // adopt makes a session of a stored notify fd.
-func (s *Supervisor) adopt(fd fdstore.FD, records map[uint32]handover.Kept) (*session, error) {
+func (s *Supervisor) adopt(fd fdstore.FD, records map[uint32]leftRecord) (*session, error) {
 	if _, err := newNotifyFD(fd.FD); err != nil {
 		return nil, err
 	}
@@ -117,7 +123,8 @@ func (s *Supervisor) adopt(fd fdstore.FD, records map[uint32]handover.Kept) (*se
 		return nil, errEnded
 	}
 	var policy config.Policy
-	id, kept, record, err := s.recordOf(fd.Name, records)
+	id, left := s.recordOf(fd.Name, records)
+	record, err := left.record, left.err
 	if err == nil {
 		policy, err = s.policy(stateOf(record))
 	} else {
@@ -134,7 +141,7 @@ func (s *Supervisor) adopt(fd fdstore.FD, records map[uint32]handover.Kept) (*se
 	if err != nil {
 		return nil, err
 	}
-	sess.id, sess.kept = id, kept
+	sess.id, sess.kept = id, left.kept
 	sess.pid, sess.home, sess.exec = record.Pid, record.Home, record.Exec
 	if s.containers[key] == nil && record.Number != 0 {
 		s.containers[key] = &container{number: record.Number}
@@ -149,23 +156,24 @@ func (s *Supervisor) adopt(fd fdstore.FD, records map[uint32]handover.Kept) (*se
 
 // recordOf returns the record of the session whose notify fd has a name. If there is an error,
 // id is the session's id, or 0 if it must get another one.
-func (s *Supervisor) recordOf(name string, records map[uint32]handover.Kept) (
-	id uint32, kept handover.Kept, record handover.Record, err error,
+func (s *Supervisor) recordOf(name string, records map[uint32]leftRecord) (
+	id uint32, left leftRecord,
 ) {
 	number, err := strconv.ParseUint(name, idBase, 32)
 	if err != nil || number == 0 || number >= idLimit {
-		return 0, kept, record, fmt.Errorf("it is named %q, which is no name of a session", name)
+		left.err = fmt.Errorf("it is named %q, which is no name of a session", name)
+		return 0, left
 	}
 	id = uint32(number)
 	if s.ids[id] != nil {
-		return 0, kept, record, fmt.Errorf("another fd is named %q, too", name)
+		left.err = fmt.Errorf("another fd is named %q, too", name)
+		return 0, left
 	}
-	kept, known := records[id]
+	left, known := records[id]
 	if !known {
-		return id, kept, record, errors.New("the agent before left no record of it")
+		left.err = errors.New("the agent before left no record of it")
 	}
-	record, err = kept.Record()
-	return id, kept, record, err
+	return id, left
 }
 
 // stateOf returns the state from which a record was made, as far as a policy depends on it.
