@@ -62,15 +62,30 @@ type connection struct{}
 
 // get prints the page at an address. It speaks MPTCP.
 func get(address string) error {
-	dialer := net.Dialer{}
-	dialer.SetMultipathTCP(true)
-	client := http.Client{Transport: &http.Transport{DialContext: dialer.DialContext}}
+	client := http.Client{Transport: &http.Transport{DialContext: dialMPTCP}}
 	response, err := client.Get("http://" + address)
 	if err != nil {
 		return err
 	}
 	_, err = io.Copy(os.Stdout, response.Body)
 	return err
+}
+
+// dialMPTCP connects by MPTCP. The kernel falls back to TCP where it had to send a SYN again, as
+// on a busy machine.
+func dialMPTCP(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := net.Dialer{}
+	dialer.SetMultipathTCP(true)
+	for try := 0; ; try++ {
+		conn, err := dialer.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		if multipath, err := conn.(*net.TCPConn).MultipathTCP(); err != nil || multipath || try == 10 {
+			return conn, nil
+		}
+		conn.Close()
+	}
 }
 
 // test serves text on a port of 127.0.0.1 that the kernel chooses, and gets it from there.
