@@ -51,9 +51,13 @@ func newSilent(conn *net.UnixConn, s *Supervisor) *silent {
 func (c *silent) keep() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.heard {
-		return
+	if !c.heard && c.name == "" {
+		c.store()
 	}
+}
+
+// store makes the manager keep the connection. c.mu is held.
+func (c *silent) store() {
 	c.name = silentPrefix + strconv.FormatUint(uint64(lastSilent.Add(1)), idBase)
 	raw, err := c.conn.SyscallConn()
 	if err == nil {
@@ -63,6 +67,7 @@ func (c *silent) keep() {
 		err = errors.Join(err, controlErr)
 	}
 	if err != nil {
+		c.name = ""
 		c.s.log.WithError(err).Warn("a container that is being created would not survive " +
 			"a restart of the agent")
 	}
@@ -84,12 +89,16 @@ func (c *silent) hear() {
 }
 
 // stop bounds how long the agent, which is to stop, waits for the connection. A client that is
-// sending may finish.
+// sending may finish. One that is silent, or whose message nobody has read yet, is left to the
+// next agent.
 func (c *silent) stop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	limit := stopLimit
-	if !c.heard {
+	if !c.heard && c.s.keeper != nil && c.name == "" {
+		c.store()
+	}
+	if !c.heard && c.name != "" {
 		limit = 0
 		c.name = "" // it stays in the store
 	}

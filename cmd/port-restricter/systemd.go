@@ -90,7 +90,7 @@ func unitFlags(given policyFlags) ([]string, error) {
 func describeUnit(u *engines.Unit) error {
 	instance := strings.Replace(u.Name, "@.", "@instance.", 1)
 	args := []string{"show", "--property=Id,LoadState,NeedDaemonReload,FragmentPath,DropInPaths," +
-		"NoExecPaths", "--", instance}
+		"NoExecPaths,SystemCallFilter", "--", instance}
 	if u.User {
 		args = append([]string{"--user"}, args...)
 	}
@@ -118,6 +118,7 @@ func describeUnit(u *engines.Unit) error {
 		u.Name = properties["Id"]
 	}
 	u.NoExecPaths = properties["NoExecPaths"] != ""
+	u.SystemCallFilter = properties["SystemCallFilter"] != ""
 	u.Files = append(strings.Fields(properties["FragmentPath"]),
 		strings.Fields(properties["DropInPaths"])...)
 	return nil

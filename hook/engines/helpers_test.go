@@ -32,6 +32,7 @@ func unitIn(o Options) Unit {
 	}
 	text, _ := os.ReadFile(files[0])
 	u.NoExecPaths = strings.Contains(string(text), "NoExecPaths=/")
+	u.SystemCallFilter = strings.Contains(string(text), "SystemCallFilter=")
 	return u
 }
 

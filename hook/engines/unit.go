@@ -15,12 +15,19 @@ type Unit struct {
 	Files []string
 	// NoExecPaths is set if the unit has NoExecPaths=, systemd.exec(5).
 	NoExecPaths bool
+	// SystemCallFilter is set if the unit has SystemCallFilter=, systemd.exec(5).
+	SystemCallFilter bool
 	// User is set if the unit is one of the user's own manager. Options.ConfigHome is then
 	// the user's ~/.config.
 	User bool
 	// Flags are the arguments of port-restricter before the "--".
 	Flags []string
 }
+
+// supervisorCalls are those calls of a supervisor, and of the command's second lock, that are
+// not in systemd's set @system-service.
+const supervisorCalls = "seccomp pidfd_open pidfd_getfd process_vm_readv kcmp " +
+	"landlock_create_ruleset landlock_add_rule landlock_restrict_self"
 
 // unitMarker is at the top of every drop-in. Files of earlier versions are recognized by
 // it, so it must not change.
@@ -119,6 +126,10 @@ func (u Unit) dropInText(o Options, path string) (string, error) {
 	}
 	if u.NoExecPaths {
 		fmt.Fprintf(&text, "ExecPaths=%s\n", o.Binary)
+	}
+	if u.SystemCallFilter {
+		// Added to a list of allowed calls, or taken out of one of denied calls.
+		fmt.Fprintf(&text, "SystemCallFilter=%s\n", supervisorCalls)
 	}
 	return text.String(), nil
 }

@@ -13,7 +13,10 @@ func TestAServiceIsSomebody(t *testing.T) {
 		"ExecStart=/usr/bin/port-restricter -p 80,5000 -- /usr/bin/web-server "
 	const (
 		low    = "AmbientCapabilities=CAP_NET_BIND_SERVICE\n"
-		filter = "SystemCallFilter=@system-service\n"
+		// The second line is that of docs/limits.md.
+		filter = "SystemCallFilter=@system-service\n" +
+			"SystemCallFilter=seccomp pidfd_getfd " +
+			"landlock_create_ruleset landlock_add_rule landlock_restrict_self\n"
 	)
 	for name, c := range map[string]struct{ port, more string }{
 		"User":                    {"5000", "User=nobody"},
@@ -38,6 +41,7 @@ func TestAServiceIsSomebody(t *testing.T) {
 // redis-server.service of Debian has most of the restrictions that systemd has.
 func TestRedisServesAsDebianPackagesIt(t *testing.T) {
 	u := packaged(t, "redis-server.service")
+	run(t, "install", "-d", "-o", "redis", "/var/log/redis") // /var/log is empty here
 	wrap(t, u.name, "-p", "6379")
 	require.Equal(t, "Ready to accept connections", u.property("StatusText"))
 	require.Equal(t, "+PONG", ask(t, "tcp", "127.0.0.1:6379", "PING"))
