@@ -30,7 +30,7 @@ func TestAnErrorAboutPortsSaysWhatToWrite(t *testing.T) {
 		"[::1:5000":         `bracket`,
 		"[127.0.0.1]:5000":  `write 127.0.0.1:5000`,
 		"[fe80::1%eth0]:53": `can't name a zone: write [fe80::1]:5000`,
-		"80:8080":           `80 is not an IP address: to bind one port in place of another, use map`,
+		"80:8080":           `80 is not an IP address: to bind one port in place of another`,
 		"localhost:5000":    `"localhost" is not an IP address`,
 		"127.0.0.1:":        `is not a port`,
 		":5000":             `is not an IP address`,

@@ -12,7 +12,7 @@ func TestAServiceIsSomebody(t *testing.T) {
 	const unit = "[Service]\nType=notify\n" +
 		"ExecStart=/usr/bin/port-restricter -p 80,5000 -- /usr/bin/web-server "
 	const (
-		low    = "AmbientCapabilities=CAP_NET_BIND_SERVICE\n"
+		low = "AmbientCapabilities=CAP_NET_BIND_SERVICE\n"
 		// The second line is that of docs/limits.md.
 		filter = "SystemCallFilter=@system-service\n" +
 			"SystemCallFilter=seccomp pidfd_getfd " +
