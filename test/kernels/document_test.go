@@ -64,7 +64,7 @@ func (g guest) checkDocumented(t *testing.T, kernel string) {
 		if !ok {
 			want = []string{"holds"}
 		}
-		if got := g.cell(probe); !slices.Contains(want, got) {
+		if got := g.cell(probe); !slices.Contains(want, got) && want[0] != "varies" {
 			wrong = append(wrong, probe+": "+got+", not "+strings.Join(want, " or "))
 		}
 	}

@@ -35,7 +35,8 @@ int main(void)
 		serve(domains[i], SOCK_STREAM);
 		serve(domains[i], SOCK_DGRAM);
 		client(domains[i], SOCK_STREAM, 0);
-		client(domains[i], SOCK_STREAM, IPPROTO_MPTCP);
+		if (has(domains[i], SOCK_STREAM, IPPROTO_MPTCP))
+			client(domains[i], SOCK_STREAM, IPPROTO_MPTCP);
 		client(domains[i], SOCK_DGRAM, 0);
 	}
 }

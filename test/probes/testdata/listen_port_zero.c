@@ -30,6 +30,8 @@ int main(void)
 {
 	attack(AF_INET, 0);
 	attack(AF_INET6, 0);
-	attack(AF_INET, IPPROTO_MPTCP);
-	attack(AF_INET6, IPPROTO_MPTCP);
+	if (has(AF_INET, SOCK_STREAM, IPPROTO_MPTCP)) {
+		attack(AF_INET, IPPROTO_MPTCP);
+		attack(AF_INET6, IPPROTO_MPTCP);
+	}
 }

@@ -113,13 +113,13 @@ __attribute__((unused)) static void hung(int sig)
 }
 
 /*
- * Returns how many seconds something may take for which these are enough on a real machine.
+ * Returns how long something takes here, in the unit of time, that takes so long on a real machine.
  * SLOWNESS is by how much this one is slower, since it is emulated.
  */
-static inline int at_most(int seconds)
+static inline int at_most(int time)
 {
 	const char *slowness = getenv("SLOWNESS");
-	return seconds * (slowness ? atoi(slowness) : 1);
+	return time * (slowness ? atoi(slowness) : 1);
 }
 
 /* Runs before main: the probe has 20 seconds. */
@@ -511,10 +511,11 @@ static inline void storm(int flags, int pause)
 	struct sigaction action = {.sa_handler = nothing, .sa_flags = flags};
 	MUST(sigaction(SIGUSR1, &action, NULL));
 	pid_t target = getpid();
+	int longest = at_most(pause); /* in microseconds */
 	if (child() == 0)
 		for (;;) {
 			kill(target, SIGUSR1);
-			usleep(rand() % pause);
+			usleep(rand() % longest);
 		}
 }
 
