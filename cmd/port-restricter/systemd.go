@@ -118,7 +118,9 @@ func describeUnit(u *engines.Unit) error {
 		u.Name = properties["Id"]
 	}
 	u.NoExecPaths = properties["NoExecPaths"] != ""
-	u.SystemCallFilter = properties["SystemCallFilter"] != ""
+	// systemd 252 shows an empty list of denied calls for a unit without a filter.
+	filter := properties["SystemCallFilter"]
+	u.SystemCallFilter = filter != "" && filter != "~"
 	u.Files = append(strings.Fields(properties["FragmentPath"]),
 		strings.Fields(properties["DropInPaths"])...)
 	return nil
