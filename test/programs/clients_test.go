@@ -1,6 +1,7 @@
 package programs
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -62,8 +63,8 @@ func TestClientsBindToPortZero(t *testing.T) {
 			server := root.start(c.server(root, allowed)...)
 			p.await(func() error {
 				out, err := p.try(c.talk...)
-				if err == nil {
-					require.Contains(p, out, c.answer)
+				if err == nil && !strings.Contains(out, c.answer) {
+					err = fmt.Errorf("%q is not in the answer: %s", c.answer, out)
 				}
 				return err
 			}, server.output)

@@ -22,7 +22,7 @@ var nameServers = []program{
 func TestNameServers(t *testing.T) { testAll(t, nameServers) }
 
 func dig(option string) func(*place) (string, error) {
-	return ask("dig", "@127.0.0.1", "-p", "5000", option, "+short", "hello.test")
+	return ask("dig", "@127.0.0.1", "-p", "5000", option, "+tries=1", "+short", "hello.test")
 }
 
 func dnsmasq(p *place, port int) []string {
