@@ -42,7 +42,7 @@ func runInside() (status int, err error) {
 	if err != nil {
 		return 1, err
 	}
-	boot := exec.Command("unshare", "--net", "testdata/boot.sh",
+	boot := exec.Command("unshare", "--net", "../systemd/testdata/boot.sh",
 		"../../bin/port-restricter", "../../bin/port-restricter-faults")
 	boot.Stderr = os.Stderr
 	boot.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // ^C must not keep it from cleaning up

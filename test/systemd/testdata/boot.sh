@@ -8,7 +8,8 @@ set -eu
 if [ -z "${CGROUP:-}" ]; then
 	export CGROUP=port-restricter-systemd-test-$$
 	unshare --mount --pid --uts --ipc --fork --kill-child "$0" "$@" &
-	cat >/dev/null
+	exec >/dev/null # if the boot fails, nobody has the caller's pipe open
+	cat
 	kill -KILL $!
 	{ wait $!; } 2>/dev/null || true
 	# A cgroup can be removed once its last process is gone.
