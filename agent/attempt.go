@@ -2,9 +2,7 @@ package agent
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
-	"runtime/debug"
 
 	"golang.org/x/sys/unix"
 
@@ -42,21 +40,16 @@ type attempt struct {
 	record record
 }
 
-// run makes the call if the policy allows it. A fault of this program refuses the call: it must
-// not take the ports from all containers for the sake of one.
-func (a *attempt) run(n *notification) (err error) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			a.session.audit.log.WithField("stack", string(debug.Stack())).
-				Errorf("a fault of port-restricter, please report it: %v", fault)
-			err = a.recordRefusal(fmt.Errorf("a fault of port-restricter: %v", fault))
-		}
-	}()
+// run makes the call if the policy allows it.
+func (a *attempt) run(n *notification) error { return a.recordRefusal(a.serve(n)) }
+
+func (a *attempt) serve(n *notification) (err error) {
+	defer catch(a.session.audit.log, &err)
 	if err := a.inspect(n); err != nil {
-		return a.recordRefusal(err)
+		return err
 	}
 	fault.At("inspected", 0)
-	return a.recordRefusal(a.act())
+	return a.act()
 }
 
 // act makes the call, in the way that fits the socket.

@@ -2,6 +2,8 @@ package agent
 
 import (
 	"io"
+	"net"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +86,25 @@ func TestARefusalIsLogged(t *testing.T) {
 	time.Sleep(time.Second / deniedPerSecond)
 	require.False(t, ask(t, path, refused))
 	require.Positive(t, logs.LastEntry().Data["skipped"])
+}
+
+// The service manager's socket is as good.
+func TestARefusalIsLoggedByAnAgentOnTheSocketOfTheManager(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "agent.sock")
+	socket, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
+	require.NoError(t, err)
+	file, err := socket.File()
+	require.NoError(t, err)
+	socket.SetUnlinkOnClose(false)
+	require.NoError(t, socket.Close())
+	fd, err := unix.Dup(int(file.Fd()))
+	require.NoError(t, err)
+	require.NoError(t, file.Close())
+	l, err := ListenOn(fd, quietLog())
+	require.NoError(t, err)
+	_, logs, _ := serveOn(t, l)
+	require.False(t, ask(t, path, inquiry.Question{Container: "c1", By: "x", Refused: "no port"}))
+	require.Equal(t, "no port", logs.LastEntry().Data["reason"])
 }
 
 // A question that is not one gets no answer, and the fds that came with it don't stay open.

@@ -69,9 +69,13 @@ func Listen(path string, log *logrus.Logger) (*Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on the agent socket: %w", err)
 	}
+	return newListener(socket, log), nil
+}
+
+func newListener(socket *net.UnixListener, log *logrus.Logger) *Listener {
 	return &Listener{
 		socket: socket, log: log, refusals: rate.NewLimiter(deniedPerSecond, deniedBurst),
-	}, nil
+	}
 }
 
 // ListenOn returns a listener for a socket that listens already, which the service manager made.
@@ -89,7 +93,7 @@ func ListenOn(fd int, log *logrus.Logger) (*Listener, error) {
 		return nil, fmt.Errorf("the service manager gave a socket at %s, and no AF_UNIX socket: "+
 			"set ListenStream= to a path in the socket unit", socket.Addr())
 	}
-	return &Listener{socket: unixSocket, log: log}, nil
+	return newListener(unixSocket, log), nil
 }
 
 // Path returns where the socket is in the file system.
@@ -175,7 +179,8 @@ func (l *Listener) converse(ctx context.Context, c *silent) {
 }
 
 // receive attaches the container that a runtime sends, or answers a guard.
-func (l *Listener) receive(c *silent) error {
+func (l *Listener) receive(c *silent) (err error) {
+	defer catch(logrus.NewEntry(l.log), &err)
 	defer c.hear()
 	conn, s := c.conn, c.s
 	if err := checkSender(conn); err != nil {

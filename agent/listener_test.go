@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/port-restricter/port-restricter/config"
+	"github.com/port-restricter/port-restricter/config/inquiry"
 )
 
 func TestListenMakesASocketForItsOwnerOnly(t *testing.T) {
@@ -85,16 +86,28 @@ func startAgent(
 	t *testing.T,
 ) (path string, supervisor *Supervisor, logs *logtest.Hook, stop func()) {
 	t.Helper()
+	path = filepath.Join(t.TempDir(), "agent.sock")
 	log := quietLog()
-	logs = logtest.NewLocal(log)
+	l, err := Listen(path, log)
+	require.NoError(t, err)
+	supervisor, logs, stop = serveOn(t, l)
+	return path, supervisor, logs, stop
+}
+
+// serveOn runs an agent on a listener.
+func serveOn(
+	t *testing.T, l *Listener,
+) (supervisor *Supervisor, logs *logtest.Hook, stop func()) {
+	t.Helper()
+	logs = logtest.NewLocal(l.log)
 	policy := func(s *specs.ContainerProcessState) (config.Policy, error) {
+		if s.State.ID == "fault" {
+			panic("a fault")
+		}
 		return config.FromState(
 			config.Container{ID: s.State.ID, Annotations: s.State.Annotations}, s.Metadata)
 	}
-	supervisor, err := NewSupervisor(log, policy)
-	require.NoError(t, err)
-	path = filepath.Join(t.TempDir(), "agent.sock")
-	l, err := Listen(path, log)
+	supervisor, err := NewSupervisor(l.log, policy)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
@@ -109,7 +122,7 @@ func startAgent(
 		}
 	}
 	t.Cleanup(stop)
-	return path, supervisor, logs, stop
+	return supervisor, logs, stop
 }
 
 func dial(t *testing.T, path string) *net.UnixConn {
@@ -198,4 +211,17 @@ func TestASilentClientDelaysNobody(t *testing.T) {
 	require.ErrorIs(t, err, io.EOF)
 	logged := logs.LastEntry().Data[logrus.ErrorKey].(error)
 	require.Contains(t, logged.Error(), `container "loud"`)
+}
+
+// A fault of this program that one container brings to light costs the others nothing.
+func TestAFaultWhileAContainerIsAttachedEndsNothing(t *testing.T) {
+	path, _, logs, _ := startAgent(t)
+	_, fd := startTarget(t)
+	conn := dial(t, path)
+	send(t, conn, &specs.ContainerProcessState{Pid: 77, State: specs.State{ID: "fault"}}, fd)
+	_, err := conn.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
+	require.False(t, ask(t, path, inquiry.Question{Container: "c1", Pid: 77}), "it still answers")
+	require.Contains(t, logs.AllEntries()[0].Message, "a fault of port-restricter")
+	require.Equal(t, "every bind will be refused", logs.AllEntries()[1].Message)
 }

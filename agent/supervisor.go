@@ -175,7 +175,7 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 		return err
 	}
 	fault.At("attaching", 0)
-	policy, err := s.policy(state)
+	policy, err := s.policyOf(state)
 	log := s.log.WithField("container", state.State.ID)
 	if err != nil {
 		log.WithField("reason", err.Error()).Warn("every bind will be refused")
@@ -218,6 +218,12 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 		return err
 	}
 	return nil
+}
+
+// policyOf returns what a container may bind.
+func (s *Supervisor) policyOf(state *specs.ContainerProcessState) (p config.Policy, err error) {
+	defer catch(s.log.WithField("container", state.State.ID), &err)
+	return s.policy(state)
 }
 
 // arm makes the kernel wake one worker for the session's next event. There must be

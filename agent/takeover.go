@@ -126,7 +126,7 @@ func (s *Supervisor) adopt(fd fdstore.FD, records map[uint32]leftRecord) (*sessi
 	id, left := s.recordOf(fd.Name, records)
 	record, err := left.record, left.err
 	if err == nil {
-		policy, err = s.policy(stateOf(record))
+		policy, err = s.policyOf(stateOf(record))
 	} else {
 		record = handover.Record{Container: "unknown", Bundle: "session " + fd.Name}
 	}
