@@ -52,15 +52,15 @@ func FromState(c Container, metadata string) (Policy, error) {
 	if err != nil {
 		return Policy{}, fmt.Errorf("listenerMetadata: %w", err)
 	}
-	if who == (identity{}) {
-		who.name = lines[AnnotationName]
+	if who == (Identity{}) {
+		who.Name = lines[AnnotationName]
 	}
 	delete(lines, AnnotationName)
-	administrator, mayAudit, err := parseMetadata(lines, who.name)
+	administrator, mayAudit, err := parseMetadata(lines, who.Name)
 	if err != nil {
 		return Policy{}, fmt.Errorf("listenerMetadata: %w", err)
 	}
-	user, err := parseAnnotations(c.Annotations, who.name, mayAudit)
+	user, err := parseAnnotations(c.Annotations, who.Name, mayAudit)
 	if err != nil {
 		return Policy{}, fmt.Errorf("annotation %w", err)
 	}
@@ -102,8 +102,8 @@ func combine(user, administrator *Policy) (Policy, error) {
 
 // ignoredNames returns a text for each annotation that is for a name, if nobody who can
 // be trusted has named the container.
-func ignoredNames(c Container, who identity) (texts []string) {
-	if who.name != "" || who.sandbox {
+func ignoredNames(c Container, who Identity) (texts []string) {
+	if who.Name != "" || who.Sandbox {
 		return nil
 	}
 	for _, key := range namedKeys(c.Annotations) {

@@ -41,7 +41,7 @@ func fromEngines(name string, annotations map[string]string) map[string]Containe
 		"containerd": {ID: id, Annotations: with(annotations, map[string]string{
 			nameContainerd: name, typeContainerd: "container",
 		})},
-		"NRI": PodContainer(name, annotations, nil),
+		"NRI": PodContainer(Identity{Name: name}, annotations, nil),
 	}
 }
 
@@ -210,6 +210,15 @@ func FuzzFromState(f *testing.F) {
 	})
 }
 
+// recorded returns the container of a recorded state.
+func recorded(t *testing.T, file string) Container {
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	var state specs.ContainerProcessState
+	require.NoError(t, json.Unmarshal(text, &state))
+	return Container{ID: state.State.ID, Annotations: state.State.Annotations}
+}
+
 // The files in testdata/states are what runc sent for the container web of a pod with
 // port-restricter.port=5000 and port-restricter.port/web=5001, when the container
 // started and for an exec. The engines were containerd 1.6.20 and 2.3.6, with
@@ -220,12 +229,8 @@ func TestThePolicyIsFoundInTheStatesOfEngines(t *testing.T) {
 	require.Len(t, files, 6)
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			text, err := os.ReadFile(file)
-			require.NoError(t, err)
-			var state specs.ContainerProcessState
-			require.NoError(t, json.Unmarshal(text, &state))
-			annotations := state.State.Annotations
-			c := Container{ID: state.State.ID, Annotations: annotations}
+			c := recorded(t, file)
+			annotations := c.Annotations
 			require.True(t, Held(c, ""))
 			p, err := FromState(c, "")
 			require.NoError(t, err)

@@ -11,20 +11,33 @@ import (
 type Container struct {
 	// ID is the container's id as its OCI runtime has it, or "" if that is unknown.
 	ID string
-	// Name is the container's name in its pod, where the caller has the name from the
-	// engine itself. Where Name is "", the name is taken from annotations that only an
-	// engine can have written.
-	Name        string
+	// Known is what the engine itself has told the caller, if its Name is not "". Otherwise the
+	// container's identity is taken from annotations that only an engine can have written.
+	Known       Identity
 	Annotations map[string]string
+}
+
+// An Identity is what an engine says of a container. The zero value is that of a container
+// which no engine of Kubernetes made. An empty field is not known.
+type Identity struct {
+	Namespace string // of the pod
+	Pod       string // the pod's name
+	Name      string // of the container in its pod; under podman, as in PodmanNames.Choose
+	Sandbox   bool   // the container holds the namespaces of its pod, and runs nothing else
 }
 
 // The annotations in which CRI-O and containerd describe a pod's container.
 const (
-	nameCRIO       = "io.kubernetes.container.name"
-	typeCRIO       = "io.kubernetes.cri-o.ContainerType"
-	idCRIO         = "io.kubernetes.cri-o.ContainerID"
-	nameContainerd = "io.kubernetes.cri.container-name"
-	typeContainerd = "io.kubernetes.cri.container-type"
+	nameCRIO      = "io.kubernetes.container.name"
+	podCRIO       = "io.kubernetes.pod.name"
+	namespaceCRIO = "io.kubernetes.pod.namespace"
+	typeCRIO      = "io.kubernetes.cri-o.ContainerType"
+	idCRIO        = "io.kubernetes.cri-o.ContainerID"
+
+	nameContainerd      = "io.kubernetes.cri.container-name"
+	podContainerd       = "io.kubernetes.cri.sandbox-name"
+	namespaceContainerd = "io.kubernetes.cri.sandbox-namespace"
+	typeContainerd      = "io.kubernetes.cri.container-type"
 )
 
 // Podman sets these annotations in each container: the first always, the second
@@ -46,37 +59,47 @@ func Relevant(annotations map[string]string) map[string]string {
 }
 
 var identifying = []string{
-	nameCRIO, typeCRIO, idCRIO, nameContainerd, typeContainerd, stopSignal, manager,
-}
-
-// An identity is what an engine says of a container. The zero value is that of a
-// container which no engine of Kubernetes made.
-type identity struct {
-	name    string
-	sandbox bool // the container holds the namespaces of its pod, and runs nothing else
+	nameCRIO, podCRIO, namespaceCRIO, typeCRIO, idCRIO,
+	nameContainerd, podContainerd, namespaceContainerd, typeContainerd, stopSignal, manager,
 }
 
 // identify returns what the engine says of the container. Other annotations cannot be
 // trusted with that: a pod's author sets any key, and podman before 4.6 copies the
 // annotations of an image.
-func (c Container) identify() (identity, error) {
-	if c.Name != "" {
-		return identity{name: c.Name}, nil
+func (c Container) identify() (Identity, error) {
+	if c.Known.Name != "" {
+		return c.Known, nil
 	}
 	a := c.Annotations
-	if !c.fromCRIO() && !c.fromContainerd() {
-		return identity{}, nil
+	fromCRIO := c.fromCRIO()
+	if !fromCRIO && !c.fromContainerd() {
+		return Identity{}, nil
 	}
 	crio, containerd := a[nameCRIO], a[nameContainerd]
 	if crio != "" && containerd != "" && crio != containerd {
-		return identity{}, fmt.Errorf("annotations disagree on the container's name: %s=%q, %s=%q",
+		return Identity{}, fmt.Errorf("annotations disagree on the container's name: %s=%q, %s=%q",
 			nameCRIO, crio, nameContainerd, containerd)
 	}
-	kind := a[typeContainerd]
-	if c.fromCRIO() {
-		kind = a[typeCRIO]
+	if fromCRIO {
+		return Identity{
+			Namespace: a[namespaceCRIO], Pod: a[podCRIO], Name: cmp.Or(crio, containerd),
+			Sandbox: a[typeCRIO] == "sandbox",
+		}, nil
 	}
-	return identity{name: cmp.Or(crio, containerd), sandbox: kind == "sandbox"}, nil
+	return Identity{
+		Namespace: a[namespaceContainerd], Pod: a[podContainerd], Name: cmp.Or(crio, containerd),
+		Sandbox: a[typeContainerd] == "sandbox",
+	}, nil
+}
+
+// Identify returns who a container is, as far as that can be trusted. metadata is as in FromState.
+func Identify(c Container, metadata string) (Identity, error) {
+	who, err := c.identify()
+	if err != nil || who != (Identity{}) {
+		return who, err
+	}
+	lines, err := metadataLines(metadata)
+	return Identity{Name: lines[AnnotationName]}, err
 }
 
 // fromCRIO reports whether CRI-O made the container. CRI-O writes the container's id,
@@ -106,11 +129,11 @@ func (c Container) claimsName() bool {
 func Held(c Container, metadata string) bool {
 	who, err := c.identify()
 	for key := range c.Annotations {
-		if asks(key, who.name, err != nil || who.name == "") {
+		if asks(key, who.Name, err != nil || who.Name == "") {
 			return true
 		}
 	}
-	if who.sandbox {
+	if who.Sandbox {
 		return false
 	}
 	lines, err := metadataLines(metadata)
@@ -120,7 +143,7 @@ func Held(c Container, metadata string) bool {
 	delete(lines, AnnotationName)
 	for key := range lines {
 		plain, _, _ := strings.Cut(key, "/")
-		if plain != AnnotationAudit && asks(key, who.name, who.name == "" && c.claimsName()) {
+		if plain != AnnotationAudit && asks(key, who.Name, who.Name == "" && c.claimsName()) {
 			return true
 		}
 	}
@@ -147,8 +170,8 @@ func isOurs(key string) bool {
 // PodContainer returns a container of a pod, with the annotations that FromState will
 // see in the OCI spec: the keys of port-restricter among those of the pod and of the
 // container. Where both have a key, the container's value is taken. It serves callers
-// that are asked before there is an OCI spec, and have the name from the engine.
-func PodContainer(name string, pod, container map[string]string) Container {
+// that are asked before there is an OCI spec, and know from the engine who the container is.
+func PodContainer(who Identity, pod, container map[string]string) Container {
 	found := map[string]string{}
 	for _, annotations := range []map[string]string{pod, container} {
 		for key, value := range annotations {
@@ -157,5 +180,5 @@ func PodContainer(name string, pod, container map[string]string) Container {
 			}
 		}
 	}
-	return Container{Name: name, Annotations: found}
+	return Container{Known: who, Annotations: found}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -127,5 +128,23 @@ func TestHeld(t *testing.T) {
 			containerd("sandbox", nil), "port-restrictor.port=8000", false},
 	} {
 		require.Equal(t, test.want, Held(test.c, test.metadata), name)
+	}
+}
+
+// TestIdentify shows who a container is by the states that engines were seen to send.
+func TestIdentify(t *testing.T) {
+	want := Identity{Namespace: "test", Pod: "pod", Name: "web"}
+	files, err := filepath.Glob("testdata/states/*.json")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		c := recorded(t, file)
+		who, err := Identify(c, "")
+		require.NoError(t, err)
+		require.Equal(t, want, who, file)
+		// In another program's container these annotations count for nothing.
+		who, err = Identify(fromPodman(c.Annotations), "port-restricter.name=db")
+		require.NoError(t, err)
+		require.Equal(t, Identity{Name: "db"}, who, file)
 	}
 }

@@ -27,7 +27,7 @@ func WithName(metadata, name string) string {
 // NamedKeys returns the annotations and the keys of the metadata that are for the container of a
 // name, if no engine of Kubernetes has named or described the container.
 func NamedKeys(c Container, metadata string) (annotations, administrator []string) {
-	if who, err := c.identify(); err != nil || who != (identity{}) {
+	if who, err := c.identify(); err != nil || who != (Identity{}) {
 		return nil, nil
 	}
 	lines, _ := metadataLines(metadata) // FromState says what is wrong with it

@@ -95,14 +95,15 @@ func (h *held) name() error {
 		return fmt.Errorf("annotation %s is for the container of a name, and the name of this one"+
 			" is unknown (%w): write %s", annotations[0], err, plain)
 	}
-	if h.container.Name, err = names.Choose(h.container.Annotations, administrator); err != nil {
+	known := &h.container.Known
+	if known.Name, err = names.Choose(h.container.Annotations, administrator); err != nil {
 		return err
 	}
 	metadata := h.options.ListenerMetadata
 	if profile := h.seccomp(); metadata == "" && profile != nil {
 		metadata = profile.ListenerMetadata
 	}
-	h.options.ListenerMetadata = config.WithName(metadata, h.container.Name)
+	h.options.ListenerMetadata = config.WithName(metadata, h.container.Known.Name)
 	return nil
 }
 
@@ -113,8 +114,8 @@ func (h *held) seccomp() *specs.LinuxSeccomp {
 		return nil
 	}
 	profile := *h.spec.Linux.Seccomp
-	if h.container.Name != "" && profile.ListenerMetadata != "" {
-		profile.ListenerMetadata = config.WithName(profile.ListenerMetadata, h.container.Name)
+	if h.container.Known.Name != "" && profile.ListenerMetadata != "" {
+		profile.ListenerMetadata = config.WithName(profile.ListenerMetadata, h.container.Known.Name)
 	}
 	return &profile
 }

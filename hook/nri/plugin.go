@@ -47,14 +47,12 @@ func (p *Plugin) Configure(_ context.Context, _, engine, version string) (api.Ev
 func (p *Plugin) Synchronize(
 	_ context.Context, pods []*api.PodSandbox, containers []*api.Container,
 ) ([]*api.ContainerUpdate, error) {
-	podAnnotations := map[string]map[string]string{}
+	podOf := map[string]*api.PodSandbox{}
 	for _, pod := range pods {
-		podAnnotations[pod.GetId()] = pod.GetAnnotations()
+		podOf[pod.GetId()] = pod
 	}
 	for _, c := range containers {
-		held := config.Held(config.PodContainer(
-			c.GetName(), podAnnotations[c.GetPodSandboxId()], c.GetAnnotations()),
-			p.Options.ListenerMetadata)
+		held := config.Held(container(podOf[c.GetPodSandboxId()], c), p.Options.ListenerMetadata)
 		listener := c.GetLinux().GetSeccompPolicy().GetListenerPath()
 		if held && p.showsPolicies && listener != p.Options.ListenerPath {
 			p.Log.WithField("container", c.GetId()).
@@ -71,11 +69,11 @@ func (p *Plugin) Synchronize(
 func (p *Plugin) CreateContainer(
 	_ context.Context, pod *api.PodSandbox, c *api.Container,
 ) (*api.ContainerAdjustment, []*api.ContainerUpdate, error) {
-	container := config.PodContainer(c.GetName(), pod.GetAnnotations(), c.GetAnnotations())
-	if !config.Held(container, p.Options.ListenerMetadata) {
+	named := container(pod, c)
+	if !config.Held(named, p.Options.ListenerMetadata) {
 		return nil, nil, nil
 	}
-	adjustment, err := p.adjust(container, pod, c)
+	adjustment, err := p.adjust(named, pod, c)
 	log := p.Log.WithFields(logrus.Fields{
 		"container": c.GetId(),
 		"name":      c.GetName(),
@@ -87,6 +85,14 @@ func (p *Plugin) CreateContainer(
 	}
 	log.Info("filter injected")
 	return adjustment, nil, nil
+}
+
+// container returns what the engine says of a container.
+func container(pod *api.PodSandbox, c *api.Container) config.Container {
+	who := config.Identity{
+		Namespace: pod.GetNamespace(), Pod: pod.GetName(), Name: c.GetName(),
+	}
+	return config.PodContainer(who, pod.GetAnnotations(), c.GetAnnotations())
 }
 
 // adjust returns the changes to a container that is held: the profile with the filter,
