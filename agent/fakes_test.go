@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"testing"
 
+	"github.com/sirupsen/logrus"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
@@ -123,4 +124,15 @@ func freePort(t *testing.T, typ int) uint16 {
 	at, err := localAddress(fd)
 	require.NoError(t, err)
 	return at.Port()
+}
+
+// openSession returns a session of a notify fd.
+func openSession(
+	fd int, key containerKey, policy config.Policy, log *logrus.Logger,
+) (*session, error) {
+	notifier, err := newNotifyFD(fd)
+	if err != nil {
+		return nil, err
+	}
+	return newSession(notifier, key, policy, log), nil
 }

@@ -57,17 +57,13 @@ func openThread(cache *target.Cache, tid uint32) (targetThread, error) {
 }
 
 func newSession(
-	fd int, key containerKey, policy config.Policy, log *logrus.Logger,
-) (*session, error) {
-	notifier, err := newNotifyFD(fd)
-	if err != nil {
-		return nil, err
-	}
+	notifier notifyFD, key containerKey, policy config.Policy, log *logrus.Logger,
+) *session {
 	return &session{
-		notifyFD: fd, notifier: notifier, key: key, policy: policy,
+		notifyFD: int(notifier), notifier: notifier, key: key, policy: policy,
 		audit: newAudit(log.WithField("container", key.id)),
 		open:  openThread,
-	}, nil
+	}
 }
 
 // errNative means that the kernel is to run the call itself.

@@ -184,12 +184,13 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 	for _, reason := range policy.Ignored() {
 		log.WithField("reason", reason).Warn("annotation ignored")
 	}
-	key := containerKey{state.State.ID, state.State.Bundle}
-	sess, err := newSession(fd, key, policy, s.log)
+	notifier, err := newNotifyFD(fd)
 	if err != nil {
 		unix.Close(fd)
 		return err
 	}
+	key := containerKey{state.State.ID, state.State.Bundle}
+	sess := newSession(notifier, key, policy, s.log)
 	sess.pid = state.Pid
 	sess.exec = state.State.Status == specs.StateRunning // otherwise it is being created
 	sess.home = target.Home(state.State.Pid)

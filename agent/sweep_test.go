@@ -37,7 +37,7 @@ func TestASessionThatEndedHoldsNoWorker(t *testing.T) {
 			fake := &fakeTarget{onSocket: func() (int, error) { return <-sockets, nil }}
 			var sessions []*session
 			for _, fd := range fds {
-				s, err := newSession(fd, containerKey{id: t.Name()}, config.Policy{}, quietLog())
+				s, err := openSession(fd, containerKey{id: t.Name()}, config.Policy{}, quietLog())
 				require.NoError(t, err)
 				s.open = func(*target.Cache, uint32) (targetThread, error) { return fake, nil }
 				require.NoError(t, supervisor.add(s))

@@ -43,11 +43,16 @@ func (m *Memory) block(i uint32) *block {
 // finished, or are damaged.
 func (m *Memory) load() {
 	used := make([]bool, m.header.blocks.Load())
+	m.sockets = map[uint32]*Sockets{}
 	for i := range used {
 		b := m.block(uint32(i))
 		switch b.kind {
 		case blockSockets:
 			used[i] = true
+			if m.sockets[b.owner] == nil {
+				m.sockets[b.owner] = m.NewSockets(b.owner)
+			}
+			m.sockets[b.owner].blocks = append(m.sockets[b.owner].blocks, uint32(i))
 		case blockRecord:
 			chain, err := m.check(uint32(i), used)
 			if err != nil {
