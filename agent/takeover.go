@@ -3,7 +3,6 @@ package agent
 import (
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"strconv"
 
 	"github.com/sirupsen/logrus"
@@ -69,8 +68,6 @@ func openMemory(log *logrus.Logger, manager *fdstore.Manager, stored []fdstore.F
 
 // takeOver makes sessions of the stored notify fds.
 func (s *Supervisor) takeOver(stored []fdstore.FD) {
-	// No container is served meanwhile, and what is allocated stays.
-	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	found, damaged := s.memory.Found()
 	for _, id := range damaged {
 		s.log.WithField("session", nameOf(id)).Error("a record of the agent before is damaged")
@@ -79,10 +76,10 @@ func (s *Supervisor) takeOver(stored []fdstore.FD) {
 	inParallel(len(found), func(i int) { left[i] = s.readRecord(found[i]) })
 	inParallel(len(stored), func(i int) { fds[i] = inspect(stored[i]) })
 
-	records := map[uint32]leftRecord{}
-	for _, l := range left {
-		records[l.kept.Session] = l
-		s.lastNumber = max(s.lastNumber, l.record.Number)
+	records := make(map[uint32]*leftRecord, len(left))
+	for i := range left {
+		records[left[i].kept.Session] = &left[i]
+		s.lastNumber = max(s.lastNumber, left[i].record.Number)
 	}
 	for _, fd := range fds {
 		if id, err := strconv.ParseUint(fd.name, idBase, 32); err == nil && id < idLimit {
@@ -109,7 +106,7 @@ func (s *Supervisor) takeOver(stored []fdstore.FD) {
 }
 
 // adopt makes a session of a stored notify fd.
-func (s *Supervisor) adopt(fd leftFD, records map[uint32]leftRecord) (*session, error) {
+func (s *Supervisor) adopt(fd leftFD, records map[uint32]*leftRecord) (*session, error) {
 	if fd.err != nil {
 		return nil, fd.err
 	}
@@ -138,25 +135,22 @@ func (s *Supervisor) adopt(fd leftFD, records map[uint32]leftRecord) (*session, 
 
 // recordOf returns the record of the session whose notify fd has a name. If there is none,
 // id is the session's id, or 0 if it must get another one.
-func (s *Supervisor) recordOf(name string, records map[uint32]leftRecord) (
-	id uint32, left leftRecord,
+func (s *Supervisor) recordOf(name string, records map[uint32]*leftRecord) (
+	id uint32, left *leftRecord,
 ) {
-	left.record = unknown(name)
+	none := func(err error) *leftRecord { return &leftRecord{record: unknown(name), err: err} }
 	number, err := strconv.ParseUint(name, idBase, 32)
 	if err != nil || number == 0 || number >= idLimit {
-		left.err = fmt.Errorf("it is named %q, which is no name of a session", name)
-		return 0, left
+		return 0, none(fmt.Errorf("it is named %q, which is no name of a session", name))
 	}
 	id = uint32(number)
 	if s.ids[id] != nil {
-		left.err = fmt.Errorf("another fd is named %q, too", name)
-		return 0, left
+		return 0, none(fmt.Errorf("another fd is named %q, too", name))
 	}
-	if known, ok := records[id]; ok {
+	if known := records[id]; known != nil {
 		return id, known
 	}
-	left.err = errors.New("the agent before left no record of it")
-	return id, left
+	return id, none(errors.New("the agent before left no record of it"))
 }
 
 // restoreSockets takes over where the sockets of containers are bound.
