@@ -130,6 +130,7 @@ func (b *boundSockets) restore(kept *handover.Sockets, log *logrus.Entry) {
 				Error("records of the agent before are damaged: to listen on them will be refused")
 		}
 		b.sockets = make(map[socketID]boundSocket, len(found))
+		b.idle.ids = make([]socketID, 0, min(len(found)+1, boundLimit))
 		for _, f := range found {
 			id := socketID{f.Cookie, f.Inode}
 			if f.Listening {

@@ -154,6 +154,7 @@ func (m *Memory) FoundSockets(numbers map[uint32]bool) map[uint32]*Sockets {
 // Read returns what a predecessor has written, in its order. damaged is how many sockets were
 // lost because they are damaged.
 func (s *Sockets) Read() (found []Written, damaged int) {
+	found = make([]Written, 0, len(s.blocks)*socketsPerBlock)
 	for _, i := range s.blocks {
 		for k := range socketsPerBlock {
 			place := s.memory.block(i).place(k)
