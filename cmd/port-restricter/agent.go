@@ -69,7 +69,7 @@ func waitBeforeNext(ctx context.Context, began time.Time) {
 
 // serve runs the agent until ctx is done.
 func serve(ctx context.Context, log *logrus.Logger, socket string) error {
-	// Containers wait, and most of what is allocated until they are served stays.
+	// Containers wait, and most of what is allocated until all are served stays.
 	collect := debug.SetGCPercent(-1)
 	service, err := newService()
 	if err != nil {
@@ -103,7 +103,7 @@ func serve(ctx context.Context, log *logrus.Logger, socket string) error {
 		return err
 	}
 	supervisor.Resume()
-	debug.SetGCPercent(collect)
+	time.AfterFunc(time.Second, func() { debug.SetGCPercent(collect) })
 	log.WithFields(logrus.Fields{"socket": socket, "capabilities": capabilities}).Info("listening")
 	if err := service.manager.Notify(daemon.SdNotifyReady); err != nil {
 		return err
