@@ -40,7 +40,7 @@ func newManager(t *testing.T) *fdstore.Manager {
 
 func policyFromAnnotations(state *specs.ContainerProcessState) (config.Policy, error) {
 	container := config.Container{ID: state.State.ID, Annotations: state.State.Annotations}
-	return config.FromState(container, state.Metadata)
+	return config.FromState(container, state.Metadata, config.Rules{})
 }
 
 // notifyFDOf returns the notify fd of a new thread, which ends with the test.

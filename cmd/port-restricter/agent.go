@@ -42,7 +42,7 @@ func newAgent() *cobra.Command {
 			log := cli.NewLogger(verbose)
 			ctx, stop := signal.NotifyContext(command.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
-			return serve(ctx, log, path)
+			return serve(ctx, log, path, node.Rules)
 		},
 	}
 	command.SetContext(context.Background())
@@ -54,7 +54,7 @@ func newAgent() *cobra.Command {
 }
 
 // serve runs the agent until ctx is done.
-func serve(ctx context.Context, log *logrus.Logger, socket string) error {
+func serve(ctx context.Context, log *logrus.Logger, socket string, rules config.Rules) error {
 	service, err := newService()
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func serve(ctx context.Context, log *logrus.Logger, socket string) error {
 		container := config.Container{
 			ID: state.State.ID, Annotations: state.State.Annotations,
 		}
-		return config.FromState(container, state.Metadata)
+		return config.FromState(container, state.Metadata, rules)
 	}
 	supervisor, err := service.supervisor(log, policyOf)
 	if err != nil {

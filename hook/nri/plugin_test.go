@@ -13,6 +13,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
@@ -28,6 +29,7 @@ func registered(t *testing.T, engine, version string) *Plugin {
 	log.SetOutput(io.Discard)
 	p := &Plugin{
 		Options: filter.Options{ListenerPath: socket},
+		Rules:   func() (config.Rules, error) { return config.Rules{}, nil },
 		Guard:   "/usr/bin/port-restricter",
 		Log:     log,
 	}
