@@ -3,7 +3,9 @@ package agent
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
@@ -25,7 +27,8 @@ type session struct {
 	exec      bool // of a process that joined the running container
 	container *container
 	home      int // target.Home of the container
-	policy    config.Policy
+	policy    atomic.Pointer[config.Policy]
+	source    *specs.ContainerProcessState // what the policy is made of, or nil: nothing is known
 	audit     *audit
 	orphans   orphans
 	open      func(cache *target.Cache, tid uint32) (targetThread, error)
@@ -63,11 +66,13 @@ func newSession(
 	if err != nil {
 		return nil, err
 	}
-	return &session{
-		notifyFD: fd, notifier: notifier, key: key, policy: policy,
+	s := &session{
+		notifyFD: fd, notifier: notifier, key: key,
 		audit: newAudit(log.WithField("container", key.id)),
 		open:  openThread,
-	}, nil
+	}
+	s.policy.Store(&policy)
+	return s, nil
 }
 
 // errNative means that the kernel is to run the call itself.

@@ -25,16 +25,13 @@ import (
 // be closed", says which threads can outlive their container.
 const workerLimit = 512 * inFlightLimit
 
-// A PolicyFunc returns what a container may bind.
-type PolicyFunc func(*specs.ContainerProcessState) (config.Policy, error)
-
 // A Supervisor serves any number of sessions with few OS threads. All idle
 // sessions are in one epoll set, on which a few worker threads wait. A worker that
 // takes a notification leaves the wait to another one and stays with the session
 // while it is active, so a call that blocks holds up nobody else.
 type Supervisor struct {
 	log    *logrus.Logger
-	policy PolicyFunc
+	policy atomic.Pointer[PolicyFunc]
 	limits limits
 	memory *handover.Memory
 	keeper *keeper
@@ -101,12 +98,13 @@ func newSupervisor(
 	sysmon.WaitForThreads()
 	raiseMaxProcs()
 	s := &Supervisor{
-		log: log, policy: policy, limits: limits, memory: memory, epoll: -1, stop: -1, timer: -1,
+		log: log, limits: limits, memory: memory, epoll: -1, stop: -1, timer: -1,
 		workers:    make(map[*worker]struct{}),
 		sessions:   make(map[int32]*session),
 		containers: make(map[containerKey]*container),
 		ids:        make(map[uint32]*session),
 	}
+	s.policy.Store(&policy)
 	if err := s.openFDs(); err != nil {
 		s.closeFDs()
 		return nil, err
@@ -175,7 +173,8 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 		return err
 	}
 	fault.At("attaching", 0)
-	policy, err := s.policyOf(state)
+	used := s.policy.Load()
+	policy, err := s.policyBy(used, state)
 	log := s.log.WithField("container", state.State.ID)
 	if err != nil {
 		log.WithField("reason", err.Error()).Warn("every bind will be refused")
@@ -193,16 +192,20 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 	sess.pid = state.Pid
 	sess.exec = state.State.Status == specs.StateRunning // otherwise it is being created
 	sess.home = target.Home(state.State.Pid)
+	sess.source = sourceOf(state)
 	if err := s.add(sess); err != nil {
 		sess.hangUp()
 		return err
+	}
+	if s.policy.Load() != used { // SetPolicy may not have seen the session
+		s.renew(sess)
 	}
 	for _, socket := range inherited {
 		sess.container.bound.rememberInherited(socket)
 	}
 	s.keep(sess, state)
 	fault.At("attached", 0)
-	log = log.WithField("policy", policy.String())
+	log = log.WithField("policy", sess.policy.Load().String())
 	if state.Pid != 0 { // crun tells no pid of an exec'd process
 		log = log.WithField("pid", state.Pid)
 	}
@@ -218,12 +221,6 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 		return err
 	}
 	return nil
-}
-
-// policyOf returns what a container may bind.
-func (s *Supervisor) policyOf(state *specs.ContainerProcessState) (p config.Policy, err error) {
-	defer catch(s.log.WithField("container", state.State.ID), &err)
-	return s.policy(state)
 }
 
 // arm makes the kernel wake one worker for the session's next event. There must be

@@ -123,10 +123,12 @@ func (s *Supervisor) adopt(fd fdstore.FD, records map[uint32]leftRecord) (*sessi
 		return nil, errEnded
 	}
 	var policy config.Policy
+	var source *specs.ContainerProcessState
 	id, left := s.recordOf(fd.Name, records)
 	record, err := left.record, left.err
 	if err == nil {
-		policy, err = s.policyOf(stateOf(record))
+		source = stateOf(record)
+		policy, err = s.policyBy(s.policy.Load(), source)
 	} else {
 		record = handover.Record{Container: "unknown", Bundle: "session " + fd.Name}
 	}
@@ -143,6 +145,7 @@ func (s *Supervisor) adopt(fd fdstore.FD, records map[uint32]leftRecord) (*sessi
 	}
 	sess.id, sess.kept = id, left.kept
 	sess.pid, sess.home, sess.exec = record.Pid, record.Home, record.Exec
+	sess.source = source
 	if s.containers[key] == nil && record.Number != 0 {
 		s.containers[key] = &container{number: record.Number}
 		s.containers[key].bound.kept = s.memory.NewSockets(record.Number)

@@ -94,7 +94,7 @@ func TestBadStoredFDsDoNotStopTheStart(t *testing.T) {
 	defer s.Close()
 	policies := map[string]int{}
 	for _, sess := range s.sessions {
-		policies[sess.key.id+": "+sess.policy.String()]++
+		policies[sess.key.id+": "+sess.policy.Load().String()]++
 	}
 	require.Equal(t, map[string]int{"good: 5000": 1, "bad: deny all": 1, "unknown: deny all": 3},
 		policies)
@@ -118,6 +118,15 @@ func TestBadStoredFDsDoNotStopTheStart(t *testing.T) {
 		require.Contains(t, all, text)
 	}
 	require.NotContains(t, all, "gone")
+
+	// New rules are for what is known of a container, and lift no refusal for lack of that.
+	s.SetPolicy(allows(t, "6000"))
+	clear(policies)
+	for _, sess := range s.sessions {
+		policies[sess.key.id+": "+sess.policy.Load().String()]++
+	}
+	require.Equal(t, map[string]int{"good: 6000": 1, "bad: 6000": 1, "unknown: deny all": 3},
+		policies)
 }
 
 func dupOf(t *testing.T, fd int) int {

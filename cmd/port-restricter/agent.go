@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
-	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
@@ -31,6 +31,8 @@ func newAgent() *cobra.Command {
 			"OCI runtimes send it the seccomp notify fd of each container over its socket.",
 		Args: cli.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
+			hangups := make(chan os.Signal, 1) // from now on, or the first would end the agent
+			signal.Notify(hangups, syscall.SIGHUP)
 			node, err := settings.Load()
 			if err != nil {
 				return err
@@ -42,7 +44,7 @@ func newAgent() *cobra.Command {
 			log := cli.NewLogger(verbose)
 			ctx, stop := signal.NotifyContext(command.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
-			return serve(ctx, log, path, node.Rules)
+			return serve(ctx, log, path, node.Rules, hangups)
 		},
 	}
 	command.SetContext(context.Background())
@@ -54,7 +56,10 @@ func newAgent() *cobra.Command {
 }
 
 // serve runs the agent until ctx is done.
-func serve(ctx context.Context, log *logrus.Logger, socket string, rules config.Rules) error {
+func serve(
+	ctx context.Context, log *logrus.Logger, socket string, rules config.Rules,
+	hangups <-chan os.Signal,
+) error {
 	service, err := newService()
 	if err != nil {
 		return err
@@ -68,13 +73,7 @@ func serve(ctx context.Context, log *logrus.Logger, socket string, rules config.
 	if err != nil {
 		return err
 	}
-	policyOf := func(state *specs.ContainerProcessState) (config.Policy, error) {
-		container := config.Container{
-			ID: state.State.ID, Annotations: state.State.Annotations,
-		}
-		return config.FromState(container, state.Metadata, rules)
-	}
-	supervisor, err := service.supervisor(log, policyOf)
+	supervisor, err := service.supervisor(log, policyBy(rules))
 	if err != nil {
 		return err
 	}
@@ -91,6 +90,14 @@ func serve(ctx context.Context, log *logrus.Logger, socket string, rules config.
 	if err := service.manager.Notify(daemon.SdNotifyReady); err != nil {
 		return err
 	}
+	if _, err := settings.Load(); err != nil { // with the privileges that are left
+		log.WithError(err).Warn("the settings could not be read again for a reload")
+	}
+	go func() {
+		for range hangups {
+			reload(log, service.manager, supervisor)
+		}
+	}()
 	err = listener.Serve(ctx, supervisor)
 	log.Info("stopping")
 	return errors.Join(err, service.manager.Notify(daemon.SdNotifyStopping))
