@@ -64,8 +64,12 @@ func explain(path string, err error) error {
 	if strict := (*toml.StrictMissingError)(nil); errors.As(err, &strict) {
 		detail = &strict.Errors[0]
 		line, _ := detail.Position()
-		return fmt.Errorf("%s:%d: unknown key %q: %s", path, line,
-			strings.Join(detail.Key(), "."), keysText)
+		key := detail.Key()
+		mend := keysText
+		if _, known := variables[key[len(key)-1]]; known {
+			mend = "write it before the first [[rule]]"
+		}
+		return fmt.Errorf("%s:%d: unknown key %q: %s", path, line, strings.Join(key, "."), mend)
 	}
 	if !errors.As(err, &detail) {
 		return err
