@@ -57,10 +57,12 @@ func TestADefaultHoldsAContainerThatNobodyAnnotated(t *testing.T) {
 		"its rule":          {[]config.RuleText{team}, fromContainerd("container", nil), true},
 		"not a sandbox":     {[]config.RuleText{team}, fromContainerd("sandbox", nil), false},
 		"another container": {[]config.RuleText{team}, &specs.Spec{Linux: &specs.Linux{}}, false},
-		"everybody":         {[]config.RuleText{{Default: new("80")}}, &specs.Spec{Linux: &specs.Linux{}}, true},
+		"everybody": {[]config.RuleText{{Default: new("80")}},
+			&specs.Spec{Linux: &specs.Linux{}}, true},
 		"unrestricted": {[]config.RuleText{{Default: new("unrestricted")}},
 			fromContainerd("container", nil), false},
-		"allow alone": {[]config.RuleText{{Allow: new("80")}}, fromContainerd("container", nil), false},
+		"allow alone": {[]config.RuleText{{Allow: new("80")}},
+			fromContainerd("container", nil), false},
 		"an earlier rule": {[]config.RuleText{{Pod: new("web-*"), Audit: new(false)}, team},
 			fromContainerd("container", nil), false},
 	} {
@@ -111,7 +113,9 @@ func TestAnAnnotationAboveAllowIsRefusedWithBothNamed(t *testing.T) {
 
 // Podman's name of a container comes from its store, and travels to the agent.
 func TestARuleForAContainerOfPodman(t *testing.T) {
-	mine := config.RuleText{Container: new("mypod-*"), Allow: new("8000-8099"), Default: new("none")}
+	mine := config.RuleText{
+		Container: new("mypod-*"), Allow: new("8000-8099"), Default: new("none"),
+	}
 	o := withRules(t, mine, config.RuleText{Default: new("unrestricted")})
 	metadata := func(spec *specs.Spec, o Options) (string, error) {
 		t.Helper()

@@ -67,7 +67,7 @@ func TestAWrongFileIsNamedWithTheLine(t *testing.T) {
 		"Listener = '/x'":                           `:1: unknown key "Listener"`,
 		"[rule]\nallow = '80'":                      ":1: a rule begins with [[rule]]",
 		"[other]\nallow = '80'":                     `:1: unknown key "other"`,
-		"[[rule]]\naudit = true\nruntime = 'crun'":  `:3: unknown key "rule.runtime": write it before`,
+		"[[rule]]\naudit = true\nruntime = 'crun'":  `:3: unknown key "rule.runtime": write`,
 		"[[rule]]\n\nallow = ''":                    `:3: allow = "": is empty`,
 		"[[rule]]\ndefault = ' '":                   `:2: default = " ": is empty: write a list`,
 		"[[rule]]\nallow = '80a'":                   `:2: allow = "80a": "80a" is not a port`,

@@ -137,7 +137,8 @@ func requireHeldOrRefused(
 	if !held {
 		require.NoError(t, os.WriteFile(c.ConfigFile(), []byte(text), 0o600))
 		if c.Create(t) == nil {
-			require.False(t, config.Held(config.Container{Annotations: c.State(t).Annotations}, "", config.Rules{}),
+			ran := config.Container{Annotations: c.State(t).Annotations}
+			require.False(t, config.Held(ran, "", config.Rules{}),
 				"%s: the runtime has an annotation that the hooks do not see:\n%s", way, text)
 			c.Delete(t)
 		}
