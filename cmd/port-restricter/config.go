@@ -23,8 +23,9 @@ func newConfig() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "config",
 		Short: "Print the settings and the administrator's rules, and where each comes from",
-		Long: "Print the settings and the administrator's rules, and where each comes from: a line\n" +
-			"of the file, an environment variable, or the default. It fails if the file is wrong.\n" +
+		Long: "Print the settings and the administrator's rules, and where each comes from: a\n" +
+			"line of the file, an environment variable, or the default. It fails if the file is\n" +
+			"wrong.\n" +
 			"An agent that runs has read the file at its start, and at each reload since.",
 		Args: cli.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
