@@ -148,7 +148,7 @@ func (a *attempt) release() {
 func (a *attempt) decide(
 	operation config.Operation, transport config.Protocol, at netip.AddrPort,
 ) config.Decision {
-	return a.session.policy.Decide(config.Request{
+	return a.session.policy.Load().Decide(config.Request{
 		Operation: operation, Protocol: transport, Addr: at.Addr(), Port: at.Port(),
 		DualStack: at.Addr() == netip.IPv6Unspecified() && isDualStack(a.socket),
 	})

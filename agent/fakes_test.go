@@ -83,11 +83,13 @@ func newFakeSession(t *testing.T, ports string, fake *fakeTarget) (*session, *fa
 	policy, err := config.ParsePolicy(config.Texts{Ports: ports})
 	require.NoError(t, err)
 	kernel := &fakeNotifier{withdrawn: map[uint64]bool{}}
-	return &session{
-		notifier: kernel, container: new(container), policy: policy,
+	s := &session{
+		notifier: kernel, container: new(container),
 		audit: newAudit(quietLog(), "c1", config.Identity{}),
 		open:  func(*target.Cache, uint32) (targetThread, error) { return fake, nil },
-	}, kernel
+	}
+	s.policy.Store(&policy)
+	return s, kernel
 }
 
 // bindNotification is the notification of a bind to the sockaddr of this length at

@@ -15,20 +15,23 @@ import (
 
 // A leftRecord is a record of the agent before. err says why all binds must be refused.
 type leftRecord struct {
-	kept   handover.Kept
-	record handover.Record
-	policy config.Policy
-	err    error
+	kept    handover.Kept
+	record  handover.Record
+	unknown bool // record stands for one that can't be read
+	policy  config.Policy
+	err     error
 }
 
 // readRecord reads what the agent before has written of a session.
 func (s *Supervisor) readRecord(kept handover.Kept) leftRecord {
 	record, err := kept.Record()
 	if err != nil {
-		return leftRecord{kept: kept, record: unknown(nameOf(kept.Session)), err: err}
+		return leftRecord{
+			kept: kept, record: unknown(nameOf(kept.Session)), unknown: true, err: err,
+		}
 	}
-	policy, err := s.policyOf(stateOf(record))
-	return leftRecord{kept, record, policy, err}
+	policy, err := s.policyBy(s.policy.Load(), stateOf(record))
+	return leftRecord{kept: kept, record: record, policy: policy, err: err}
 }
 
 // unknown is the record of a session that has none.

@@ -3,6 +3,7 @@ package agent
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -27,7 +28,8 @@ type session struct {
 	container *container
 	home      int // target.Home of the container
 	record    handover.Record
-	policy    config.Policy
+	unknown   bool // the record could not be read: no policy can be made of it
+	policy    atomic.Pointer[config.Policy]
 	audit     *audit
 	orphans   orphans
 	open      func(cache *target.Cache, tid uint32) (targetThread, error)
@@ -65,13 +67,15 @@ func newSession(
 	who, _ := config.Identify(config.Container{
 		ID: record.Container, Annotations: record.Annotations,
 	}, record.Metadata) // an error is one of the policy, too
-	return &session{
-		notifyFD: int(notifier), notifier: notifier, policy: policy, record: record,
+	s := &session{
+		notifyFD: int(notifier), notifier: notifier, record: record,
 		key: containerKey{record.Container, record.Bundle},
 		pid: record.Pid, home: record.Home, exec: record.Exec,
 		audit: newAudit(log, record.Container, who),
 		open:  openThread,
 	}
+	s.policy.Store(&policy)
+	return s
 }
 
 // errNative means that the kernel is to run the call itself.

@@ -62,13 +62,13 @@ func (s *Supervisor) describe(c *container, sessions []*session) Container {
 	if i := slices.IndexFunc(sessions, func(sess *session) bool { return !sess.exec }); i >= 0 {
 		first = sessions[i]
 	}
-	who := first.audit.who
+	who, policy := first.audit.who, first.policy.Load()
 	described := Container{
 		ID: first.key.id, Bundle: first.key.bundle,
 		Namespace: who.Namespace, Pod: who.Pod, Name: who.Name,
 		Since:       time.Unix(0, sessions[0].record.Since),
 		Annotations: maps.Clone(first.record.Annotations), Metadata: first.record.Metadata,
-		Policy: first.policy.String(), Problem: first.policy.Problem(),
+		Policy: policy.String(), Problem: policy.Problem(),
 		Refusals: c.refusals.list(),
 	}
 	for _, sess := range sessions {
@@ -99,7 +99,7 @@ func (s *Supervisor) Policy(id string) (policy config.Policy, ok bool) {
 	defer s.mu.Unlock()
 	for _, sess := range s.sessions {
 		if sess.key.id == id && (!ok || !sess.exec) {
-			policy, ok = sess.policy, true
+			policy, ok = *sess.policy.Load(), true
 		}
 	}
 	return policy, ok

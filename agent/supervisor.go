@@ -25,16 +25,13 @@ import (
 // be closed", says which threads can outlive their container.
 const workerLimit = 512 * inFlightLimit
 
-// A PolicyFunc returns what a container may bind.
-type PolicyFunc func(*specs.ContainerProcessState) (config.Policy, error)
-
 // A Supervisor serves any number of sessions with few OS threads. All idle
 // sessions are in one epoll set, on which a few worker threads wait. A worker that
 // takes a notification leaves the wait to another one and stays with the session
 // while it is active, so a call that blocks holds up nobody else.
 type Supervisor struct {
 	log    *logrus.Logger
-	policy PolicyFunc
+	policy atomic.Pointer[PolicyFunc]
 	limits limits
 	memory *handover.Memory
 	keeper *keeper
@@ -103,12 +100,13 @@ func newSupervisor(
 	sysmon.WaitForThreads()
 	raiseMaxProcs()
 	s := &Supervisor{
-		log: log, policy: policy, limits: limits, memory: memory, epoll: -1, stop: -1, timer: -1,
+		log: log, limits: limits, memory: memory, epoll: -1, stop: -1, timer: -1,
 		workers:    make(map[*worker]struct{}),
 		sessions:   make(map[int32]*session),
 		containers: make(map[containerKey]*container),
 		ids:        make(map[uint32]*session),
 	}
+	s.policy.Store(&policy)
 	if err := s.openFDs(); err != nil {
 		s.closeFDs()
 		return nil, err
@@ -179,7 +177,8 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 		return err
 	}
 	fault.At("attaching", 0)
-	policy, err := s.policyOf(state)
+	used := s.policy.Load()
+	policy, err := s.policyBy(used, state)
 	log := s.log.WithField("container", state.State.ID)
 	level := logrus.WarnLevel
 	if state.State.Status == specs.StateRunning {
@@ -209,12 +208,15 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 		sess.hangUp()
 		return err
 	}
+	if s.policy.Load() != used { // SetPolicy may not have seen the session
+		s.renew(sess)
+	}
 	for _, socket := range inherited {
 		sess.container.bound.rememberInherited(socket)
 	}
 	s.keep(sess)
 	fault.At("attached", 0)
-	log = log.WithField("policy", policy.String())
+	log = log.WithField("policy", sess.policy.Load().String())
 	if state.Pid != 0 { // crun tells no pid of an exec'd process
 		log = log.WithField("pid", state.Pid)
 	}
@@ -230,12 +232,6 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 		return err
 	}
 	return nil
-}
-
-// policyOf returns what a container may bind.
-func (s *Supervisor) policyOf(state *specs.ContainerProcessState) (p config.Policy, err error) {
-	defer catch(s.log.WithField("container", state.State.ID), &err)
-	return s.policy(state)
 }
 
 // arm makes the kernel wake one worker for the session's next event. There must be

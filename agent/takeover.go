@@ -120,6 +120,7 @@ func (s *Supervisor) adopt(fd leftFD, records map[uint32]*leftRecord) (*session,
 	}
 	sess := newSession(fd.notifier, record, policy, s.log)
 	sess.id, sess.kept = id, left.kept
+	sess.unknown = left.unknown
 	if left.kept.Counters != nil {
 		sess.audit.counters = left.kept.Counters
 	}
@@ -135,7 +136,9 @@ func (s *Supervisor) adopt(fd leftFD, records map[uint32]*leftRecord) (*session,
 func (s *Supervisor) recordOf(name string, records map[uint32]*leftRecord) (
 	id uint32, left *leftRecord,
 ) {
-	none := func(err error) *leftRecord { return &leftRecord{record: unknown(name), err: err} }
+	none := func(err error) *leftRecord {
+		return &leftRecord{record: unknown(name), unknown: true, err: err}
+	}
 	number, err := strconv.ParseUint(name, idBase, 32)
 	if err != nil || number == 0 || number >= idLimit {
 		return 0, none(fmt.Errorf("it is named %q, which is no name of a session", name))

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
-	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
@@ -34,6 +33,8 @@ func newAgent() *cobra.Command {
 			"OCI runtimes send it the seccomp notify fd of each container over its socket.",
 		Args: cli.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
+			hangups := make(chan os.Signal, 1) // from now on, or the first would end the agent
+			signal.Notify(hangups, syscall.SIGHUP)
 			ctx, stop := signal.NotifyContext(command.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
 			defer waitBeforeNext(ctx, time.Now())
@@ -45,7 +46,7 @@ func newAgent() *cobra.Command {
 			if !filepath.IsAbs(path) {
 				return fmt.Errorf("socket %q: OCI runtimes need an absolute path", path)
 			}
-			return serve(ctx, cli.NewLogger(verbose), path)
+			return serve(ctx, cli.NewLogger(verbose), path, node.Rules, hangups)
 		},
 	}
 	command.SetContext(context.Background())
@@ -68,7 +69,10 @@ func waitBeforeNext(ctx context.Context, began time.Time) {
 }
 
 // serve runs the agent until ctx is done.
-func serve(ctx context.Context, log *logrus.Logger, socket string) error {
+func serve(
+	ctx context.Context, log *logrus.Logger, socket string, rules config.Rules,
+	hangups <-chan os.Signal,
+) error {
 	// Containers wait, and most of what is allocated until all are served stays.
 	collect := debug.SetGCPercent(-1)
 	service, err := newService()
@@ -84,13 +88,7 @@ func serve(ctx context.Context, log *logrus.Logger, socket string) error {
 	if err != nil {
 		return err
 	}
-	policyOf := func(state *specs.ContainerProcessState) (config.Policy, error) {
-		container := config.Container{
-			ID: state.State.ID, Annotations: state.State.Annotations,
-		}
-		return config.FromState(container, state.Metadata)
-	}
-	supervisor, err := service.supervisor(log, policyOf)
+	supervisor, err := service.supervisor(log, policyBy(rules))
 	if err != nil {
 		return err
 	}
@@ -108,6 +106,14 @@ func serve(ctx context.Context, log *logrus.Logger, socket string) error {
 	if err := service.manager.Notify(daemon.SdNotifyReady); err != nil {
 		return err
 	}
+	if _, err := settings.Load(); err != nil { // with the privileges that are left
+		log.WithError(err).Warn("the settings could not be read again for a reload")
+	}
+	go func() {
+		for range hangups {
+			reload(log, service.manager, supervisor)
+		}
+	}()
 	err = listener.Serve(ctx, supervisor)
 	log.Info("stopping")
 	return errors.Join(err, service.manager.Notify(daemon.SdNotifyStopping))

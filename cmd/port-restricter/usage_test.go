@@ -34,7 +34,7 @@ func TestAWrongCommandLineSaysWhatToWrite(t *testing.T) {
 		"agnet": `"agnet" is neither a command of port-restricter nor a program in` +
 			" PATH: did you mean agent?",
 		"injekt --bundle x":  "did you mean inject?",
-		"stop-everything":    "the commands are agent, configure, hook, inject, nri",
+		"stop-everything":    "the commands are agent, config, configure, hook, inject, nri",
 		"sh -c true":         `no port given for "sh": name the ports that the command may bind`,
 		"run agnet":          `no port given for "agnet"`,
 		"run":                "no command to run: write port-restricter -p 5000 -- CMD",
@@ -48,6 +48,7 @@ func TestAWrongCommandLineSaysWhatToWrite(t *testing.T) {
 		"--port= -- true":    "names no port: write a port such as 5000",
 		"-l -p 5000 nc":      "'l' in -l; a flag of the command to run comes after its name",
 		"--foo":              "--foo; a flag of the command to run comes after its name",
+		"config foo":         `config takes no argument, only flags, but "foo" is one`,
 		"agent foo":          `agent takes no argument, only flags, but "foo" is one`,
 		"agent --foo":        "unknown flag: --foo; see port-restricter agent --help",
 		"hook foo":           `"foo" is not a known stage: name one of precreate`,

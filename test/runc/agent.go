@@ -136,6 +136,16 @@ func (a *Agent) Await(t testing.TB, text string) {
 	}, patience, 10*time.Millisecond, "the agent's log does not contain %s", text)
 }
 
+// Reload makes the agent read its settings again, and waits until its log says so.
+func (a *Agent) Reload(t testing.TB, says string) {
+	t.Helper()
+	before := len(a.Log(t))
+	require.NoError(t, a.process.Process.Signal(syscall.SIGHUP))
+	require.Eventually(t, func() bool {
+		return strings.Contains(a.Log(t)[before:], says)
+	}, patience, 10*time.Millisecond, "the agent's log does not contain %s", says)
+}
+
 // Stop asks the agent to end, like an init system, and waits for its end.
 func (a *Agent) Stop(t testing.TB) {
 	t.Helper()
