@@ -1,0 +1,172 @@
+package check
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/port-restricter/port-restricter/config"
+	"github.com/port-restricter/port-restricter/config/inquiry"
+	"github.com/port-restricter/port-restricter/hook"
+)
+
+// A running container is one whose OCI runtime has written down that it runs.
+type running struct {
+	id     string
+	pid    int
+	config []byte // its config.json
+	spec   specs.Spec
+}
+
+// containers compares the containers that run with those that the agent holds.
+func containers(socket, metadata string) (results []Result) {
+	const name = "containers"
+	all, held := runningContainers(), 0
+	for _, c := range all {
+		if executed, err := hook.Executed(c.pid); err != nil || !executed {
+			continue // it has ended, or its runtime has not loaded the filter yet
+		}
+		answer, err := ask(socket, inquiry.Question{Container: c.id, Pid: c.pid})
+		if err != nil {
+			return append(results, fail(name, "", "ask the agent about container %s: %v", c.id, err))
+		}
+		if answer.Attached {
+			held++
+		}
+		if wrong := c.compare(answer.Attached, metadata); wrong != nil {
+			results = append(results, *wrong)
+		}
+	}
+	if len(results) > 0 {
+		return results
+	}
+	if len(all) == 0 {
+		return []Result{skip(name, "no container runs")}
+	}
+	return []Result{ok(name, "%d run, %d of them are held by the agent: all that are annotated",
+		len(all), held)}
+}
+
+// compare returns what is wrong with a container, or nil.
+func (c running) compare(attached bool, metadata string) *Result {
+	const name = "containers"
+	annotated, err := hook.Held(c.config, "")
+	if !attached {
+		who, identifyErr := config.Identify(
+			config.Container{ID: c.id, Annotations: c.spec.Annotations}, "")
+		if identifyErr == nil && who.Sandbox || err == nil && !annotated {
+			return nil
+		}
+		r := fail(name, "start it again, once its engine is configured: port-restricter configure"+
+			" ENGINE; or set the runtime handler "+
+			"of its pod", "container %s (process %d) is annotated, and not held: it can bind any port",
+			c.id, c.pid)
+		return &r
+	}
+	if profile := c.seccomp(); profile != nil && profile.ListenerMetadata != "" {
+		metadata = profile.ListenerMetadata
+	}
+	if wanted, err := hook.Held(c.config, metadata); err == nil && !wanted {
+		r := warn(name, "annotate it, or see that its engine passes the annotation on",
+			"container %s (process %d) is held, and not annotated: it can bind no port", c.id, c.pid)
+		return &r
+	}
+	return nil
+}
+
+func (c running) seccomp() *specs.LinuxSeccomp {
+	if c.spec.Linux == nil {
+		return nil
+	}
+	return c.spec.Linux.Seccomp
+}
+
+// stateDirectories returns the patterns of the directories in which OCI runtimes keep what they know
+// of a container. What other users write is left alone.
+func stateDirectories() []string {
+	if !isRoot() {
+		dir := os.Getenv("XDG_RUNTIME_DIR")
+		if dir == "" {
+			return nil
+		}
+		return []string{filepath.Join(dir, "runc/*"), filepath.Join(dir, "crun/*")}
+	}
+	return []string{
+		"/run/runc/*", "/run/crun/*", // podman, CRI-O, and runtimes by hand
+		"/run/containerd/runc/*/*",
+		"/run/docker/runtime-*/*/*",
+	}
+}
+
+// runningContainers returns the containers of this node whose first process is there.
+func runningContainers() (all []running) {
+	for _, pattern := range stateDirectories() {
+		directories, _ := filepath.Glob(pattern)
+		for _, directory := range directories {
+			if c, err := readContainer(directory); err == nil {
+				all = append(all, c)
+			}
+		}
+	}
+	return all
+}
+
+// readContainer reads what runc or crun have written down. A container whose process is gone is
+// an error.
+func readContainer(directory string) (c running, err error) {
+	c.id = filepath.Base(directory)
+	var start uint64
+	var bundle string
+	if text, err := os.ReadFile(filepath.Join(directory, "state.json")); err == nil {
+		bundle, c.pid, start, err = runcState(text)
+		if err != nil {
+			return c, err
+		}
+	} else if text, err := os.ReadFile(filepath.Join(directory, "status")); err == nil {
+		bundle, c.pid, start, err = crunState(text)
+		if err != nil {
+			return c, err
+		}
+	} else {
+		return c, err
+	}
+	if now, err := startOf(c.pid); err != nil || now != start {
+		return c, fmt.Errorf("process %d is gone", c.pid)
+	}
+	if c.config, err = os.ReadFile(filepath.Join(bundle, "config.json")); err != nil {
+		return c, err
+	}
+	return c, json.Unmarshal(c.config, &c.spec)
+}
+
+func runcState(text []byte) (bundle string, pid int, start uint64, err error) {
+	var state struct {
+		Pid    int    `json:"init_process_pid"`
+		Start  uint64 `json:"init_process_start"`
+		Config struct {
+			Labels []string `json:"labels"`
+		} `json:"config"`
+	}
+	err = json.Unmarshal(text, &state)
+	// The annotations are labels, too, and a container may have one of this name: the last is runc's.
+	for _, label := range state.Config.Labels {
+		if path, found := strings.CutPrefix(label, "bundle="); found {
+			bundle = path
+		}
+	}
+	return bundle, state.Pid, state.Start, err
+}
+
+func crunState(text []byte) (bundle string, pid int, start uint64, err error) {
+	var state struct {
+		Pid    int    `json:"pid"`
+		Start  uint64 `json:"process-start-time"`
+		Bundle string `json:"bundle"`
+	}
+	err = json.Unmarshal(text, &state)
+	return state.Bundle, state.Pid, state.Start, err
+}
