@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -75,25 +76,20 @@ func (o Options) written(engine string) (Options, error) {
 
 // readScript is the reverse of runtimeScript.
 func (o *Options) readScript(text []byte) {
-	for line := range strings.Lines(string(text)) {
-		line = strings.TrimSpace(line)
-		for prefix, field := range map[string]*string{
-			"export PORT_RESTRICTER_LISTENER=": &o.Listener,
-			"export PORT_RESTRICTER_METADATA=": &o.Metadata,
-			"exec ":                            &o.Binary,
-		} {
-			if value, found := strings.CutPrefix(line, prefix); found {
-				*field = shellUnquote(strings.TrimSuffix(value, ` runtime "$@"`))
-			}
+	for before, field := range map[string]*string{
+		"export PORT_RESTRICTER_LISTENER=": &o.Listener,
+		"export PORT_RESTRICTER_METADATA=": &o.Metadata,
+		"exec ":                            &o.Binary,
+	} {
+		_, after, _ := strings.Cut(string(text), "\n"+before)
+		if word := quotedWord.FindStringSubmatch(after); word != nil {
+			*field = strings.ReplaceAll(word[1], `'\''`, "'")
 		}
 	}
 }
 
-// shellUnquote is the reverse of shellQuote.
-func shellUnquote(word string) string {
-	word = strings.ReplaceAll(word, `'\''`, "\x00")
-	return strings.ReplaceAll(strings.Trim(word, "'"), "\x00", "'")
-}
+// quotedWord matches a word that shellQuote has made.
+var quotedWord = regexp.MustCompile(`^'((?:[^']|'\\'')*)'`)
 
 // readHook is the reverse of hookFile.
 func (o *Options) readHook(text []byte) {

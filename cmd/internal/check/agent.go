@@ -69,10 +69,12 @@ func notConnected(socket string, err error) Result {
 		start = "start it: systemctl enable --now port-restricter.socket port-restricter, or " +
 			"port-restricter agent --socket " + socket
 	}
-	var owner string
+	owner, who := "", "root"
 	info, statErr := os.Stat(socket)
 	if statErr == nil {
-		owner = nameOf(info.Sys().(*syscall.Stat_t).Uid)
+		if owner = nameOf(info.Sys().(*syscall.Stat_t).Uid); owner != who {
+			who += " or as " + owner
+		}
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -87,8 +89,8 @@ func notConnected(socket string, err error) Result {
 			return fail(name, "run this as root, or name the socket of your own agent:"+
 				" --listener PATH", "user %s may not reach %s", nameOf(uint32(os.Geteuid())), socket)
 		}
-		return fail(name, fmt.Sprintf("run this as root or as %s, or name the socket of your own"+
-			" agent: --listener PATH", owner),
+		return fail(name, "run this as "+who+", or name the socket of your own agent:"+
+			" --listener PATH",
 			"the socket %s belongs to user %s, and user %s may not connect to it",
 			socket, owner, nameOf(uint32(os.Geteuid())))
 	case os.IsTimeout(err) || errors.Is(err, unix.EAGAIN):

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -34,47 +35,59 @@ const unprivileged = 1024
 // for a port: what an administrator allows to nobody is no port to try, and what is
 // refused must be refused by the policy.
 func choose(policy func(port uint16) (config.Policy, error)) (pair, error) {
-	if err := tryBind(0); err != nil {
+	if err := tryBind(0); err != nil && !errors.Is(err, unix.EPERM) {
 		return pair{}, fmt.Errorf("bind %s without port-restricter: %w; "+
 			"bring the interface up: ip link set lo up", loopback, err)
 	}
-	var found pair
+	candidates := shuffled()
 	said := errors.New("all ports are in use")
-	for _, candidate := range rand.Perm(1<<16 - unprivileged) {
-		port := uint16(unprivileged + candidate)
+	allowed := slices.IndexFunc(candidates, func(port uint16) bool {
 		p, err := policy(port)
 		if err != nil {
 			said = err
-			continue
+			return false
 		}
-		if d := p.Decide(request(port)); d.Verdict != config.Allow || d.Port != port {
+		d := p.Decide(request(port))
+		if d.Verdict != config.Allow {
 			said = errors.New(d.Reason.String())
-			continue
 		}
-		if tryBind(port) != nil {
-			continue
-		}
-		found.allowed = port
-		break
-	}
-	if found.allowed == 0 {
+		return d.Verdict == config.Allow && isFree(port)
+	})
+	if allowed < 0 {
 		return pair{}, fmt.Errorf("no free port is allowed to anybody: %w", said)
 	}
-	p, err := policy(found.allowed)
+	p, err := policy(candidates[allowed])
 	if err != nil {
 		return pair{}, err
 	}
-	for _, candidate := range rand.Perm(1<<16 - unprivileged) {
-		port := uint16(unprivileged + candidate)
-		if p.Decide(request(port)).Verdict == config.Deny && tryBind(port) == nil {
-			found.refused = port
-			return found, nil
-		}
+	refused := slices.IndexFunc(candidates, func(port uint16) bool {
+		return p.Decide(request(port)).Verdict == config.Deny && isFree(port)
+	})
+	if refused < 0 {
+		return pair{}, errNothingRefused
 	}
-	return pair{}, errNothingRefused
+	return pair{candidates[allowed], candidates[refused]}, nil
+}
+
+// shuffled returns all ports, those that take a privilege last.
+func shuffled() (all []uint16) {
+	for _, above := range rand.Perm(1<<16 - unprivileged) {
+		all = append(all, uint16(unprivileged+above))
+	}
+	for _, below := range rand.Perm(unprivileged - 1) {
+		all = append(all, uint16(1+below))
+	}
+	return all
 }
 
 var errNothingRefused = errors.New("the administrator's metadata refuses no port (mode=audit)")
+
+// isFree reports whether nobody uses a port, as far as this process can see: it may be restricted
+// itself.
+func isFree(port uint16) bool {
+	err := tryBind(port)
+	return err == nil || errors.Is(err, unix.EPERM)
+}
 
 // tryBind binds a port without port-restricter, and gives it back.
 func tryBind(port uint16) error {

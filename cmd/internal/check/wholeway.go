@@ -47,7 +47,12 @@ func wholeWay(socket, metadata string, listens server) Result {
 			"a container can't be restricted by this agent: %v", err)
 	}
 	if wrong := ends.judge(probe); wrong != "" {
-		return fail(name, "its log says more: "+logOf(listens), "%s", wrong)
+		mend := "its log says more: " + logOf(listens)
+		if isRoot() && !listens.bySystemd() && listens.Uid != 0 {
+			mend = "run this as " + nameOf(listens.Uid) + ", if the agent is for that user's" +
+				" containers only; " + mend
+		}
+		return fail(name, mend, "%s", wrong)
 	}
 	return ok(name, "a process that was attached like a container got port %d, and was refused"+
 		" port %d", ports.allowed, ports.refused)
