@@ -35,7 +35,8 @@ func Inspect(o Options, name string, plan func(Options) (*Plan, error)) (State, 
 	remove.Remove = true
 	left, err := plan(remove)
 	if err != nil {
-		return State{}, err
+		script, _ := o.read(runtimeScriptPath(o, name))
+		return State{Written: hasMarker(script)}, err
 	}
 	state := State{Written: len(left.Changes) > 0, Options: o}
 	if state.Written {

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -63,6 +64,9 @@ func (e engine) look(o engines.Options, asked bool, socket string) (engineState,
 	var err error
 	s.state, err = engines.Inspect(o, e.name, e.plan)
 	configure := "port-restricter configure " + e.name
+	if err != nil { // that of a TOML file shows the place on lines of its own
+		err = errors.New(strings.ReplaceAll(err.Error(), "\n", " "))
+	}
 	switch written := s.state.Options; {
 	case !s.installed && !s.state.Written:
 		return s, missing(e.name, "", "not installed")

@@ -20,7 +20,12 @@ func (e engine) process() (pid int, since startTime) {
 	if e.daemon == "" {
 		return 0, startTime{}
 	}
-	return processOf(e.daemon)
+	pid, since = processOf(e.daemon)
+	its, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/mnt", pid))
+	if ours, _ := os.Readlink("/proc/self/ns/mnt"); err != nil || its != ours {
+		return 0, startTime{} // it reads other files
+	}
+	return pid, since
 }
 
 // processOf returns the first process that executes a program of this name, or 0.
