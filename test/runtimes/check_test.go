@@ -282,6 +282,21 @@ func TestCheckSaysWhyAnAgentDoesNotAnswer(t *testing.T) {
 	closes := listen("closes", func(c net.Conn) { c.Close() })
 	check(closes).require(t, "agent", "fail", "closes the connection", "restart an agent that is older")
 	// It says that it has the notify fd, and does not serve it.
+	var fds []int
+	holds := listen("holds", func(c net.Conn) {
+		oob := make([]byte, 64)
+		_, n, _, _, _ := c.(*net.UnixConn).ReadMsgUnix(make([]byte, 1<<16), oob)
+		if messages, _ := syscall.ParseSocketControlMessage(oob[:n]); len(messages) > 0 {
+			some, _ := syscall.ParseUnixRights(&messages[0])
+			fds = append(fds, some...) // the checks come one after the other
+		}
+		fmt.Fprint(c, `{"attached":true}`)
+		c.Close()
+	})
+	check(holds).require(t, "whole way", "fail", "a bind had no answer within")
+	for _, fd := range fds {
+		syscall.Close(fd)
+	}
 	mute := listen("mute", func(c net.Conn) {
 		_, _ = c.Read(make([]byte, 1<<16))
 		fmt.Fprint(c, `{"attached":true}`)
@@ -348,6 +363,9 @@ func TestCheckLeavesNoSessionBehind(t *testing.T) {
 		return strings.Count(log, `"msg":"attached"`) == strings.Count(log, `"msg":"detached`)
 	}, time.Minute, 20*time.Millisecond)
 	require.False(t, anyProcessNames("port-restricter-check-"))
+	checkBy(t, runc.Binary(t), "-p", "5000", "--",
+		runc.Binary(t), "check", "--json", "--listener", a.Socket).
+		require(t, "whole way", "fail", "a process can have one supervisor")
 }
 
 // TestCheckForAnOrdinaryUser shows that a user is told about the node's agent, and that an agent of
@@ -407,6 +425,10 @@ func TestCheckOfTheCommandLineInAContainer(t *testing.T) {
 	inside("--security-opt", "seccomp="+docker, "--env", "KUBERNETES_SERVICE_HOST=10.0.0.1").
 		require(t, "command line", "fail", "add: [SYS_PTRACE]")
 
+	node := reportOf(t, podman.container(t, "--security-opt", "seccomp="+docker,
+		"--rootfs", rootfs, "/bin/port-restricter", "check", "--json"))
+	node.require(t, "kernel", "fail", "SystemCallFilter=pidfd_getfd;")
+
 	// A node without anything: what is not installed is no failure, but there is no agent.
 	bare := reportOf(t, podman.container(t,
 		"--rootfs", rootfs, "/bin/port-restricter", "check", "--json"))
@@ -431,8 +453,12 @@ func TestCheckOfTheCommandLine(t *testing.T) {
 	oneID.require(t, "unix sockets", "ok")
 	checkBy(t, binary, "-p", "5000", "--", binary, "check", "--json", "--").
 		require(t, "command line", "fail", "a process can have one supervisor")
-	checkBy(t, "unshare", "--net", "sh", "-c", "busybox ip link set lo down; exec "+binary+
-		" check --json --").require(t, "command line", "ok")
+	yama := `mount -t tmpfs none /proc/sys/kernel && mkdir /proc/sys/kernel/yama &&
+		echo 3 >/proc/sys/kernel/yama/ptrace_scope && exec "$@"`
+	checkBy(t, "unshare", "--mount", "sh", "-c", yama, "sh", binary, "check", "--json", "--").
+		require(t, "command line", "fail", "kernel.yama.ptrace_scope is 3")
+	checkBy(t, "unshare", "--net", binary, "check", "--json", "--").
+		require(t, "command line", "ok")
 	both := checkBy(t, binary, "check", "--json", "--listener", "/no/agent", "kubelet", "--")
 	both.require(t, "command line", "ok")
 	both.require(t, "kubelet", "fail", "not installed")

@@ -147,3 +147,26 @@ func TestAVersionIsComparedByItsNumbers(t *testing.T) {
 		require.Equal(t, older, olderThan(version, 2, 5), version)
 	}
 }
+
+// Kernels without these are in test/kernels only.
+func TestWhatAKernelLacksIsSaidWithItsCost(t *testing.T) {
+	for _, c := range []struct {
+		found  Result
+		status Status
+		said   string
+	}{
+		{threads(""), OK, "PIDFD_THREAD"},
+		{threads("only the first thread can bind"), Warn, "only the first thread can bind"},
+		{wakeUp(6, 6), OK, "no second CPU"}, {wakeUp(7, 0), OK, "no second CPU"},
+		{wakeUp(6, 5), Warn, "a second CPU"}, {wakeUp(5, 10), Warn, "a second CPU"},
+		{signals(unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV), OK, "ends no bind"},
+		{signals(0), Warn, "EINTR"},
+		{secondLock(4, nil), OK, "ABI 4"},
+		{secondLock(3, nil), Warn, "ABI 3"},
+		{secondLock(0, unix.EOPNOTSUPP), Warn, "no Landlock: operation not supported"},
+	} {
+		require.Equal(t, c.status, c.found.Status, c.found.Text)
+		require.Contains(t, c.found.Text, c.said)
+		require.Equal(t, c.status == Warn, c.found.Mend != "")
+	}
+}

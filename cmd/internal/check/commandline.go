@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strings"
 
+	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 
@@ -46,7 +47,8 @@ func CommandLine(command string) []Result {
 	}
 	results := []Result{
 		ok(name, "a command got port %d, and was refused port %d", ports.allowed, ports.refused),
-		lowPorts(low, lowErr, ends), paths(ends), otherUsers(ends), secondLock(),
+		lowPorts(low, lowErr, ends), paths(ends), otherUsers(ends),
+		secondLock(ll.LandlockGetABIVersion()),
 	}
 	if command != "" {
 		results = append(results, program(command))
@@ -130,7 +132,7 @@ func inContainer(said string) string {
 		return docker
 	case exists("/run/.containerenv"):
 		return podman
-	case os.Getuid() == 0 && !hasPtrace():
+	case !hasPtrace():
 		return fmt.Sprintf("in a container: %s, %s, or in a pod %s", docker, podman, kubernetes)
 	}
 	return ""

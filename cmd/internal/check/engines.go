@@ -53,7 +53,7 @@ func (e engineState) usable() bool { return e.installed && e.state.Written }
 
 // look looks at an engine. asked means that the administrator named it: then it must be installed
 // and configured.
-func (e engine) look(o engines.Options, asked bool, socket string) (engineState, Result) {
+func (e engine) look(o engines.Options, asked bool) (engineState, Result) {
 	s := engineState{engine: e, installed: e.isInstalled()}
 	missing := fail
 	if !asked {
@@ -82,10 +82,10 @@ func (e engine) look(o engines.Options, asked bool, socket string) (engineState,
 			changes(s.state.Plan))
 	case !s.installed:
 		return s, warn(e.name, configure+" --remove", "configured, but not installed")
-	case written.Listener != socket:
-		return s, fail(e.name, fmt.Sprintf("start one there, or %s --listener %s", configure, socket),
+	case written.Listener != o.Listener:
+		return s, fail(e.name, fmt.Sprintf("start one there, or %s --listener %s", configure, o.Listener),
 			"it sends containers to an agent at %s, and the one that was looked for is at %s",
-			written.Listener, socket)
+			written.Listener, o.Listener)
 	}
 	if process, since := e.process(); since.readBefore(s.state.Plan.Files) {
 		return s, warn(e.name, "systemctl restart "+e.name, "configured, but process %d (%s) runs"+
@@ -128,7 +128,7 @@ func changes(plan *engines.Plan) string {
 // nri looks for the plugin, which registers itself with an engine and is in no configuration.
 func nri(asked bool) Result {
 	const name, program = "nri", "port-restricter-nri"
-	if process, _ := processOf(program); process != 0 {
+	if process, _ := processOf(program, func(string) bool { return true }); process != 0 {
 		return ok(name, "the plugin runs (process %d)", process)
 	}
 	const text = "no process is the plugin"

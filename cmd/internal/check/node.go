@@ -39,7 +39,7 @@ func (n Node) Look() []Result {
 			}
 			continue
 		}
-		state, result := e.look(o, asked, n.Socket)
+		state, result := e.look(o, asked)
 		looked, found = append(looked, state), append(found, result)
 		if plan := state.state.Plan; state.usable() && plan != nil && plan.OCIRuntime != "" {
 			runtimes = append(runtimes, plan.OCIRuntime)

@@ -20,20 +20,20 @@ func (e engine) process() (pid int, since startTime) {
 	if e.daemon == "" {
 		return 0, startTime{}
 	}
-	pid, since = processOf(e.daemon)
-	its, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/mnt", pid))
-	if ours, _ := os.Readlink("/proc/self/ns/mnt"); err != nil || its != ours {
-		return 0, startTime{} // it reads other files
-	}
-	return pid, since
+	ours, _ := os.Readlink("/proc/self/ns/mnt")
+	return processOf(e.daemon, func(proc string) bool {
+		its, err := os.Readlink(filepath.Join(proc, "ns/mnt"))
+		return err == nil && its == ours // otherwise it reads other files
+	})
 }
 
-// processOf returns the first process that executes a program of this name, or 0.
-func processOf(program string) (pid int, since startTime) {
+// processOf returns the first process that executes a program of this name, and whose directory
+// in /proc suits, or 0.
+func processOf(program string, suits func(proc string) bool) (pid int, since startTime) {
 	links, _ := filepath.Glob("/proc/[0-9]*/exe")
 	for _, link := range links {
 		path, err := os.Readlink(link) // fails for processes of other users, if we are not root
-		if err != nil || filepath.Base(path) != program {
+		if err != nil || filepath.Base(path) != program || !suits(filepath.Dir(link)) {
 			continue
 		}
 		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(link)))
