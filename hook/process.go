@@ -62,8 +62,7 @@ func (p process) look() (c condition, err error) {
 // that runc and crun make for a container are forked, and execute nothing but its program.
 const forkedOnly = 0x40
 
-// Executed reports whether a process of an OCI runtime, the first one of a container, has executed the
-// container's program.
+// Executed reports whether the first process of a container has executed the container's program.
 func Executed(pid int) (bool, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

@@ -26,8 +26,8 @@ func newCheck() *cobra.Command {
 			" is needed, with the mend.\nThe exit status is 1 if one of them fails. What is not" +
 			" installed is no failure, unless it is named: an ENGINE is one of " +
 			strings.Join(append(check.Engines(), check.NRI), ", ") + ".\n" +
-			"With --, find out whether port-restricter -p works here, and with CMD whether it suits" +
-			" the program.",
+			"With --, find out whether port-restricter -p works here, and with CMD whether it" +
+			" suits the program.",
 		Example: "  port-restricter check\n" +
 			"  port-restricter check podman containerd\n" +
 			"  port-restricter check -- redis-server",
@@ -51,7 +51,7 @@ func newCheck() *cobra.Command {
 				results = node.Look()
 			}
 			if commandLine {
-				results = append(results, check.CommandLine(strings.Join(cmd[:min(1, len(cmd))], ""))...)
+				results = append(results, check.CommandLine(cmd)...)
 			}
 			return report(command, results, asJSON)
 		},

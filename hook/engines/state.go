@@ -27,8 +27,8 @@ type State struct {
 func (s State) Drifted() bool { return s.Written && len(s.Plan.Changes) > 0 }
 
 // Inspect returns the state of an engine's configuration. plan is the engine's function, and name
-// is its name as an argument of configure. o has the options that configure would have now: those of
-// an earlier run take precedence, so that a run with flags is no drift. The error is that of the
+// is its name as an argument of configure. o has the options that configure would have now. Those
+// of an earlier run take precedence, so that a run with flags is no drift. The error is that of the
 // plan: an engine's configuration in which what was written has no effect, for example.
 func Inspect(o Options, name string, plan func(Options) (*Plan, error)) (State, error) {
 	remove := o

@@ -49,12 +49,12 @@ func alive(socket string) (Result, server) {
 	case err == nil:
 		return ok(name, "answers at %s, where %s listens", socket, who), listens
 	case errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE):
-		return fail(name, fmt.Sprintf("run this as root, or as the agent's user; if you do, restart"+
-			" an agent that is older than this program, and read its log: %s", logOf(listens)),
+		return fail(name, "run this as root, or as the agent's user; if you do, restart an agent"+
+			" that is older than this program; its log may say more: "+logOf(listens),
 			"%s listens at %s, and closes the connection: an agent answers root and its own user",
 			who, socket), listens
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fail(name, fmt.Sprintf("restart it; its log may say more: %s", logOf(listens)),
+		return fail(name, "restart it; its log may say more: "+logOf(listens),
 			"%s listens at %s, and does not answer within %s", who, socket, answerLimit), listens
 	}
 	return fail(name, fmt.Sprintf("restart it; its log may say more: %s", logOf(listens)),
@@ -69,7 +69,7 @@ func notConnected(socket string, err error) Result {
 		start = "start it: systemctl enable --now port-restricter.socket port-restricter, or " +
 			"port-restricter agent --socket " + socket
 	}
-	owner, who := "", "root"
+	owner, who, us := "", "root", nameOf(uint32(os.Geteuid()))
 	info, statErr := os.Stat(socket)
 	if statErr == nil {
 		if owner = nameOf(info.Sys().(*syscall.Stat_t).Uid); owner != who {
@@ -87,12 +87,12 @@ func notConnected(socket string, err error) Result {
 	case errors.Is(err, fs.ErrPermission):
 		if statErr != nil {
 			return fail(name, "run this as root, or name the socket of your own agent:"+
-				" --listener PATH", "user %s may not reach %s", nameOf(uint32(os.Geteuid())), socket)
+				" --listener PATH", "user %s may not reach %s", us, socket)
 		}
 		return fail(name, "run this as "+who+", or name the socket of your own agent:"+
 			" --listener PATH",
 			"the socket %s belongs to user %s, and user %s may not connect to it",
-			socket, owner, nameOf(uint32(os.Geteuid())))
+			socket, owner, us)
 	case os.IsTimeout(err) || errors.Is(err, unix.EAGAIN):
 		return fail(name, "restart it", "it accepts no connection at %s", socket)
 	}

@@ -102,7 +102,8 @@ func TestPortsAreChosenThatShowTheDifference(t *testing.T) {
 	}
 	for _, metadata := range []string{
 		"", "port-restricter.port=40000-40100", "port-restricter.port=40000-40100/tcp,53/udp",
-		"port-restricter.audit=allow", "port-restricter.map=40001:40000\nport-restricter.port=1-65535",
+		"port-restricter.audit=allow",
+		"port-restricter.map=40001:40000\nport-restricter.port=1-65535",
 	} {
 		ports, err := choose(policy(metadata))
 		require.NoError(t, err, metadata)

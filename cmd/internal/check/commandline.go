@@ -14,9 +14,9 @@ import (
 	"github.com/port-restricter/port-restricter/config"
 )
 
-// CommandLine says whether `port-restricter -p` works here, by running a process under it. command
-// is the name of a program to look at, or "".
-func CommandLine(command string) []Result {
+// CommandLine says whether `port-restricter -p` works here, by running a process under it, and
+// whether it suits the program of a command, which may be empty.
+func CommandLine(command []string) []Result {
 	const name = "command line"
 	ports, err := choose(func(port uint16) (config.Policy, error) {
 		return config.ParsePolicy(config.Texts{Ports: element(port)})
@@ -50,8 +50,8 @@ func CommandLine(command string) []Result {
 		lowPorts(low, lowErr, ends), paths(ends), otherUsers(ends),
 		secondLock(ll.LandlockGetABIVersion()),
 	}
-	if command != "" {
-		results = append(results, program(command))
+	if len(command) > 0 {
+		results = append(results, program(command[0]))
 	}
 	return results
 }
@@ -109,15 +109,15 @@ func program(name string) Result {
 		return warn(name, start, "%s is setuid or setgid, which counts for nothing under"+
 			" port-restricter (no_new_privs)", path)
 	case err == nil:
-		return warn(name, "setcap cap_net_bind_service=ep on port-restricter, or AmbientCapabilities="+
-			" of a systemd unit", "%s has file capabilities (%s), which count for nothing under"+
-			" port-restricter (no_new_privs)", path, capabilities)
+		return warn(name, "setcap cap_net_bind_service=ep on port-restricter, or"+
+			" AmbientCapabilities= of a systemd unit", "%s has file capabilities (%s), which count for"+
+			" nothing under port-restricter (no_new_privs)", path, capabilities)
 	}
 	return ok(name, "%s can be run", path)
 }
 
-// inContainer returns the setting of a container that lets port-restricter inspect its command. said
-// is what port-restricter has said, which names the mend of anything else.
+// inContainer returns the setting of a container that lets port-restricter inspect its command.
+// said is what port-restricter has said, which names the mend of anything else.
 func inContainer(said string) string {
 	if said != "" && !strings.Contains(said, "seccomp filter around") {
 		return ""

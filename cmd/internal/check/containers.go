@@ -32,12 +32,13 @@ func containers(socket, metadata string) (results []Result) {
 		}
 		answer, err := ask(socket, inquiry.Question{Container: c.id, Pid: c.pid})
 		if err != nil {
-			return append(results, fail(name, "", "ask the agent about container %s: %v", c.id, err))
+			return append(results,
+				fail(name, "", "ask the agent about container %s: %v", c.id, err))
 		}
 		if answer.Attached {
 			held++
 		}
-		if wrong := c.compare(answer.Attached, metadata); wrong != nil {
+		if wrong := c.compare(answer.Attached, socket, metadata); wrong != nil {
 			results = append(results, *wrong)
 		}
 	}
@@ -52,37 +53,57 @@ func containers(socket, metadata string) (results []Result) {
 }
 
 // compare returns what is wrong with a container, or nil.
-func (c running) compare(attached bool, metadata string) *Result {
-	const name = "containers"
-	annotated, err := hook.Held(c.config, "")
-	if !attached {
-		who, identifyErr := config.Identify(
-			config.Container{ID: c.id, Annotations: c.spec.Annotations}, "")
-		if identifyErr == nil && who.Sandbox || err == nil && !annotated {
-			return nil
-		}
-		r := fail(name, "start it again, once its engine is configured: port-restricter configure"+
-			" ENGINE; or set the runtime handler "+
-			"of its pod", "container %s (process %d) is annotated, and not held: it can bind any port",
-			c.id, c.pid)
-		return &r
-	}
-	if profile := c.seccomp(); profile != nil && profile.ListenerMetadata != "" {
+func (c running) compare(attached bool, socket, metadata string) *Result {
+	who, err := config.Identify(config.Container{ID: c.id, Annotations: c.spec.Annotations}, "")
+	annotated, heldErr := hook.Held(c.config, "")
+	profile := c.seccomp()
+	if attached && profile.ListenerMetadata != "" {
 		metadata = profile.ListenerMetadata
 	}
-	if wanted, err := hook.Held(c.config, metadata); err == nil && !wanted {
-		r := warn(name, "annotate it, or see that its engine passes the annotation on",
-			"container %s (process %d) is held, and not annotated: it can bind no port", c.id, c.pid)
-		return &r
-	}
-	return nil
-}
-
-func (c running) seccomp() *specs.LinuxSeccomp {
-	if c.spec.Linux == nil {
+	hasPolicy, policyErr := hook.Held(c.config, metadata)
+	const name, again = "containers", "start it again"
+	what := fmt.Sprintf("container %s (process %d)", c.id, c.pid)
+	var r Result
+	switch {
+	case attached && (hasPolicy || policyErr != nil):
+		return nil
+	case attached:
+		r = warn(name, "annotate it, or see that its engine passes the annotation on",
+			"%s is held, and not annotated: it can bind no port", what)
+	case err == nil && who.Sandbox:
+		return nil // it binds nothing, and the kubelet gives it no filter
+	case profile.ListenerPath != "" && isSame(profile.ListenerPath, socket):
+		r = fail(name, again, "%s has the filter, and the agent does not serve it, as one that"+
+			" was started later: it can bind no port", what)
+	case profile.ListenerPath != "":
+		r = warn(name, "check that one: --listener "+profile.ListenerPath,
+			"%s belongs to another supervisor, at %s", what, profile.ListenerPath)
+	case annotated || heldErr != nil:
+		r = fail(name, again+", once its engine is configured: port-restricter configure ENGINE;"+
+			" a pod needs the runtime handler, too",
+			"%s is annotated, and not held: it can bind any port", what)
+	default:
 		return nil
 	}
-	return c.spec.Linux.Seccomp
+	return &r
+}
+
+// seccomp returns the container's profile, which is empty if it has none.
+func (c running) seccomp() specs.LinuxSeccomp {
+	if c.spec.Linux == nil || c.spec.Linux.Seccomp == nil {
+		return specs.LinuxSeccomp{}
+	}
+	return *c.spec.Linux.Seccomp
+}
+
+// isSame reports whether two paths lead to one file.
+func isSame(a, b string) bool {
+	first, err := os.Stat(a)
+	if err != nil {
+		return a == b
+	}
+	second, err := os.Stat(b)
+	return err == nil && os.SameFile(first, second)
 }
 
 // stateDirectories returns the patterns of the directories in which OCI runtimes keep what they know
@@ -152,7 +173,7 @@ func runcState(text []byte) (bundle string, pid int, start uint64, err error) {
 		} `json:"config"`
 	}
 	err = json.Unmarshal(text, &state)
-	// The annotations are labels, too, and a container may have one of this name: the last is runc's.
+	// The annotations are labels, too, and one may have this name: the last label is runc's.
 	for _, label := range state.Config.Labels {
 		if path, found := strings.CutPrefix(label, "bundle="); found {
 			bundle = path

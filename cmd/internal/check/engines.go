@@ -83,7 +83,7 @@ func (e engine) look(o engines.Options, asked bool) (engineState, Result) {
 	case !s.installed:
 		return s, warn(e.name, configure+" --remove", "configured, but not installed")
 	case written.Listener != o.Listener:
-		return s, fail(e.name, fmt.Sprintf("start one there, or %s --listener %s", configure, o.Listener),
+		return s, fail(e.name, "start one there, or "+configure+" --listener "+o.Listener,
 			"it sends containers to an agent at %s, and the one that was looked for is at %s",
 			written.Listener, o.Listener)
 	}
@@ -136,59 +136,6 @@ func nri(asked bool) Result {
 		return fail(name, "port-restricter nri, as root (docs/nri.md)", text)
 	}
 	return skip(name, text)
-}
-
-// annotations says whether the annotations of pods reach the OCI runtime.
-func annotations(looked []engineState, o engines.Options) (results []Result) {
-	const name = "annotations"
-	for _, e := range looked {
-		if !e.installed {
-			continue
-		}
-		switch e.name {
-		case "crio":
-			if e.state.Written || profileWritten(looked) {
-				results = append(results, ok(name, "crio passes all of a pod's on"))
-			}
-		case "containerd":
-			if e.state.Written || profileWritten(looked) {
-				results = append(results, containerdAnnotations(name, e, looked, o))
-			}
-		}
-	}
-	return results
-}
-
-// containerdAnnotations says through which runtime handlers containerd passes annotations on. The
-// one that configure writes always does. Others need it only for a profile.
-func containerdAnnotations(
-	name string, e engineState, looked []engineState, o engines.Options,
-) Result {
-	passing, hiding, err := engines.Forwarding(o)
-	if err != nil {
-		return fail(name, "", "read which of them containerd passes on: %v", err)
-	}
-	if e.state.Written {
-		passing = append([]string{engines.Handler}, passing...)
-	}
-	if len(passing) == 0 {
-		passing = []string{"none"}
-	}
-	text := "containerd passes those of port-restricter on through its runtime handlers: " +
-		strings.Join(passing, ", ")
-	if len(hiding) > 0 && profileWritten(looked) {
-		return warn(name, `set pod_annotations = ["port-restricter.*", "port-restricter.*/*"]`+
-			" of the other handlers in containerd's configuration, or use the handler",
-			"%s; a pod with the Localhost profile and another handler (%s) can bind nothing",
-			text, strings.Join(hiding, ", "))
-	}
-	return ok(name, "%s", text)
-}
-
-func profileWritten(looked []engineState) bool {
-	return slices.ContainsFunc(looked, func(e engineState) bool {
-		return e.name == "kubelet" && e.state.Written
-	})
 }
 
 // readBefore reports whether one of the files was changed after this time, at which a process has

@@ -103,7 +103,8 @@ func (s server) scope() string {
 func (s server) show(unit string, properties ...string) (map[string]string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), systemctlLimit)
 	defer cancel()
-	args := append(strings.Fields(s.scope()), "show", "--property="+strings.Join(properties, ","), unit)
+	args := append(strings.Fields(s.scope()),
+		"show", "--property="+strings.Join(properties, ","), unit)
 	out, err := exec.CommandContext(ctx, "systemctl", args...).Output()
 	if err != nil {
 		return nil, fmt.Errorf("systemctl %s: %w", strings.Join(args, " "), err)

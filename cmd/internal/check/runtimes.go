@@ -97,7 +97,7 @@ func withoutFlag(name, what string) Result {
 	if major < 5 || major == 5 && minor < 19 {
 		return ok(name, "%s loads the filter", what) // the kernel lacks the flag, too
 	}
-	return warn(name, "install one whose features command has that flag: runc 1.5 or newer with libseccomp 2.6",
+	return warn(name, "install one whose `features` has that flag: runc 1.5 with libseccomp 2.6",
 		"%s loads the filter, but a signal can end a bind in its"+
 			" containers with EINTR (no WAIT_KILLABLE_RECV)", what)
 }
