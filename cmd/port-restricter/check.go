@@ -17,7 +17,7 @@ import (
 )
 
 func newCheck() *cobra.Command {
-	var listener string
+	var listener, kubeletDir string
 	var asJSON bool
 	command := &cobra.Command{
 		Use:   "check [ENGINE...] [-- [CMD]]",
@@ -44,7 +44,7 @@ func newCheck() *cobra.Command {
 			}
 			var results []check.Result
 			if !commandLine || len(asked) > 0 {
-				node, err := nodeToCheck(listener, asked)
+				node, err := nodeToCheck(listener, kubeletDir, asked)
 				if err != nil {
 					return err
 				}
@@ -58,13 +58,14 @@ func newCheck() *cobra.Command {
 	}
 	command.Flags().StringVar(&listener, "listener", "", "`PATH` of the agent's socket"+
 		cli.ListenerDefault+"; for an ordinary user $XDG_RUNTIME_DIR/port-restricter/agent.sock")
+	command.Flags().StringVar(&kubeletDir, "kubelet-root", kubeletRoot, "the kubelet's root `DIR`")
 	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON object, for a program")
 	command.AddCommand(newProbe(), newAttached())
 	return command
 }
 
 // nodeToCheck returns what to look at. An ordinary user has an agent of their own.
-func nodeToCheck(listener string, asked []string) (check.Node, error) {
+func nodeToCheck(listener, kubeletDir string, asked []string) (check.Node, error) {
 	node, err := settings.Load()
 	if err != nil {
 		return check.Node{}, err
@@ -82,7 +83,7 @@ func nodeToCheck(listener string, asked []string) (check.Node, error) {
 	return check.Node{
 		Socket: socket, Metadata: node.Metadata, Runtime: node.Runtime, Asked: asked,
 		Options: func(engine string) (engines.Options, error) {
-			o := engines.Options{Listener: listener, KubeletRoot: kubeletRoot}
+			o := engines.Options{Listener: listener, KubeletRoot: kubeletDir}
 			err := complete(&o, engine)
 			return o, err
 		},

@@ -146,6 +146,10 @@ func Forwarding(o Options) (passing, hiding []string, err error) {
 			hiding = append(hiding, name)
 		}
 	}
+	_, named := handlers["runc"]
+	if !named && (config.version > 2 || len(handlers) == 0) {
+		hiding = append(hiding, "runc") // which containerd has by itself
+	}
 	slices.Sort(passing)
 	slices.Sort(hiding)
 	return passing, hiding, nil

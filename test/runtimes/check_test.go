@@ -174,6 +174,8 @@ func TestCheckSeesContainerdsConfiguration(t *testing.T) {
 	found := n.check(t, "containerd")
 	found.require(t, "containerd", "ok", "by the runtime handler port-restricter")
 	found.require(t, "annotations", "ok", "through its runtime handlers: port-restricter")
+	n.check(t, "--kubelet-root", "/run/kubelet").require(t, "annotations", "warn",
+		"a pod with the Localhost profile and another handler (runc) can bind nothing")
 
 	containerd := n.Enter("containerd", "--config", "/etc/containerd/config.toml",
 		"--root", "/run/root", "--state", "/run/state", "--address", "/run/containerd.sock")
@@ -487,7 +489,14 @@ func TestCheckOfTheCommandLine(t *testing.T) {
 	require.NoError(t, os.Chmod(filepath.Dir(setuid), 0o755))
 	require.NoError(t, os.Chmod(filepath.Dir(filepath.Dir(setuid)), 0o755))
 	world := runc.NewWorld(t, runc.World{Settings: "\n"})
-	argv := world.Enter("sh", "-c", "cp "+binary+" /run/p && exec setpriv --reuid 4321 --regid 4321"+
-		" --clear-groups /run/p check --json -- "+setuid)
-	checkBy(t, argv...).require(t, setuid, "warn", "no_new_privs")
+	asUser := func(program string) report {
+		return checkBy(t, world.Enter("sh", "-c", "cp "+binary+" /run/p && exec"+
+			" setpriv --reuid 4321 --regid 4321 --clear-groups /run/p check --json -- "+program)...)
+	}
+	asUser(setuid).require(t, setuid, "warn", "has setuid or setgid bits", "no_new_privs")
+	capable := filepath.Join(filepath.Dir(setuid), "capable")
+	require.NoError(t, os.WriteFile(capable, []byte("#!/bin/sh\n"), 0o755))
+	require.NoError(t, exec.Command("setcap", "cap_net_bind_service=ep", capable).Run())
+	asUser(capable).require(t, capable, "warn", "cap_net_bind_service=ep), which count for nothing")
+	asUser("true").require(t, "true", "ok")
 }

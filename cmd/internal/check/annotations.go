@@ -8,21 +8,17 @@ import (
 )
 
 // annotations says whether the annotations of pods reach the OCI runtime.
-func annotations(looked []engineState, o engines.Options) (results []Result) {
+func annotations(looked []engineState) (results []Result) {
 	const name = "annotations"
 	for _, e := range looked {
-		if !e.installed {
+		if !e.installed || !e.state.Written && !profileWritten(looked) {
 			continue
 		}
 		switch e.name {
 		case "crio":
-			if e.state.Written || profileWritten(looked) {
-				results = append(results, ok(name, "crio passes all of a pod's on"))
-			}
+			results = append(results, ok(name, "crio passes all of a pod's on"))
 		case "containerd":
-			if e.state.Written || profileWritten(looked) {
-				results = append(results, containerdAnnotations(name, e, looked, o))
-			}
+			results = append(results, containerdAnnotations(name, e, looked))
 		}
 	}
 	return results
@@ -30,10 +26,8 @@ func annotations(looked []engineState, o engines.Options) (results []Result) {
 
 // containerdAnnotations says through which runtime handlers containerd passes annotations on. The
 // one that configure writes always does. Others need it only for a profile.
-func containerdAnnotations(
-	name string, e engineState, looked []engineState, o engines.Options,
-) Result {
-	passing, hiding, err := engines.Forwarding(o)
+func containerdAnnotations(name string, e engineState, looked []engineState) Result {
+	passing, hiding, err := engines.Forwarding(e.defaults)
 	if err != nil {
 		return fail(name, "", "read which of them containerd passes on: %v", err)
 	}

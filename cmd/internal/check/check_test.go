@@ -171,3 +171,24 @@ func TestWhatAKernelLacksIsSaidWithItsCost(t *testing.T) {
 		require.Equal(t, c.status == Warn, c.found.Mend != "")
 	}
 }
+
+func TestWhatTheCommandLineCannotDoIsSaid(t *testing.T) {
+	for _, c := range []struct {
+		found  Result
+		status Status
+		said   string
+	}{
+		{lowPorts(80, nil, Ends{}), OK, "80"},
+		{lowPorts(80, nil, Ends{Low: unix.EACCES}), Fail, "port 80 can be bound without"},
+		{lowPorts(0, unix.EACCES, Ends{Low: notTried}), Skip, "CAP_NET_BIND_SERVICE"},
+		{lowPorts(0, unix.EADDRNOTAVAIL, Ends{Low: notTried}), Skip, "cannot assign"},
+		{paths(Ends{}), OK, "several threads"},
+		{paths(Ends{Path: unix.EPERM}), Fail, "can't make an AF_UNIX socket: operation not"},
+		{otherUsers(Ends{}), OK, "has changed its user"},
+		{otherUsers(Ends{OtherUser: unix.EPERM}), Warn, "CAP_SYS_PTRACE"},
+		{otherUsers(Ends{OtherUser: notTried}), Skip, "no other"},
+	} {
+		require.Equal(t, c.status, c.found.Status, c.found.Text)
+		require.Contains(t, c.found.Text, c.said)
+	}
+}

@@ -103,15 +103,18 @@ func program(name string) Result {
 	if err != nil {
 		return fail(name, "", "%v", err)
 	}
-	const start = "start port-restricter as the user that the program needs"
+	if isRoot() {
+		return ok(name, "%s can be run", path)
+	}
+	const nothing = "which count for nothing under port-restricter (no_new_privs)"
 	switch capabilities, err := cap.GetFile(path); {
-	case info.Mode()&(os.ModeSetuid|os.ModeSetgid) != 0 && os.Geteuid() != 0:
-		return warn(name, start, "%s is setuid or setgid, which counts for nothing under"+
-			" port-restricter (no_new_privs)", path)
+	case info.Mode()&(os.ModeSetuid|os.ModeSetgid) != 0:
+		return warn(name, "start port-restricter as the user that the program needs",
+			"%s has setuid or setgid bits, %s", path, nothing)
 	case err == nil:
 		return warn(name, "setcap cap_net_bind_service=ep on port-restricter, or"+
-			" AmbientCapabilities= of a systemd unit", "%s has file capabilities (%s), which count for"+
-			" nothing under port-restricter (no_new_privs)", path, capabilities)
+			" AmbientCapabilities= of a systemd unit",
+			"%s has file capabilities (%s), %s", path, capabilities, nothing)
 	}
 	return ok(name, "%s can be run", path)
 }

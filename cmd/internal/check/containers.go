@@ -106,8 +106,8 @@ func isSame(a, b string) bool {
 	return err == nil && os.SameFile(first, second)
 }
 
-// stateDirectories returns the patterns of the directories in which OCI runtimes keep what they know
-// of a container. What other users write is left alone.
+// stateDirectories returns the patterns of the directories in which OCI runtimes keep what they
+// know of a container. What other users write is left alone.
 func stateDirectories() []string {
 	if !isRoot() {
 		dir := os.Getenv("XDG_RUNTIME_DIR")

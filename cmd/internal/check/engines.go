@@ -44,6 +44,7 @@ func Engines() (names []string) {
 // An engineState is what is known of an engine beside its Result.
 type engineState struct {
 	engine
+	defaults  engines.Options // that configure would have now
 	installed bool
 	state     engines.State
 }
@@ -54,7 +55,7 @@ func (e engineState) usable() bool { return e.installed && e.state.Written }
 // look looks at an engine. asked means that the administrator named it: then it must be installed
 // and configured.
 func (e engine) look(o engines.Options, asked bool) (engineState, Result) {
-	s := engineState{engine: e, installed: e.isInstalled()}
+	s := engineState{engine: e, defaults: o, installed: e.isInstalled()}
 	missing := fail
 	if !asked {
 		missing = func(name, mend, format string, args ...any) Result {

@@ -44,10 +44,8 @@ func (n Node) Look() []Result {
 		if plan := state.state.Plan; state.usable() && plan != nil && plan.OCIRuntime != "" {
 			runtimes = append(runtimes, plan.OCIRuntime)
 		}
-		if e.name == "containerd" {
-			found = append(found, annotations(looked, o)...)
-		}
 	}
+	found = append(found, annotations(looked)...)
 	found = append(found, nri(slices.Contains(n.Asked, NRI)))
 	results = append(results, ociRuntimes(runtimes)...)
 	results = append(results, agentResult)
