@@ -26,7 +26,7 @@ func (i Invocation) Exec(
 			return err
 		}
 	}
-	runtime, err := realRuntime(node.Runtime)
+	runtime, err := FindRuntime(node.Runtime)
 	if err != nil {
 		return err
 	}
