@@ -9,8 +9,16 @@ import (
 	"github.com/port-restricter/port-restricter/config/inquiry"
 )
 
-// printable returns a name that was chosen by a container, for a comment.
-func printable(name string) string { return inquiry.Printable(name) }
+// longest bounds what a container chose, in bytes.
+const longest = 240
+
+// printable returns what a container chose, for a comment.
+func printable(text string) string {
+	if len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "") + "…"
+	}
+	return inquiry.Printable(text)
+}
 
 // names returns a few of the names.
 func names(set map[string]bool) string {

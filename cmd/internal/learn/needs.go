@@ -2,7 +2,6 @@ package learn
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -14,7 +13,7 @@ import (
 )
 
 // limit bounds what a Learner remembers: a file can have anything in it.
-const limit = 1 << 17
+const limit = 1 << 16
 
 // ErrTooMuch means that there were more ports and containers than a Learner remembers.
 var ErrTooMuch = fmt.Errorf("more than %d different ports and containers", limit)
@@ -54,33 +53,48 @@ type seen struct {
 
 // Add takes an event into account. An event that makes no sense is an error.
 func (l *Learner) Add(e Event) error {
-	if e.Operation == "" || e.Decision == "" {
-		return errors.New("it has no operation or no decision")
-	}
-	g, member := l.groupOf(&e)
 	if e.Address == "" && e.Decision == "deny" {
-		if l.grow(g.failures[e.Reason] == 0) {
-			g.failures[e.Reason]++
-		}
+		l.addFailure(&e)
 		return l.full()
-	}
-	switch e.Operation {
-	case config.Bind, config.Listen:
-	default:
-		return fmt.Errorf("operation %q is not known", e.Operation)
 	}
 	what, err := elementOf(&e)
 	if err != nil {
 		return err
 	}
-	g.calls++
-	// The kernel picks a port for whoever connects, too. listen(2) takes an element.
-	if e.Operation == config.Bind && what.port == 0 {
+	if !slices.Contains(decisions, e.Decision) {
+		return fmt.Errorf("decision %q is not known", e.Decision)
+	}
+	switch e.Operation {
+	case config.Bind:
+		l.addBind(&e, what)
+	case config.Listen:
+		l.addNeed(&e, what)
+	default:
+		return fmt.Errorf("operation %q is not known", e.Operation)
+	}
+	return l.full()
+}
+
+// decisions are those that an Event can have.
+var decisions = []string{"allow", "deny", "audit", "rewrite"}
+
+func (l *Learner) addFailure(e *Event) {
+	if g, _ := l.groupOf(e); l.grow(g.failures[e.Reason] == 0) {
+		g.failures[e.Reason]++
+	}
+}
+
+// addBind adds a bind. One to port 0 needs nothing: the kernel picks a port for whoever connects,
+// too, and it is listen(2) that takes an element.
+func (l *Learner) addBind(e *Event, what element) {
+	g, _ := l.groupOf(e)
+	if what.port == 0 {
+		g.calls++
 		g.picked++
 		g.ephemeral = g.ephemeral || e.Decision == "deny" || e.Decision == "audit"
-		return nil
+		return
 	}
-	if e.BoundPort != 0 && e.Operation == config.Bind {
+	if e.BoundPort != 0 {
 		m := fmt.Sprintf("%d:%d", e.Port, e.BoundPort)
 		if what.protocol != "" {
 			m += "/" + string(what.protocol)
@@ -89,13 +103,19 @@ func (l *Learner) Add(e Event) error {
 			g.maps[m] = true
 		}
 	}
-	if l.grow(g.needs[what] == nil) {
-		if g.needs[what] == nil {
-			g.needs[what] = newSeen()
-		}
-		g.needs[what].add(&e, member)
+	l.addNeed(e, what)
+}
+
+func (l *Learner) addNeed(e *Event, what element) {
+	g, member := l.groupOf(e)
+	g.calls++
+	if !l.grow(g.needs[what] == nil) {
+		return
 	}
-	return l.full()
+	if g.needs[what] == nil {
+		g.needs[what] = newSeen()
+	}
+	g.needs[what].add(e, member)
 }
 
 func newSeen() *seen {
