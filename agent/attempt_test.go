@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/port-restricter/port-restricter/agent/handover"
 	"github.com/port-restricter/port-restricter/agent/internal/rerun"
 	"github.com/port-restricter/port-restricter/agent/target"
 	"github.com/port-restricter/port-restricter/config"
@@ -52,7 +53,7 @@ func TestTheSocketOfAReusedThreadIDIsNotBound(t *testing.T) {
 			socket := -1
 			for socket < 0 { // again if a thread of this process took the id and keeps it
 				target, fd := startTarget(t)
-				s, err = newSession(fd, containerKey{id: "test"}, policy, logrus.New())
+				s, err = newSession(fd, handover.Record{Container: "test"}, policy, logrus.New())
 				require.NoError(t, err)
 				// Again if a signal interrupted the target's bind, which then notifies again.
 				require.Eventually(t, func() bool {

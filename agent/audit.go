@@ -1,73 +1,100 @@
 package agent
 
 import (
-	"net/netip"
-	"sync/atomic"
-
 	"github.com/sirupsen/logrus"
-	"golang.org/x/sys/unix"
-	"golang.org/x/time/rate"
 
+	"github.com/port-restricter/port-restricter/agent/handover"
 	"github.com/port-restricter/port-restricter/config"
 )
 
-// deniedPerSecond and deniedBurst bound how many refusals of one container are
-// logged: a container can be refused as often as it likes, and must not fill the
-// disk.
-const deniedPerSecond, deniedBurst = 10, 50
-
-// A record is what is logged of one decision.
-type record struct {
-	operation config.Operation
-	protocol  config.Protocol
-	at        netip.AddrPort
-	bound     uint16 // the port of a rewritten bind
-	decision  string // allow, deny, audit, rewrite
-	reason    config.Reason
-	errno     error // from the kernel, if the call was allowed
-}
-
-// An audit logs one line per decision: refusals as warnings, everything else at
-// debug level.
+// An audit tells what was decided in a session: to the log, to the counters, and to those who
+// subscribed.
 type audit struct {
-	log   *logrus.Entry
-	limit *rate.Limiter
-	// skipped counts the refusals that were not logged since the last one that was.
-	skipped atomic.Int64
+	log       *logrus.Entry
+	container string // its id
+	who       config.Identity
+
+	refusals    *refusalLog        // of the container
+	counters    *handover.Counters // of the session
+	stats       *stats
+	tally       *tally // of the container's namespace
+	subscribers *subscribers
 }
 
-func newAudit(log *logrus.Entry) *audit {
-	return &audit{log: log, limit: rate.NewLimiter(deniedPerSecond, deniedBurst)}
+func newAudit(log *logrus.Logger, container string, who config.Identity) *audit {
+	entry := log.WithField("container", container)
+	for key, value := range map[string]string{
+		"namespace": who.Namespace, "pod": who.Pod, "name": who.Name,
+	} {
+		if value != "" {
+			entry = entry.WithField(key, value)
+		}
+	}
+	return &audit{
+		log: entry, container: container, who: who, refusals: newRefusalLog(entry),
+		counters: new(handover.Counters), stats: new(stats), tally: new(tally),
+		subscribers: new(subscribers),
+	}
 }
 
+// look notes a decision while its target still waits, so that the target can be looked at.
+func (a *audit) look(r *record, t targetThread) {
+	a.count(r)
+	refused := r.refused()
+	if refused {
+		r.logged = a.refusals.note(r)
+	}
+	if t != nil && (r.logged || a.subscribers.want(refused)) {
+		r.program = t.Program()
+	}
+}
+
+func (a *audit) count(r *record) {
+	a.tally.add(r)
+	switch r.decision {
+	case "deny":
+		a.counters.Denied.Add(1)
+	case "audit":
+		a.counters.Audited.Add(1)
+	default:
+		a.counters.Allowed.Add(1)
+	}
+}
+
+// write tells a decision after the target has its answer.
 func (a *audit) write(tid uint32, r *record) {
-	level := logrus.DebugLevel
-	if r.decision == "deny" || r.decision == "audit" {
-		level = logrus.WarnLevel
+	if a.subscribers.want(r.refused()) {
+		a.subscribers.send(a.event(tid, r), r.refused())
 	}
-	if !a.log.Logger.IsLevelEnabled(level) {
-		return
+	switch verbose := a.log.Logger.IsLevelEnabled(logrus.DebugLevel); {
+	case r.logged:
+		e := a.event(tid, r)
+		a.refusals.describe(r, e)
+		a.writeLine(logrus.WarnLevel, e)
+	case verbose && r.refused():
+		a.writeLine(logrus.WarnLevel, a.event(tid, r))
+	case verbose:
+		a.writeLine(logrus.DebugLevel, a.event(tid, r))
 	}
-	if level == logrus.WarnLevel && !a.limit.Allow() {
-		a.skipped.Add(1)
-		return
+}
+
+func (a *audit) writeLine(level logrus.Level, e Event) {
+	fields := logrus.Fields{"pid": e.PID, "operation": e.Operation, "decision": e.Decision}
+	if e.Address != "" {
+		fields["address"], fields["port"], fields["protocol"] = e.Address, e.Port, e.Protocol
 	}
-	fields := logrus.Fields{"pid": tid, "operation": r.operation, "decision": r.decision}
-	if r.at.IsValid() {
-		fields["address"], fields["port"] = r.at.Addr().String(), r.at.Port()
-		fields["protocol"] = r.protocol
+	if e.BoundPort != 0 {
+		fields["bound_port"] = e.BoundPort
 	}
-	if r.bound != 0 {
-		fields["bound_port"] = r.bound
+	if e.UID != nil {
+		fields["uid"] = *e.UID
 	}
-	if r.reason != (config.Reason{}) {
-		fields["reason"] = r.reason.String()
+	for key, value := range map[string]string{
+		"program": e.Program, "exe": e.Exe, "reason": e.Reason, "errno": e.Errno,
+	} {
+		if value != "" {
+			fields[key] = value
+		}
 	}
-	if errno, ok := r.errno.(unix.Errno); ok {
-		fields["errno"] = unix.ErrnoName(errno)
-	}
-	if skipped := a.skipped.Swap(0); skipped > 0 {
-		fields["skipped"] = skipped
-	}
-	a.log.WithFields(fields).Log(level, string(r.operation)+" "+r.decision)
+	a.log.WithFields(fields).Log(level, string(e.Operation)+" "+e.Decision)
 }

@@ -30,6 +30,7 @@ func (s *Supervisor) Close() {
 	s.closed.Store(true)
 	s.mu.Unlock()
 	s.trim.Stop()
+	s.LogCounts()
 	_, _ = unix.Write(s.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 	limit := closeGrace
 	if s.keeper != nil {

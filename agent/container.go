@@ -9,8 +9,9 @@ type container struct {
 	sessions int  // that are attached
 	started  bool // one of its sessions was that of its first process
 
-	calls inFlight
-	bound boundSockets
+	calls    inFlight
+	bound    boundSockets
+	refusals *refusalLog
 }
 
 // A containerKey identifies a container. Its id does not suffice: another runtime, or

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/port-restricter/port-restricter/agent/handover"
 	"github.com/port-restricter/port-restricter/agent/internal/rerun"
 	"github.com/port-restricter/port-restricter/config"
 )
@@ -22,7 +23,7 @@ func TestASupervisorWithoutFDsKeepsItsErrnoForItself(t *testing.T) {
 	for free := 0; !enough; free++ {
 		require.Less(t, free, 64, "so many fds are not enough for one call: %v", answers)
 		target, fd := startTarget(t)
-		s, err := newSession(fd, containerKey{id: "test"}, onlyPort5000(t), quietLog())
+		s, err := newSession(fd, handover.Record{Container: "test"}, onlyPort5000(t), quietLog())
 		require.NoError(t, err)
 		var n notification
 		require.NoError(t, s.notifier.receive(&n))

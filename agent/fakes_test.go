@@ -43,6 +43,7 @@ func (k *withdrawOnRespond) respond(r *response) error {
 // A fakeTarget has one socket, which every fd leads to, and one page of memory.
 type fakeTarget struct {
 	memory      []byte // from address 0
+	program     target.Program
 	onSocket    func() (int, error)
 	onRead      func()
 	ownsTable   bool   // no other task shares its file table
@@ -64,6 +65,7 @@ func (t *fakeTarget) Socket(int) (int, error) { return t.onSocket() }
 func (t *fakeTarget) OwnsFileTable(int) bool  { return t.ownsTable }
 func (t *fakeTarget) IsOfAgentsUser() bool    { return !t.otherUserNS }
 func (t *fakeTarget) Close()                  {}
+func (t *fakeTarget) Program() target.Program { return t.program }
 func (t *fakeTarget) MakeCall(c target.Call, valid func() bool) error {
 	if !valid() {
 		return target.ErrWithdrawn
@@ -81,7 +83,7 @@ func newFakeSession(t *testing.T, ports string, fake *fakeTarget) (*session, *fa
 	kernel := &fakeNotifier{withdrawn: map[uint64]bool{}}
 	return &session{
 		notifier: kernel, container: new(container), policy: policy,
-		audit: newAudit(quietLog().WithField("container", "c1")),
+		audit: newAudit(quietLog(), "c1", config.Identity{}),
 		open:  func(*target.Cache, uint32) (targetThread, error) { return fake, nil },
 	}, kernel
 }

@@ -5,12 +5,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/opencontainers/runtime-spec/specs-go"
-
 	"github.com/port-restricter/port-restricter/agent/fdstore"
-	"github.com/port-restricter/port-restricter/agent/handover"
 	"github.com/port-restricter/port-restricter/agent/internal/fault"
-	"github.com/port-restricter/port-restricter/config"
 )
 
 const (
@@ -44,20 +40,16 @@ func (s *Supervisor) freeID() uint32 {
 
 // keep writes down what a successor must know of a session, and makes the service manager
 // keep its notify fd.
-func (s *Supervisor) keep(sess *session, state *specs.ContainerProcessState) {
+func (s *Supervisor) keep(sess *session) {
 	if s.keeper == nil {
 		return
 	}
-	kept, err := s.memory.Keep(sess.id, handover.Record{
-		Container: sess.key.id, Bundle: sess.key.bundle, Number: sess.container.number,
-		Pid: sess.pid, Home: sess.home, Exec: sess.exec,
-		Annotations: config.Relevant(state.State.Annotations), Metadata: state.Metadata,
-	})
+	kept, err := s.memory.Keep(sess.id, sess.record)
 	if err != nil {
 		s.keeper.notKept(sess, err.Error())
 		return
 	}
-	sess.kept = kept
+	sess.kept, sess.audit.counters = kept, kept.Counters
 	fault.At("recorded", 0)
 	if sess.exec {
 		time.AfterFunc(keepExecAfter, func() { s.keeper.add(sess) })
@@ -86,10 +78,12 @@ type keeper struct {
 	pending []func()
 	wake    chan struct{}
 	kept    map[uint32]bool // the sessions whose fd is in the store
+	lost    map[uint32]bool // those for which there was no room
 }
 
 func newKeeper(s *Supervisor, manager *fdstore.Manager) *keeper {
-	k := &keeper{manager: manager, s: s, wake: make(chan struct{}, 1), kept: map[uint32]bool{}}
+	k := &keeper{manager: manager, s: s, wake: make(chan struct{}, 1), kept: map[uint32]bool{},
+		lost: map[uint32]bool{}}
 	go k.run()
 	return k
 }
@@ -169,13 +163,27 @@ func (k *keeper) flush() {
 func (k *keeper) remove(sess *session, drop bool) {
 	k.mu.Lock()
 	delete(k.kept, sess.id)
+	delete(k.lost, sess.id)
 	k.mu.Unlock()
 	if drop {
 		k.do(func() { _ = k.manager.Drop(nameOf(sess.id)) })
 	}
 }
 
+// unprotected reports whether a session would not survive a restart. s.mu is held.
+func (s *Supervisor) unprotected(sess *session) bool {
+	if s.keeper == nil {
+		return true
+	}
+	s.keeper.mu.Lock()
+	defer s.keeper.mu.Unlock()
+	return s.keeper.lost[sess.id]
+}
+
 func (k *keeper) notKept(sess *session, reason string) {
+	k.mu.Lock()
+	k.lost[sess.id] = true
+	k.mu.Unlock()
 	k.s.log.WithField("container", sess.key.id).WithField("reason", reason).
 		Warn("the container would not survive a restart of the agent: its binds would fail")
 }

@@ -19,6 +19,10 @@ import (
 	"github.com/port-restricter/port-restricter/config/inquiry"
 )
 
+// An engine can try to start a container as often as it likes, and must not fill the disk:
+// startsBurst refused starts are logged, and then one in each startsInterval.
+const startsBurst, startsInterval = 50, time.Minute
+
 const (
 	// receiveLimit bounds how long a client may take to send a container, once it began.
 	receiveLimit = 10 * time.Second
@@ -35,8 +39,8 @@ type Listener struct {
 	socket *net.UnixListener
 	log    *logrus.Logger
 
-	refusals *rate.Limiter // an engine can try to start a container as often as it likes
-	skipped  atomic.Int64  // refusals that were not logged since the last one that was
+	refusals *rate.Limiter
+	skipped  atomic.Int64 // refusals that were not logged since the last one that was
 }
 
 // Listen creates the socket, accessible to its owner only. It replaces a socket on
@@ -74,7 +78,8 @@ func Listen(path string, log *logrus.Logger) (*Listener, error) {
 
 func newListener(socket *net.UnixListener, log *logrus.Logger) *Listener {
 	return &Listener{
-		socket: socket, log: log, refusals: rate.NewLimiter(deniedPerSecond, deniedBurst),
+		socket: socket, log: log,
+		refusals: rate.NewLimiter(rate.Every(startsInterval), startsBurst),
 	}
 }
 
@@ -174,9 +179,22 @@ func (l *Listener) converse(ctx context.Context, c *silent) {
 	case errors.Is(err, errInquiry):
 		l.log.WithError(err).Error("a guard got no answer, and kills its container")
 	case err != nil:
+		c.s.stats.attachFailed(reasonOf(err))
 		l.log.WithError(err).Error("a container was not attached: all its binds will fail")
 	}
 }
+
+// reasonOf returns the reason by which a failure is counted.
+func reasonOf(err error) string {
+	if errors.Is(err, errSender) {
+		return failedSender
+	} else if errors.Is(err, errSession) {
+		return failedSession
+	}
+	return failedMessage
+}
+
+var errSender = errors.New("only root and the agent's own user may send containers")
 
 // receive attaches the container that a runtime sends, or answers a guard.
 func (l *Listener) receive(c *silent) (err error) {
@@ -219,9 +237,8 @@ func checkSender(conn *net.UnixConn) error {
 		return fmt.Errorf("ask who connected: %w", err)
 	}
 	if peer.Uid != 0 && peer.Uid != uint32(os.Geteuid()) {
-		return fmt.Errorf("process %d of user %d connected: "+
-			"only root and the agent's own user %d may send containers",
-			peer.Pid, peer.Uid, os.Geteuid())
+		return fmt.Errorf("process %d of user %d connected, and the agent's user is %d: %w",
+			peer.Pid, peer.Uid, os.Geteuid(), errSender)
 	}
 	return nil
 }

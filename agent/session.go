@@ -3,6 +3,7 @@ package agent
 import (
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
@@ -25,6 +26,7 @@ type session struct {
 	exec      bool // of a process that joined the running container
 	container *container
 	home      int // target.Home of the container
+	record    handover.Record
 	policy    config.Policy
 	audit     *audit
 	orphans   orphans
@@ -45,6 +47,7 @@ type targetThread interface {
 	OwnsFileTable(home int) bool
 	IsOfAgentsUser() bool
 	MakeCall(c target.Call, valid func() bool) error
+	Program() target.Program
 	Close()
 }
 
@@ -57,15 +60,20 @@ func openThread(cache *target.Cache, tid uint32) (targetThread, error) {
 }
 
 func newSession(
-	fd int, key containerKey, policy config.Policy, log *logrus.Logger,
+	fd int, record handover.Record, policy config.Policy, log *logrus.Logger,
 ) (*session, error) {
 	notifier, err := newNotifyFD(fd)
 	if err != nil {
 		return nil, err
 	}
+	who, _ := config.Identify(config.Container{
+		ID: record.Container, Annotations: record.Annotations,
+	}, record.Metadata) // an error is one of the policy, too
 	return &session{
-		notifyFD: fd, notifier: notifier, key: key, policy: policy,
-		audit: newAudit(log.WithField("container", key.id)),
+		notifyFD: fd, notifier: notifier, policy: policy, record: record,
+		key: containerKey{record.Container, record.Bundle},
+		pid: record.Pid, home: record.Home, exec: record.Exec,
+		audit: newAudit(log, record.Container, who),
 		open:  openThread,
 	}, nil
 }
@@ -92,6 +100,7 @@ func (s *session) handle(n *notification, w *workspace) {
 	}
 
 	fault.At("received", 0)
+	began := time.Now()
 	if w.slot == nil {
 		w.slot = new(handover.Slot) // in tests
 	}
@@ -103,6 +112,9 @@ func (s *session) handle(n *notification, w *workspace) {
 	w.answer = response{ID: n.ID}
 	if err := a.run(n); err != nil {
 		w.answer.fail(err)
+	}
+	if a.record.decision != "" {
+		s.audit.look(&a.record, a.target)
 	}
 	// Before the answer: once the target has it, it may close its socket and bind
 	// the port again, which the duplicate would still occupy.
@@ -117,6 +129,7 @@ func (s *session) handle(n *notification, w *workspace) {
 	fault.At("answered", 0)
 	w.slot.Clear()
 	if a.record.decision != "" {
+		s.audit.stats.took(time.Since(began))
 		s.audit.write(n.PID, &a.record)
 	}
 }

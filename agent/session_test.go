@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/port-restricter/port-restricter/agent/handover"
 	"github.com/port-restricter/port-restricter/config"
 )
 
@@ -62,7 +63,7 @@ func TestARefusalAllocatesNothing(t *testing.T) {
 	})
 	kernel.answers = make([]response, 0, 1000)
 	n, space := bindNotification(1, 16), &workspace{neutral: true}
-	for range 2 * deniedBurst {
+	for range 2 { // the first one is logged
 		s.handle(n, space)
 	}
 	require.Zero(t, testing.AllocsPerRun(200, func() { s.handle(n, space) }))
@@ -76,7 +77,7 @@ func TestTheEndOfASessionIsNoticedWhileItIsParked(t *testing.T) {
 	require.NoError(t, err)
 	defer supervisor.Close()
 	target, fd := startTarget(t)
-	s, err := newSession(fd, containerKey{id: t.Name()}, config.Policy{}, quietLog())
+	s, err := newSession(fd, handover.Record{Container: t.Name()}, config.Policy{}, quietLog())
 	require.NoError(t, err)
 	require.NoError(t, supervisor.add(s))
 	for range inFlightLimit { // calls of the container's other sessions, which block

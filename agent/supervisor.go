@@ -54,14 +54,16 @@ type Supervisor struct {
 
 	// Locks are taken in the order Supervisor.mu, session.mu, inFlight.mu, and after these
 	// those of orphans, boundSockets and keeper, and last that of the memory.
-	mu         sync.Mutex
-	watchAfter time.Duration // from one watch to the next
-	workers    map[*worker]struct{}
-	sessions   map[int32]*session // by notify fd
-	containers map[containerKey]*container
-	ids        map[uint32]*session // by id
-	lastID     uint32              // of a session
-	lastNumber uint32              // of a container
+	mu          sync.Mutex
+	watchAfter  time.Duration // from one watch to the next
+	workers     map[*worker]struct{}
+	sessions    map[int32]*session // by notify fd
+	containers  map[containerKey]*container
+	ids         map[uint32]*session // by id
+	stats       stats
+	subscribers subscribers
+	lastID      uint32 // of a session
+	lastNumber  uint32 // of a container
 }
 
 // NewSupervisor starts a supervisor. It fails on a kernel that lacks what it
@@ -162,10 +164,12 @@ func (s *Supervisor) closeFDs() {
 // or it could give itself such a socket.
 func (s *Supervisor) Attach(state *specs.ContainerProcessState, fd int, inherited ...int) error {
 	if err := s.attach(state, fd, inherited); err != nil {
-		return fmt.Errorf("container %q: %w", state.State.ID, err)
+		return fmt.Errorf("%w %q: %w", errSession, state.State.ID, err)
 	}
 	return nil
 }
+
+var errSession = errors.New("container")
 
 func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherited []int) error {
 	s.limits.attaching <- struct{}{}
@@ -177,22 +181,29 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 	fault.At("attaching", 0)
 	policy, err := s.policyOf(state)
 	log := s.log.WithField("container", state.State.ID)
+	level := logrus.WarnLevel
+	if state.State.Status == specs.StateRunning {
+		level = logrus.DebugLevel // said when the container started; probes exec without end
+	}
 	if err != nil {
-		log.WithField("reason", err.Error()).Warn("every bind will be refused")
+		s.stats.attachFailed(failedPolicy)
+		log.WithField("reason", err.Error()).Log(level, "every bind will be refused")
 		policy = config.DenyAll(err.Error())
 	}
 	for _, reason := range policy.Ignored() {
-		log.WithField("reason", reason).Warn("annotation ignored")
+		log.WithField("reason", reason).Log(level, "annotation ignored")
 	}
-	key := containerKey{state.State.ID, state.State.Bundle}
-	sess, err := newSession(fd, key, policy, s.log)
+	sess, err := newSession(fd, handover.Record{
+		Container: state.State.ID, Bundle: state.State.Bundle,
+		Pid: state.Pid, Home: target.Home(state.State.Pid),
+		Exec:        state.State.Status == specs.StateRunning, // otherwise it is being created
+		Annotations: config.Relevant(state.State.Annotations), Metadata: state.Metadata,
+		Since: time.Now().UnixNano(),
+	}, policy, s.log)
 	if err != nil {
 		unix.Close(fd)
 		return err
 	}
-	sess.pid = state.Pid
-	sess.exec = state.State.Status == specs.StateRunning // otherwise it is being created
-	sess.home = target.Home(state.State.Pid)
 	if err := s.add(sess); err != nil {
 		sess.hangUp()
 		return err
@@ -200,7 +211,7 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 	for _, socket := range inherited {
 		sess.container.bound.rememberInherited(socket)
 	}
-	s.keep(sess, state)
+	s.keep(sess)
 	fault.At("attached", 0)
 	log = log.WithField("policy", policy.String())
 	if state.Pid != 0 { // crun tells no pid of an exec'd process
@@ -263,21 +274,40 @@ func (s *Supervisor) add(sess *session) error {
 	}
 	s.sessions[int32(sess.notifyFD)], s.ids[sess.id] = sess, sess
 	if s.containers[sess.key] == nil {
-		s.containers[sess.key] = s.newContainer()
+		s.containers[sess.key] = s.newContainer(sess)
 	}
 	sess.orphans.memory, sess.orphans.session = s.memory, sess.id
 	sess.container = s.containers[sess.key]
+	sess.record.Number = sess.container.number
+	a := sess.audit
+	a.refusals, a.tally = sess.container.refusals, s.stats.tallyOf(a.who.Namespace)
+	a.stats, a.subscribers = &s.stats, &s.subscribers
 	sess.container.sessions++
 	sess.container.started = sess.container.started || !sess.exec
 	return nil
 }
 
-// newContainer returns a container with a number of its own. s.mu is held.
-func (s *Supervisor) newContainer() *container {
-	s.lastNumber++
-	c := &container{number: s.lastNumber}
+// newContainer returns the container of its first session, with a number of its own unless the
+// session has one already. s.mu is held.
+func (s *Supervisor) newContainer(first *session) *container {
+	c := &container{number: first.record.Number, refusals: first.audit.refusals}
+	if c.number == 0 {
+		s.lastNumber++
+		c.number = s.lastNumber
+	}
 	c.bound.kept = s.memory.NewSockets(c.number)
 	return c
+}
+
+// passCounts adds the counts of a session that has ended to another one of its container. s.mu
+// is held.
+func (s *Supervisor) passCounts(ended *session) {
+	for _, sess := range s.sessions {
+		if sess.container == ended.container {
+			sess.audit.counters.Add(ended.audit.counters)
+			return
+		}
+	}
 }
 
 // detach ends a session. err is nil if its last process has ended.
@@ -288,6 +318,7 @@ func (s *Supervisor) detach(sess *session, err error) {
 		delete(s.sessions, int32(sess.notifyFD))
 		delete(s.ids, sess.id)
 		sess.container.sessions--
+		s.passCounts(sess)
 	}
 	// An exec of crun does not tell the container's bundle, and has another key.
 	ended := sess.container.started && sess.container.sessions == 0

@@ -85,7 +85,10 @@ func TestContainersOfOneIDInTwoBundlesShareNothing(t *testing.T) {
 	require.NoError(t, err)
 	defer supervisor.Close()
 	add := func(bundle string) *session {
-		sess := &session{notifyFD: -1 - len(supervisor.sessions), key: containerKey{"web", bundle}}
+		sess := &session{
+			notifyFD: -1 - len(supervisor.sessions), key: containerKey{"web", bundle},
+			audit: newAudit(quietLog(), "web", config.Identity{}),
+		}
 		require.NoError(t, supervisor.add(sess))
 		return sess
 	}

@@ -32,5 +32,9 @@ func (s *Supervisor) forget(sess *session) {
 	if s.containers[sess.key] == c && c.sessions == 0 && c.calls.idle() {
 		delete(s.containers, sess.key)
 		c.bound.close()
+		c.refusals.flush()
+		s.stats.mu.Lock()
+		s.stats.skipped += c.refusals.skippedLines()
+		s.stats.mu.Unlock()
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/port-restricter/port-restricter/agent/handover"
 	"github.com/port-restricter/port-restricter/agent/target"
 	"github.com/port-restricter/port-restricter/config"
 )
@@ -37,7 +38,8 @@ func TestASessionThatEndedHoldsNoWorker(t *testing.T) {
 			fake := &fakeTarget{onSocket: func() (int, error) { return <-sockets, nil }}
 			var sessions []*session
 			for _, fd := range fds {
-				s, err := newSession(fd, containerKey{id: t.Name()}, config.Policy{}, quietLog())
+				record := handover.Record{Container: t.Name()}
+				s, err := newSession(fd, record, config.Policy{}, quietLog())
 				require.NoError(t, err)
 				s.open = func(*target.Cache, uint32) (targetThread, error) { return fake, nil }
 				require.NoError(t, supervisor.add(s))

@@ -136,16 +136,13 @@ func (s *Supervisor) adopt(fd fdstore.FD, records map[uint32]leftRecord) (*sessi
 		}).Error("every bind will be refused")
 		policy = config.DenyAll(err.Error())
 	}
-	key := containerKey{record.Container, record.Bundle}
-	sess, err := newSession(fd.FD, key, policy, s.log)
+	sess, err := newSession(fd.FD, record, policy, s.log)
 	if err != nil {
 		return nil, err
 	}
 	sess.id, sess.kept = id, left.kept
-	sess.pid, sess.home, sess.exec = record.Pid, record.Home, record.Exec
-	if s.containers[key] == nil && record.Number != 0 {
-		s.containers[key] = &container{number: record.Number}
-		s.containers[key].bound.kept = s.memory.NewSockets(record.Number)
+	if left.kept.Counters != nil {
+		sess.audit.counters = left.kept.Counters
 	}
 	if err := s.add(sess); err != nil {
 		return nil, err

@@ -24,6 +24,9 @@ type Policy struct {
 // annotation counts for nothing.
 func (p Policy) Ignored() []string { return p.ignored }
 
+// Problem returns why the policy denies everything, or "" for a policy that somebody has chosen.
+func (p Policy) Problem() string { return p.denied }
+
 // A limit is what one source allows: the command line, the annotations of a
 // container, or the administrator's metadata.
 type limit struct {

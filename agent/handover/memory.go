@@ -24,7 +24,7 @@ import (
 )
 
 // layout is the version of the memory's layout. An agent that meets another one cannot read it.
-var layout = fault.Layout(1)
+var layout = fault.Layout(2)
 
 const (
 	headerSize = 4096

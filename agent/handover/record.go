@@ -16,6 +16,7 @@ type Record struct {
 	Pid       int    // that loaded the filter, as the OCI runtime numbers it
 	Home      int    // target.Home
 	Exec      bool   // another process of a container that has been running
+	Since     int64  // when it was attached, in nanoseconds of Unix time
 
 	// What the container's policy is made of.
 	Annotations map[string]string `json:",omitempty"`
@@ -23,9 +24,16 @@ type Record struct {
 }
 
 // Counters count the decisions of a session, also across agents.
-type Counters struct{ Allowed, Denied atomic.Uint64 }
+type Counters struct{ Allowed, Denied, Audited atomic.Uint64 }
 
-const countersSize = 16
+const countersSize = 24
+
+// Add adds the counts of another session.
+func (c *Counters) Add(other *Counters) {
+	c.Allowed.Add(other.Allowed.Load())
+	c.Denied.Add(other.Denied.Load())
+	c.Audited.Add(other.Audited.Load())
+}
 
 // A Kept is a record in the memory.
 type Kept struct {

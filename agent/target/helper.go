@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -72,6 +73,25 @@ type Call struct {
 // valid returned false. Two things remain the agent's: the pid (SO_PEERCRED of a
 // listener, a netlink port id) and the LSM label.
 func (t *Thread) MakeCall(c Call, valid func() bool) error {
+	err := t.makeCall(c, valid)
+	switch {
+	case errors.Is(err, ErrNotMade):
+		helpersFailed.Add(1)
+	case !errors.Is(err, ErrWithdrawn):
+		helpersMade.Add(1)
+	}
+	return err
+}
+
+var helpersMade, helpersFailed atomic.Uint64
+
+// HelperResults counts the helper processes of this process: those that made their call, and
+// those that could not.
+func HelperResults() map[string]uint64 {
+	return map[string]uint64{"made": helpersMade.Load(), "failed": helpersFailed.Load()}
+}
+
+func (t *Thread) makeCall(c Call, valid func() bool) error {
 	h := &C.struct_helper{unprivileged: 1, userns: -1, outer: -1, root: -1, cwd: -1}
 	if !c.Unprivileged {
 		identity, release, err := t.identity()

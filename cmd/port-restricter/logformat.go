@@ -29,7 +29,13 @@ func (lineFormatter) Format(entry *logrus.Entry) ([]byte, error) {
 	if pid, ok := entry.Data["pid"]; ok {
 		fmt.Fprintf(&line, " by process %v", pid)
 	}
-	for _, key := range []string{"errno", "reason", logrus.ErrorKey} {
+	if program, ok := entry.Data["program"]; ok {
+		fmt.Fprintf(&line, " (%v)", program)
+	}
+	if count, ok := entry.Data["count"]; ok {
+		fmt.Fprintf(&line, " %v times", count)
+	}
+	for _, key := range []string{"errno", "reason", "among", logrus.ErrorKey} {
 		if value, ok := entry.Data[key]; ok {
 			fmt.Fprintf(&line, ", %s: %v", key, value)
 		}

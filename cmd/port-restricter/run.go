@@ -118,5 +118,6 @@ func runRestricted(
 			},
 		}, notifyFD, inherited...)
 	}
+	defer supervisor.LogCounts()
 	return command.Run()
 }
