@@ -71,10 +71,13 @@ func (g *Group) comments(command string) []string {
 		width = max(width, len(e.String()))
 	}
 	for _, e := range list {
-		lines = append(lines, fmt.Sprintf("  %-*s  %s", width, e, what[e].comment(e, len(g.members))))
+		comment := what[e].comment(e, len(g.members))
+		lines = append(lines, fmt.Sprintf("  %-*s  %s", width, e, comment))
 	}
-	for _, suggestion := range suggestions(list) {
-		lines = append(lines, suggestion)
+	lines = append(lines, suggestions(list)...)
+	if command == "" && g.allowed == 0 {
+		lines = append(lines, "no call that the policy in force allows is among the events:"+
+			" if they were recorded without --all, its ports are missing here")
 	}
 	switch {
 	case g.picked > 0 && g.ephemeral:

@@ -112,7 +112,7 @@ func withCommas(t config.Texts, lines []string, before5 ...string) []string {
 	if !strings.Contains(t.Ports+t.Map, ",") {
 		return lines
 	}
-	lines = append(lines, "# podman before 5.0 splits annotations at commas, and needs these quotes:")
+	lines = append(lines, "# podman before 5.0 splits annotations at commas: with it, write")
 	for _, line := range before5 {
 		lines = append(lines, "# "+line)
 	}
@@ -164,7 +164,7 @@ func socketBind(g *Group, t config.Texts) []string {
 			lines = append(lines, fmt.Sprintf("# systemd has nothing like %s", e))
 			continue
 		case e.protocol == config.SCTP:
-			lines = append(lines, fmt.Sprintf("# systemd knows tcp and udp, but nothing like %s", e))
+			lines = append(lines, fmt.Sprintf("# systemd knows tcp and udp only, not %s", e))
 			continue
 		case e.protocol != "":
 			rule = string(e.protocol) + ":" + rule
@@ -184,7 +184,7 @@ func socketBind(g *Group, t config.Texts) []string {
 		lines = append(lines, "# wider: systemd knows no address, and allows the port at every one")
 	}
 	if t.Map != "" {
-		lines = append(lines, "# systemd maps no port ("+t.Map+"): the program must ask for the second")
+		lines = append(lines, "# systemd maps no port: let the program ask for the other of "+t.Map)
 	}
 	lines = append(lines, "# narrower: a bind to port 0, as clients make it, is refused, too",
 		"SocketBindDeny=any")

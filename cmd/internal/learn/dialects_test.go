@@ -71,7 +71,8 @@ func TestAShellReadsTheFlags(t *testing.T) {
 	g := several(t)
 	want := []string{"-p", severalPorts, "--map", severalMaps}
 	require.Equal(t, append(want, "--", "CMD"), words(t, written(t, g, "flags")))
-	require.Equal(t, append([]string{"systemd", "UNIT"}, want...), words(t, written(t, g, "systemd")))
+	require.Equal(t, append([]string{"systemd", "UNIT"}, want...),
+		words(t, written(t, g, "systemd")))
 	require.Equal(t, []string{
 		"run", "--annotation", "port-restricter.port=" + severalPorts,
 		"--annotation", "port-restricter.map=" + severalMaps, "IMAGE",
@@ -90,7 +91,8 @@ func TestKubernetesAndComposeReadTheAnnotations(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"port-restricter.port": severalPorts, "port-restricter.map": severalMaps,
 	}, project.Services["web"].Annotations)
-	_, err := config.FromState(config.Container{Annotations: project.Services["web"].Annotations}, "")
+	container := config.Container{Annotations: project.Services["web"].Annotations}
+	_, err := config.FromState(container, "")
 	require.NoError(t, err)
 }
 
@@ -114,8 +116,8 @@ func TestSystemdReadsTheSettings(t *testing.T) {
 		"Service.SocketBindAllow=ipv4:tcp:5000", "Service.SocketBindAllow=ipv4:tcp:5001",
 	}, values(text))
 	for _, says := range []string{
-		"nothing like [::]:0/tcp", "nothing like 127.0.0.1:82/sctp", "wider: systemd knows no address",
-		"systemd maps no port (" + severalMaps,
+		"nothing like [::]:0/tcp", "tcp and udp only, not 127.0.0.1:82/sctp",
+		"wider: systemd knows no address", "systemd maps no port",
 	} {
 		require.Contains(t, text, says)
 	}
@@ -124,13 +126,14 @@ func TestSystemdReadsTheSettings(t *testing.T) {
 // A name is in comments only, or where it is a plain word: it adds nothing to any dialect.
 func TestANameIsNeverMoreThanAName(t *testing.T) {
 	for _, name := range []string{
-		"web\nExecStart=/bin/evil", "web\r\nx", "a\u2028b: c", "\x1b]0;title\a", "a: b", "#", "'; evil; '",
-		"../../x", "$(evil)", "%n", "\xff\xfe", strings.Repeat("n", 1<<16), "on", "1e3",
+		"web\nExecStart=/bin/evil", "web\r\nx", "a\u2028b: c", "\x1b]0;title\a", "a: b", "#",
+		"'; evil; '", "../../x", "$(evil)", "%n", "\xff\xfe", "on", "1e3",
+		strings.Repeat("n", 1<<16),
 	} {
 		e := bind("127.0.0.1", 80, "tcp")
 		e.Name, e.Pod, e.Container, e.Namespace, e.Program = name, name, name, name, name
 		e.Errno = name
-		lost := Event{Name: name, Namespace: name, Operation: "bind", Decision: "deny", Reason: name}
+		lost := Event{Name: name, Namespace: name, Decision: "deny", Reason: name}
 		g := learned(t, e, lost)
 		var all strings.Builder
 		require.NoError(t, g.Write(&all, Dialects, name))
@@ -152,7 +155,7 @@ func TestANameIsNeverMoreThanAName(t *testing.T) {
 			options, err := unit.DeserializeOptions(strings.NewReader(written(t, g, d)))
 			require.NoError(t, err)
 			for _, o := range options {
-				require.Contains(t, []string{"Annotation", "SocketBindAllow", "SocketBindDeny"}, o.Name)
+				require.Regexp(t, "^(Annotation|SocketBind(Allow|Deny))$", o.Name)
 			}
 		}
 	}

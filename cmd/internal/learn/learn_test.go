@@ -69,12 +69,16 @@ func TestThePortsAreThoseThatWereSeen(t *testing.T) {
 			[]Event{bind("::", 80, "tcp"), bind("0.0.0.0", 80, "tcp")}, "80/tcp", "",
 		},
 		"one address of a family that is there": {
-			[]Event{bind("0.0.0.0", 80, "tcp"), bind("127.0.0.1", 80, "tcp"), bind("::1", 80, "tcp")},
+			[]Event{
+				bind("0.0.0.0", 80, "tcp"), bind("127.0.0.1", 80, "tcp"), bind("::1", 80, "tcp"),
+			},
 			"0.0.0.0:80/tcp,[::1]:80/tcp", "",
 		},
-		"mapped":     {[]Event{bind("::ffff:127.0.0.1", 80, "tcp")}, "127.0.0.1:80/tcp", ""},
-		"with zone":  {[]Event{bind("fe80::1%eth0", 80, "tcp")}, "[fe80::1]:80/tcp", ""},
-		"in a row":   {[]Event{bind("::1", 1, "udp"), bind("::1", 2, "udp")}, "[::1]:1/udp,[::1]:2/udp", ""},
+		"mapped":    {[]Event{bind("::ffff:127.0.0.1", 80, "tcp")}, "127.0.0.1:80/tcp", ""},
+		"with zone": {[]Event{bind("fe80::1%eth0", 80, "tcp")}, "[fe80::1]:80/tcp", ""},
+		"in a row": {
+			[]Event{bind("::1", 2, "udp"), bind("::1", 1, "udp")}, "[::1]:1/udp,[::1]:2/udp", "",
+		},
 		"DCCP alone": {[]Event{bind("::1", 1, "other"), bind("::1", 1, "udp")}, "[::1]:1", ""},
 		"mapped to another port": {
 			[]Event{
@@ -178,6 +182,10 @@ func TestReplicasAreOneByTheirName(t *testing.T) {
 	text := strings.Join(l.Groups()[3].comments(""), "\n")
 	require.Contains(t, text, "web of namespace shop (2 containers: web-1, web-2) needs 3 ports")
 	require.Contains(t, text, "0.0.0.0:81/tcp  only in web-2")
+	require.Contains(t, text, "without --all, its ports are missing")
+	all := bind("0.0.0.0", 80, "tcp")
+	all.Decision = "allow"
+	require.NotContains(t, strings.Join(learned(t, all).comments(""), "\n"), "missing")
 }
 
 func TestCommentsSayWhatAPersonMustKnow(t *testing.T) {
@@ -185,11 +193,12 @@ func TestCommentsSayWhatAPersonMustKnow(t *testing.T) {
 	failed.Errno = "EADDRINUSE"
 	refused := bind("127.0.0.1", 71, "tcp")
 	refused.Decision, refused.Program = "deny", "nginx"
-	lost := Event{Container: "c1", Operation: "listen", Decision: "deny", Reason: "its process can't be inspected"}
+	lost := Event{Container: "c1", Decision: "deny", Reason: "its process can't be inspected"}
 	text := strings.Join(learned(t, failed, refused, lost, lost, bind("::", 0, "udp"),
 		bind("192.0.2.1", 5, "udp"), bind("192.0.2.2", 5, "udp"),
 		listen("::", 0, "tcp"), bind("::", 9, "other"),
-		bind("::", 800, "tcp"), bind("::", 801, "tcp"), bind("::", 802, "tcp")).comments("run me"), "\n")
+		bind("::", 800, "tcp"), bind("::", 801, "tcp"), bind("::", 802, "tcp"),
+	).comments("run me"), "\n")
 	for _, says := range []string{
 		"run me needs 9 ports",
 		"127.0.0.1:70/tcp  it failed each time (EADDRINUSE), but not for the policy",
@@ -219,7 +228,7 @@ func TestWhatMakesNoPolicyIsAnError(t *testing.T) {
 	}
 	err := learned(t, events...).Write(nil, Dialects, "")
 	require.ErrorContains(t, err, "makes no policy: -p: more than 1024 elements")
-	err = learned(t, rewritten(bind("::1", 80, "tcp"), 5000), rewritten(bind("::1", 80, "tcp"), 5001)).
-		Write(nil, Dialects, "")
+	http := bind("::1", 80, "tcp")
+	err = learned(t, rewritten(http, 5000), rewritten(http, 5001)).Write(nil, Dialects, "")
 	require.ErrorContains(t, err, "both rewrite port 80")
 }

@@ -35,7 +35,8 @@ type Group struct {
 	needs     map[element]*seen
 	maps      map[string]bool // in the grammar of --map
 	calls     int             // that asked for a port
-	picked    int             // binds to port 0, which need nothing
+	allowed   int             // of them, by the policy in force
+	picked    int             // of them, binds to port 0, which need nothing
 	ephemeral bool            // one of them was, or would have been, refused
 	failures  map[string]int  // reasons of refusals that no policy mends
 }
@@ -89,7 +90,7 @@ func (l *Learner) addFailure(e *Event) {
 func (l *Learner) addBind(e *Event, what element) {
 	g, _ := l.groupOf(e)
 	if what.port == 0 {
-		g.calls++
+		g.count(e)
 		g.picked++
 		g.ephemeral = g.ephemeral || e.Decision == "deny" || e.Decision == "audit"
 		return
@@ -108,7 +109,7 @@ func (l *Learner) addBind(e *Event, what element) {
 
 func (l *Learner) addNeed(e *Event, what element) {
 	g, member := l.groupOf(e)
-	g.calls++
+	g.count(e)
 	if !l.grow(g.needs[what] == nil) {
 		return
 	}
@@ -116,6 +117,13 @@ func (l *Learner) addNeed(e *Event, what element) {
 		g.needs[what] = newSeen()
 	}
 	g.needs[what].add(e, member)
+}
+
+func (g *Group) count(e *Event) {
+	g.calls++
+	if e.Decision == "allow" || e.Decision == "rewrite" {
+		g.allowed++
+	}
 }
 
 func newSeen() *seen {
