@@ -28,10 +28,12 @@ func (l *learning) fromCommand(args []string) (int, error) {
 	var failed error
 	watch := func(s *agent.Supervisor) (ended func()) {
 		// What the policy allows even so, as a client's bind to port 0, needs no port.
-		learner := newLiveLearner(s.Subscribe(false, learnCapacity))
+		subscription := s.Subscribe(false, learnCapacity)
+		learner := newLiveLearner(subscription.C)
 		return func() {
 			s.Close() // no call is in flight then
-			failed = errors.Join(learner.stop(),
+			subscription.Close()
+			failed = errors.Join(learner.stop(subscription.Missed()),
 				l.write(&learner.Learner, filepath.Base(args[0])))
 		}
 	}
@@ -46,22 +48,21 @@ func (l *learning) fromCommand(args []string) (int, error) {
 // A liveLearner learns from the decisions of a supervisor as they are made.
 type liveLearner struct {
 	learn.Learner
-	subscription *agent.Subscription
 	enough, done chan struct{}
 	err          error
 }
 
-func newLiveLearner(s *agent.Subscription) *liveLearner {
-	l := &liveLearner{subscription: s, enough: make(chan struct{}), done: make(chan struct{})}
+func newLiveLearner(events <-chan agent.Event) *liveLearner {
+	l := &liveLearner{enough: make(chan struct{}), done: make(chan struct{})}
 	go func() {
 		defer close(l.done)
 		for {
 			select {
-			case e := <-s.C:
+			case e := <-events:
 				l.add(e)
 			case <-l.enough:
-				for len(s.C) > 0 {
-					l.add(<-s.C)
+				for len(events) > 0 {
+					l.add(<-events)
 				}
 				return
 			}
@@ -76,12 +77,12 @@ func (l *liveLearner) add(e agent.Event) {
 	}
 }
 
-// stop ends the learning, and returns an error if it did not learn from everything.
-func (l *liveLearner) stop() error {
-	l.subscription.Close()
+// stop ends the learning, when no more events come. It returns an error if it did not learn from
+// everything: missed is how many events did not reach it.
+func (l *liveLearner) stop(missed uint64) error {
 	close(l.enough)
 	<-l.done
-	if missed := l.subscription.Missed(); missed > 0 {
+	if missed > 0 {
 		return errors.Join(l.err, fmt.Errorf("%d calls came too fast to learn from them:"+
 			" ports may be missing from the list; run it again", missed))
 	}

@@ -64,3 +64,25 @@ func TestAFileWithRubbishFails(t *testing.T) {
 	require.Contains(t, output, "-p 0.0.0.0:82/tcp -- CMD")
 	require.NotContains(t, output, "\x1b")
 }
+
+// Events that wait when the command ends are learned from, and those that were lost are told.
+func TestLiveLearningIsWholeOrFails(t *testing.T) {
+	const many = 1000
+	events := make(chan agent.Event, many)
+	learner := newLiveLearner(events)
+	for port := range uint16(many) {
+		events <- agent.Event{
+			Operation: "bind", Protocol: "udp", Address: "::1", Port: 1 + port, Decision: "audit",
+		}
+	}
+	require.NoError(t, learner.stop(0))
+	texts, err := learner.Groups()[0].Texts()
+	require.NoError(t, err)
+	require.Equal(t, many-1, strings.Count(texts.Ports, ","))
+
+	learner = newLiveLearner(events)
+	require.ErrorContains(t, learner.stop(3), "3 calls came too fast to learn from them")
+	learner = newLiveLearner(events)
+	events <- agent.Event{Operation: "bind", Protocol: "quic", Decision: "audit"}
+	require.ErrorContains(t, learner.stop(0), `learn from a call: protocol "quic" is not known`)
+}
