@@ -35,8 +35,10 @@ func written(t *testing.T, g *Group, name string) string {
 // words returns the words of a command after its name, as a shell takes them.
 func words(t *testing.T, script string) []string {
 	t.Helper()
-	dir := t.TempDir() // with a file that a pattern would match
-	for _, name := range []string{"podman", "port-restricter", ":"} {
+	dir := t.TempDir()
+	// The pattern [::1]:81/udp would match this file.
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "1:81", "udp"), 0o755))
+	for _, name := range []string{"podman", "port-restricter"} {
 		const show = "#!/bin/sh\nprintf '%s\\n' \"$@\"\n"
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(show), 0o755))
 	}
@@ -77,6 +79,11 @@ func TestAShellReadsTheFlags(t *testing.T) {
 		"run", "--annotation", "port-restricter.port=" + severalPorts,
 		"--annotation", "port-restricter.map=" + severalMaps, "IMAGE",
 	}, words(t, written(t, g, "podman")))
+}
+
+func TestAShellTakesNoAddressForAPattern(t *testing.T) {
+	one := written(t, learned(t, bind("::1", 81, "udp")), "flags")
+	require.Equal(t, []string{"-p", "[::1]:81/udp", "--", "CMD"}, words(t, one))
 }
 
 func TestKubernetesAndComposeReadTheAnnotations(t *testing.T) {
