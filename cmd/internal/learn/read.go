@@ -56,12 +56,17 @@ func (l *Learner) Read(r io.Reader, match func(*Event) bool) (bad []Rubbish, n i
 }
 
 func (l *Learner) readLine(line []byte, match func(*Event) bool) error {
-	var e Event
-	if err := json.Unmarshal(line, &e); err != nil {
-		return fmt.Errorf("it is no event: %w", err)
+	var e struct {
+		Event
+		Missed uint64 `json:"missed"`
 	}
-	if !match(&e) {
+	switch err := json.Unmarshal(line, &e); {
+	case err != nil:
+		return fmt.Errorf("it is no event: %w", err)
+	case e.Missed > 0:
+		return fmt.Errorf("%d events are missing: who recorded them was too slow", e.Missed)
+	case !match(&e.Event):
 		return nil
 	}
-	return l.Add(e)
+	return l.Add(e.Event)
 }

@@ -39,7 +39,7 @@ func TestEventsAreReadAsTheyAreWritten(t *testing.T) {
 // Lines that are no event are named, and all others count.
 func TestRubbishIsNamed(t *testing.T) {
 	rubbish := []string{
-		`{`, `[]`, `nonsense`, `{}`, "\x00\x1b[31m", `{"operation":"bind"}`, `{"port":70000}`,
+		`{"missed":7}`, `{`, `[]`, `nonsense`, `{}`, "\x00\x1b[31m", `{"operation":"bind"}`, `{"port":70000}`,
 		`{"operation":"bind","decision":"allow","protocol":"tcp","address":"x","port":1}`,
 		`{"operation":"bind","decision":"allow","protocol":"quic","address":"::","port":1}`,
 		`{"operation":"steal","decision":"allow","protocol":"tcp","address":"::","port":1}`,
@@ -55,6 +55,7 @@ func TestRubbishIsNamed(t *testing.T) {
 	require.Equal(t, len(rubbish), n)
 	require.Len(t, bad, few)
 	require.Equal(t, 2, bad[0].Line)
+	require.ErrorContains(t, bad[0].Err, "7 events are missing")
 	texts, err := l.Groups()[0].Texts()
 	require.NoError(t, err)
 	require.Equal(t, "[::1]:80/tcp,[::1]:81/tcp", texts.Ports)
