@@ -39,7 +39,8 @@ func TestEventsAreReadAsTheyAreWritten(t *testing.T) {
 // Lines that are no event are named, and all others count.
 func TestRubbishIsNamed(t *testing.T) {
 	rubbish := []string{
-		`{"missed":7}`, `{`, `[]`, `nonsense`, `{}`, "\x00\x1b[31m", `{"operation":"bind"}`, `{"port":70000}`,
+		`{"missed":7}`, `{`, `[]`, `nonsense`, `{}`, "\x00\x1b[31m", `{"operation":"bind"}`,
+		`{"port":70000}`,
 		`{"operation":"bind","decision":"allow","protocol":"tcp","address":"x","port":1}`,
 		`{"operation":"bind","decision":"allow","protocol":"quic","address":"::","port":1}`,
 		`{"operation":"steal","decision":"allow","protocol":"tcp","address":"::","port":1}`,
