@@ -57,6 +57,7 @@ tools: needs-build ## build the engines and runtimes that Debian lacks into .cac
 	test/tools/build.sh runc
 	test/tools/build.sh containerd
 	test/tools/build.sh crio
+	test/tools/build.sh quadlet
 
 lint: needs-build ## run golangci-lint: layers, line width, spelling, real faults
 	test/tools/build.sh golangci-lint
