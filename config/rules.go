@@ -152,8 +152,8 @@ func (rules Rules) of(c Container, who Identity) (*rule, error) {
 	}
 	if other := rules.first(claimed); other != found {
 		return nil, fmt.Errorf("it can't be told whether an engine of Kubernetes made the"+
-			" container or another one, so its rule can be %s, or %s: leave those of the annotations %s"+
-			" out that the engine did not write",
+			" container or another one, so its rule can be %s, or %s: of the annotations"+
+			" %s, leave those out that the engine did not write",
 			found.orNone(), other.orNone(), strings.Join(c.identifyingKeys(), ", "))
 	}
 	return found, nil
