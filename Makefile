@@ -39,7 +39,7 @@ picture: needs-demo build ## draw docs/demo.svg, the picture in README.md, from 
 NEED_ROOT := TestModeAndOwnerAreKept|TestReplaceKeepsModeAndOwner|TestNoInternetSocketBinds|\
 TestALoadedFilterNotifies|TestFlagsAreAskedAgain|TestNothingIsKeptInADirectoryOfOthers|\
 TestTheSocketOfAReusedThreadID|TestASocketsLock|TestAHelperHasNoFile|TestAProc|TestSharersAreFound|\
-TestAStoreOfAnotherUser
+TestAStoreOfAnotherUser|TestALockFileOfOthersIsRefused/file_of_another_user
 
 unit: needs-build ## run the tests that need no root and install nothing, in under a minute
 	go test $(GOFLAGS_ALL) -count=1 -skip '$(subst $() ,,$(NEED_ROOT))' ./config/... ./hook/... \
