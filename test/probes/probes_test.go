@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -103,9 +102,6 @@ func standWith(t *testing.T, all []probe) *stand {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(s.binary, binary, 0o755))
 	for _, p := range all {
-		if p.arch != "" && runtime.GOARCH != "amd64" {
-			continue
-		}
 		p.install(t, s.program(p))
 		s.probes[p.name] = p
 	}
