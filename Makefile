@@ -39,7 +39,7 @@ picture: needs-demo build ## draw docs/demo.svg, the picture in README.md, from 
 NEED_ROOT := TestModeAndOwnerAreKept|TestReplaceKeepsModeAndOwner|TestNoInternetSocketBinds|\
 TestALoadedFilterNotifies|TestFlagsAreAskedAgain|TestNothingIsKeptInADirectoryOfOthers|\
 TestTheSocketOfAReusedThreadID|TestASocketsLock|TestAHelperHasNoFile|TestAProc|TestSharersAreFound|\
-TestAStoreOfAnotherUser
+TestAStoreOfAnotherUser|TestALockFileOfOthersIsRefused/file_of_another_user
 
 unit: needs-build ## run the tests that need no root and install nothing, in under a minute
 	go test $(GOFLAGS_ALL) -count=1 -skip '$(subst $() ,,$(NEED_ROOT))' ./config/... ./hook/... \
@@ -49,7 +49,7 @@ test: needs-demo needs-test build bin/port-restricter-faults tools ## run every 
 	test/all.sh $(GOFLAGS_ALL)
 
 # A guest is emulated, so it takes most of an hour for all probes on a busy machine.
-KERNELS ?= bullseye/amd64,bookworm/amd64
+KERNELS ?= bullseye/amd64,bookworm/amd64,bookworm/arm64,trixie/amd64,sid/amd64
 test-kernels: needs-kernels ## run the probes on Debian's kernels, from 5.10 on; KERNELS=bullseye/amd64,... chooses
 	go test $(GOFLAGS_ALL) -count=1 -timeout 6h -v ./test/kernels -args -kernels $(KERNELS)
 

@@ -37,6 +37,7 @@ type session struct {
 
 	mu      sync.Mutex
 	workers int  // that use the notify fd
+	parked  bool // it is armed for its end only
 	gone    bool // no worker may begin to use it
 	closed  bool
 }
@@ -167,6 +168,7 @@ func (s *session) enter() bool {
 		return true
 	}
 	if !s.gone {
+		s.parked = true
 		s.arm(0)
 	}
 	return false
@@ -180,8 +182,19 @@ func (s *session) passOn() bool {
 	if s.gone {
 		return false
 	}
+	s.parked = false
 	s.arm(unix.EPOLLIN)
 	return s.asks()
+}
+
+// watchOn arms the session again for the events for which it was armed when a signal kept the
+// kernel from looking at the notify fd. If it has left the parked ones since, passOn has armed it.
+func (s *session) watchOn(events uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.gone && (events != 0 || s.parked) {
+		s.arm(events)
+	}
 }
 
 // leave counts a worker out. The container's count comes first: once the session

@@ -240,7 +240,9 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 func (s *Supervisor) arm(fd, op int, events uint32) error {
 	// Not unix.EpollCtl, of which the Go scheduler does not know: the kernel waits
 	// for the notify fd's lock here, and a container can have its holder throttled.
-	event := unix.EpollEvent{Events: events | unix.EPOLLONESHOT, Fd: int32(fd)}
+	event := unix.EpollEvent{
+		Events: events | unix.EPOLLONESHOT, Fd: int32(fd), Pad: int32(events), // for watchOn
+	}
 	_, _, errno := unix.Syscall6(unix.SYS_EPOLL_CTL, uintptr(s.epoll), uintptr(op), uintptr(fd),
 		uintptr(unsafe.Pointer(&event)), 0, 0)
 	if errno != 0 {
