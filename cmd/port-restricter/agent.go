@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/port-restricter/port-restricter/agent"
 	"github.com/port-restricter/port-restricter/agent/confine"
+	"github.com/port-restricter/port-restricter/agent/control"
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/config/settings"
@@ -64,6 +67,8 @@ func serve(ctx context.Context, log *logrus.Logger, socket string) error {
 		return err
 	}
 	defer listener.Close()
+	shown := service.openControl(socket, log)
+	defer shown.close()
 	capabilities, err := confine.DropCapabilities()
 	if err != nil {
 		return err
@@ -87,6 +92,11 @@ func serve(ctx context.Context, log *logrus.Logger, socket string) error {
 		return err
 	}
 	supervisor.Resume()
+	shown.serve(ctx, supervisor, control.Agent{
+		Version: version, PID: os.Getpid(), Since: time.Now(), Socket: socket,
+		Capabilities: capabilities, Keeps: service.manager.Room() > 0,
+		TakenOver: len(supervisor.Containers()),
+	})
 	log.WithFields(logrus.Fields{"socket": socket, "capabilities": capabilities}).Info("listening")
 	if err := service.manager.Notify(daemon.SdNotifyReady); err != nil {
 		return err

@@ -61,6 +61,6 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(wrongFlag)
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(newRun("run -p PORTS [flags] -- CMD [ARG...]"), newAgent(), newProfile(),
-		newInject(), newHook(), newNRI(), newRuntime(), newConfigure(), newSystemd())
+		newInject(), newHook(), newNRI(), newRuntime(), newConfigure(), newSystemd(), newEvents())
 	return root
 }

@@ -1,6 +1,7 @@
 package runc
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -161,6 +162,20 @@ func (a *Agent) LogsOf(t testing.TB, c *Container) string {
 		}
 	}
 	return strings.Join(lines, "")
+}
+
+// ControlSocket returns the path of the agent's control socket.
+func (a *Agent) ControlSocket() string {
+	return filepath.Join(filepath.Dir(a.Socket), "control.sock")
+}
+
+// Ask returns a command of port-restricter that asks the agent, such as events. The caller starts
+// it.
+func (a *Agent) Ask(t testing.TB, command string, args ...string) *exec.Cmd {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	return exec.CommandContext(ctx, a.binary,
+		append([]string{command, "--socket", a.ControlSocket()}, args...)...)
 }
 
 // Profile returns the seccomp profile that `port-restricter profile` prints for containers
