@@ -6,6 +6,7 @@
 //	GET /v1/containers                   a list of agent.Container, each in short
 //	GET /v1/containers/{id}?bundle=PATH  Details
 //	GET /v1/events?all=1&container=ID    decisions as they are made, a Line each
+//	GET /metrics                         numbers for Prometheus, also on a socket of their own
 //
 // A Server answers, and a Client asks. The server is bounded: in connections, in streams of events,
 // in what a client may send and in how long it may take. A client that says nothing, sends rubbish

@@ -6,13 +6,16 @@ import (
 	stdlog "log"
 	"net"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 	"golang.org/x/net/netutil"
 
 	"github.com/port-restricter/port-restricter/agent"
+	"github.com/port-restricter/port-restricter/agent/metrics"
 )
 
 const (
@@ -39,6 +42,7 @@ type Source interface {
 type Server struct {
 	source  Source
 	agent   Agent
+	numbers *prometheus.Registry
 	log     *logrus.Logger
 	lists   chan struct{}
 	streams streams
@@ -46,12 +50,25 @@ type Server struct {
 	sendLimit, readLimit time.Duration // less in tests
 }
 
-// NewServer returns a server. about is what does not change while the agent runs.
-func NewServer(source Source, about Agent, log *logrus.Logger) *Server {
-	return &Server{
-		source: source, agent: about, log: log, lists: make(chan struct{}, listLimit),
-		sendLimit: sendLimit, readLimit: readLimit,
+// NewServer returns a server. It must be called before the process confines itself. version is that
+// of the agent.
+func NewServer(source Source, version string, log *logrus.Logger) (*Server, error) {
+	numbers, err := metrics.NewRegistry(source.Stats, version)
+	if err != nil {
+		return nil, err
 	}
+	return &Server{
+		source: source, agent: Agent{Version: version, PID: os.Getpid(), Since: time.Now()},
+		numbers: numbers, log: log, lists: make(chan struct{}, listLimit),
+		sendLimit: sendLimit, readLimit: readLimit,
+	}, nil
+}
+
+// Describe says what else does not change while the agent runs. It is for the time before the
+// server serves.
+func (s *Server) Describe(about Agent) {
+	about.Version, about.PID, about.Since = s.agent.Version, s.agent.PID, s.agent.Since
+	s.agent = about
 }
 
 // ServeControl answers on the control socket until ctx is done. It takes over the listener.
@@ -61,6 +78,14 @@ func (s *Server) ServeControl(ctx context.Context, l net.Listener) error {
 	mux.HandleFunc("GET /v1/containers", s.answerContainers)
 	mux.HandleFunc("GET /v1/containers/{id}", s.answerContainer)
 	mux.HandleFunc("GET /v1/events", s.answerEvents)
+	mux.Handle("GET /metrics", metrics.Handler(s.numbers))
+	return s.serve(ctx, l, mux)
+}
+
+// ServeMetrics answers on the socket for metrics until ctx is done. It takes over the listener.
+func (s *Server) ServeMetrics(ctx context.Context, l net.Listener) error {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", metrics.Handler(s.numbers))
 	return s.serve(ctx, l, mux)
 }
 

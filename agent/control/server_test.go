@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -62,7 +63,8 @@ func serve(t *testing.T, s *source) (path string, server *Server) {
 		s.Supervisor = &agent.Supervisor{}
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	server = NewServer(s, Agent{Version: "v1"}, quietLog())
+	server, err = NewServer(s, "v1", quietLog())
+	require.NoError(t, err)
 	server.sendLimit, server.readLimit = 200*time.Millisecond, time.Second
 	var served sync.WaitGroup
 	served.Go(func() { _ = server.ServeControl(ctx, l) })
@@ -81,7 +83,9 @@ func TestTheClientReadsWhatTheServerSays(t *testing.T) {
 	c := NewClient(path)
 	about, err := c.Agent(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, Agent{Version: "v1", Containers: 3}, about)
+	require.Equal(t, "v1", about.Version)
+	require.Equal(t, os.Getpid(), about.PID)
+	require.Equal(t, 3, about.Containers)
 	list, err := c.Containers(t.Context())
 	require.NoError(t, err)
 	require.Len(t, list, 3)

@@ -5,11 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -87,14 +85,16 @@ func serve(ctx context.Context, log *logrus.Logger, socket string) error {
 	if weakness := agent.Weakness(); weakness != "" {
 		log.Warn(weakness)
 	}
+	if err := shown.prepare(supervisor); err != nil {
+		return err
+	}
 	// No container is served before the agent has confined itself.
 	if err := confine.LoadFilter(service.manager.FD()); err != nil {
 		return err
 	}
 	supervisor.Resume()
-	shown.serve(ctx, supervisor, control.Agent{
-		Version: version, PID: os.Getpid(), Since: time.Now(), Socket: socket,
-		Capabilities: capabilities, Keeps: service.manager.Room() > 0,
+	shown.serve(ctx, control.Agent{
+		Socket: socket, Capabilities: capabilities, Keeps: service.manager.Room() > 0,
 		TakenOver: len(supervisor.Containers()),
 	})
 	log.WithFields(logrus.Fields{"socket": socket, "capabilities": capabilities}).Info("listening")

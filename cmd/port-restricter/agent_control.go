@@ -16,7 +16,9 @@ import (
 // controlSockets are those on which an agent shows what it does. A socket that is not there is nil.
 // The agent serves its containers without, too.
 type controlSockets struct {
-	control net.Listener
+	control, metrics net.Listener
+
+	server  *control.Server
 	log     *logrus.Logger
 	serving sync.WaitGroup
 }
@@ -34,6 +36,11 @@ func (s service) openControl(agentSocket string, log *logrus.Logger) *controlSoc
 	if err != nil {
 		log.WithError(err).Error("no control socket: port-restricter status will not work")
 	}
+	if s.metrics >= 0 {
+		if c.metrics, err = listenerOf(s.metrics); err != nil {
+			log.WithError(err).Error("no socket for metrics")
+		}
+	}
 	return c
 }
 
@@ -48,26 +55,36 @@ func listenerOf(fd int) (net.Listener, error) {
 	return listener, nil
 }
 
+// prepare makes the server, before the agent confines itself.
+func (c *controlSockets) prepare(s *agent.Supervisor) (err error) {
+	c.server, err = control.NewServer(s, version, c.log)
+	return err
+}
+
 // serve begins to answer, until ctx is done.
-func (c *controlSockets) serve(ctx context.Context, s *agent.Supervisor, about control.Agent) {
-	server := control.NewServer(s, about, c.log)
+func (c *controlSockets) serve(ctx context.Context, about control.Agent) {
+	c.server.Describe(about)
 	begin := func(l net.Listener, serve func(context.Context, net.Listener) error) {
 		if l == nil {
 			return
 		}
 		c.serving.Go(func() {
 			if err := serve(ctx, l); err != nil {
-				c.log.WithError(err).Error("the control socket broke")
+				c.log.WithError(err).WithField("socket", l.Addr().String()).
+					Error("a socket that shows what the agent does broke")
 			}
 		})
 	}
-	begin(c.control, server.ServeControl)
+	begin(c.control, c.server.ServeControl)
+	begin(c.metrics, c.server.ServeMetrics)
 }
 
 // close closes the sockets, and waits until they are no longer served.
 func (c *controlSockets) close() {
-	if c.control != nil {
-		c.control.Close()
+	for _, l := range []net.Listener{c.control, c.metrics} {
+		if l != nil {
+			l.Close()
+		}
 	}
 	c.serving.Wait()
 }

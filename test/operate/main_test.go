@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os/exec"
+	"regexp"
 	"testing"
 	"time"
 
@@ -67,4 +68,9 @@ func events(t *testing.T, agent *runc.Agent, flags ...string) (next func() contr
 		require.NoError(t, json.Unmarshal(lines.Bytes(), &line))
 		return line
 	}
+}
+
+// metricNames returns the names of the agent's own metrics in a text.
+func metricNames(text string) []string {
+	return regexp.MustCompile(`\b(port_restricter|process|go)_[a-z_]+\b`).FindAllString(text, -1)
 }

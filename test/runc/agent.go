@@ -67,8 +67,21 @@ func StartAgentWith(t testing.TB, capabilities []string) *Agent {
 	return startAgent(t, asUnit(capabilities), "--verbose")
 }
 
+// StartAgentOn starts an agent like StartAgent, which gets a socket under a name as from systemd.
+func StartAgentOn(t testing.TB, name string, socket *os.File) *Agent {
+	t.Helper()
+	const script = `export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES="$0"; exec "$@"`
+	prefix := append([]string{"sh", "-c", script, name}, asUnit(Capabilities(t))...)
+	return startAgentWith(t, prefix, []*os.File{socket}, "--verbose")
+}
+
 // startAgent starts an agent by the command in prefix.
 func startAgent(t testing.TB, prefix []string, flags ...string) *Agent {
+	t.Helper()
+	return startAgentWith(t, prefix, nil, flags...)
+}
+
+func startAgentWith(t testing.TB, prefix []string, files []*os.File, flags ...string) *Agent {
 	t.Helper()
 	dir, done := directoryOfAgent(t), make(chan struct{})
 	a := &Agent{
@@ -83,7 +96,7 @@ func startAgent(t testing.TB, prefix []string, flags ...string) *Agent {
 	agent := []string{copyOf(t, a.binary, dir), "agent", "--socket", a.Socket}
 	argv := slices.Concat(prefix, agent, flags)
 	a.process = exec.Command(argv[0], argv[1:]...)
-	a.process.Stderr = log
+	a.process.Stderr, a.process.ExtraFiles = log, files
 	require.NoError(t, a.process.Start())
 	go func() { _ = a.process.Wait(); close(done) }()
 	t.Cleanup(func() {
