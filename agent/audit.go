@@ -39,6 +39,7 @@ func newAudit(log *logrus.Logger, container string, who config.Identity) *audit 
 
 // look notes a decision while its target still waits, so that the target can be looked at.
 func (a *audit) look(r *record, t targetThread) {
+	defer catch(a.log, new(error))
 	a.count(r)
 	refused := r.refused()
 	if refused {
@@ -63,6 +64,7 @@ func (a *audit) count(r *record) {
 
 // write tells a decision after the target has its answer.
 func (a *audit) write(tid uint32, r *record) {
+	defer catch(a.log, new(error))
 	if a.subscribers.want(r.refused()) {
 		a.subscribers.send(a.event(tid, r), r.refused())
 	}

@@ -4,9 +4,11 @@ import (
 	"encoding/binary"
 	"testing"
 
+	"github.com/sirupsen/logrus"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/port-restricter/port-restricter/agent/handover"
 	"github.com/port-restricter/port-restricter/agent/target"
 	"github.com/port-restricter/port-restricter/config"
 )
@@ -125,4 +127,15 @@ func freePort(t *testing.T, typ int) uint16 {
 	at, err := localAddress(fd)
 	require.NoError(t, err)
 	return at.Port()
+}
+
+// openSession returns a session of a notify fd.
+func openSession(
+	fd int, record handover.Record, policy config.Policy, log *logrus.Logger,
+) (*session, error) {
+	notifier, err := newNotifyFD(fd)
+	if err != nil {
+		return nil, err
+	}
+	return newSession(notifier, record, policy, log), nil
 }

@@ -127,20 +127,10 @@ func (l *refusalLog) describe(r *record, e Event) {
 	}
 }
 
-// flush logs how often the container was refused since the last count.
+// flush logs how often the container was refused since the last count. No lock is held while the
+// log is written, which can take its time.
 func (l *refusalLog) flush() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.pending = false
-	count, uncounted := l.others, map[string]uint64{}
-	for kind, k := range l.kinds {
-		if more := k.Count - k.counted; more > 0 {
-			uncounted[kind.String()] += more
-			count += more
-			k.counted = k.Count
-		}
-	}
-	l.others = 0
+	count, uncounted := l.takeCounts()
 	if count == 0 {
 		return
 	}
@@ -153,6 +143,24 @@ func (l *refusalLog) flush() {
 	}
 	l.log.WithFields(logrus.Fields{"count": count, "among": strings.Join(texts, ", ")}).
 		Warn("refused again")
+}
+
+// takeCounts returns how many refusals are not in the log, and how many of them have a kind that
+// is known.
+func (l *refusalLog) takeCounts() (count uint64, uncounted map[string]uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pending = false
+	count, uncounted = l.others, map[string]uint64{}
+	for kind, k := range l.kinds {
+		if more := k.Count - k.counted; more > 0 {
+			uncounted[kind.String()] += more
+			count += more
+			k.counted = k.Count
+		}
+	}
+	l.others = 0
+	return count, uncounted
 }
 
 // skippedLines returns how many refusals had no line of their own.

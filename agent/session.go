@@ -60,22 +60,18 @@ func openThread(cache *target.Cache, tid uint32) (targetThread, error) {
 }
 
 func newSession(
-	fd int, record handover.Record, policy config.Policy, log *logrus.Logger,
-) (*session, error) {
-	notifier, err := newNotifyFD(fd)
-	if err != nil {
-		return nil, err
-	}
+	notifier notifyFD, record handover.Record, policy config.Policy, log *logrus.Logger,
+) *session {
 	who, _ := config.Identify(config.Container{
 		ID: record.Container, Annotations: record.Annotations,
 	}, record.Metadata) // an error is one of the policy, too
 	return &session{
-		notifyFD: fd, notifier: notifier, policy: policy, record: record,
+		notifyFD: int(notifier), notifier: notifier, policy: policy, record: record,
 		key: containerKey{record.Container, record.Bundle},
 		pid: record.Pid, home: record.Home, exec: record.Exec,
 		audit: newAudit(log, record.Container, who),
 		open:  openThread,
-	}, nil
+	}
 }
 
 // errNative means that the kernel is to run the call itself.

@@ -77,7 +77,7 @@ func TestTheEndOfASessionIsNoticedWhileItIsParked(t *testing.T) {
 	require.NoError(t, err)
 	defer supervisor.Close()
 	target, fd := startTarget(t)
-	s, err := newSession(fd, handover.Record{Container: t.Name()}, config.Policy{}, quietLog())
+	s, err := openSession(fd, handover.Record{Container: t.Name()}, config.Policy{}, quietLog())
 	require.NoError(t, err)
 	require.NoError(t, supervisor.add(s))
 	for range inFlightLimit { // calls of the container's other sessions, which block

@@ -54,10 +54,10 @@ type stats struct {
 	durations   [16]atomic.Uint64 // as many as DurationBounds, and one
 	durationSum atomic.Int64
 	failures    [4]atomic.Uint64 // in the order of attachFailures
+	skipped     atomic.Uint64    // of containers that have ended
 
 	mu      sync.Mutex
 	tallies map[string]*tally // by namespace
-	skipped uint64            // of containers that have ended
 }
 
 func (s *stats) took(d time.Duration) {
@@ -140,11 +140,11 @@ func (s *Supervisor) Stats() Stats {
 	for namespace, tally := range s.stats.tallies {
 		all.Decisions = append(all.Decisions, tally.counts(namespace)...)
 	}
-	all.LogSkipped = s.stats.skipped
 	s.stats.mu.Unlock()
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	all.LogSkipped = s.stats.skipped.Load()
 	all.Sessions = len(s.sessions)
 	for _, c := range s.containers {
 		if c.sessions > 0 {

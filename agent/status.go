@@ -146,8 +146,9 @@ func (v *view) describe(refusals int) Container {
 // LogCounts logs the refusals that are not in the log yet, for a process that ends.
 func (s *Supervisor) LogCounts() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, c := range s.containers {
+	all := slices.Collect(maps.Values(s.containers))
+	s.mu.Unlock()
+	for _, c := range all {
 		c.refusals.flush()
 	}
 }

@@ -193,17 +193,18 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 	for _, reason := range policy.Ignored() {
 		log.WithField("reason", reason).Log(level, "annotation ignored")
 	}
-	sess, err := newSession(fd, handover.Record{
+	notifier, err := newNotifyFD(fd)
+	if err != nil {
+		unix.Close(fd)
+		return err
+	}
+	sess := newSession(notifier, handover.Record{
 		Container: state.State.ID, Bundle: state.State.Bundle,
 		Pid: state.Pid, Home: target.Home(state.State.Pid),
 		Exec:        state.State.Status == specs.StateRunning, // otherwise it is being created
 		Annotations: config.Relevant(state.State.Annotations), Metadata: state.Metadata,
 		Since: time.Now().UnixNano(),
 	}, policy, s.log)
-	if err != nil {
-		unix.Close(fd)
-		return err
-	}
 	if err := s.add(sess); err != nil {
 		sess.hangUp()
 		return err

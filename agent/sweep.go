@@ -26,15 +26,16 @@ func (s *Supervisor) sweep(sess *session, after time.Duration) {
 // no worker. A container that comes back under the same key before that is charged
 // for the calls that it left blocked.
 func (s *Supervisor) forget(sess *session) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	c := sess.container
-	if s.containers[sess.key] == c && c.sessions == 0 && c.calls.idle() {
+	s.mu.Lock()
+	last := s.containers[sess.key] == c && c.sessions == 0 && c.calls.idle()
+	if last {
 		delete(s.containers, sess.key)
 		c.bound.close()
+		s.stats.skipped.Add(c.refusals.skippedLines())
+	}
+	s.mu.Unlock()
+	if last {
 		c.refusals.flush()
-		s.stats.mu.Lock()
-		s.stats.skipped += c.refusals.skippedLines()
-		s.stats.mu.Unlock()
 	}
 }

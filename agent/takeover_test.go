@@ -100,6 +100,7 @@ func TestBadStoredFDsDoNotStopTheStart(t *testing.T) {
 		policies)
 	good := s.ids[1]
 	require.Equal(t, 7, good.home)
+	require.Nil(t, good.container.bound.sockets, "nobody waits for what one container has bound")
 	require.True(t, good.container.bound.has(socketID{cookie: 77}))
 	var said []string
 	for _, entry := range logged.AllEntries() {

@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -32,6 +35,9 @@ func newAgent() *cobra.Command {
 			"OCI runtimes send it the seccomp notify fd of each container over its socket.",
 		Args: cli.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(command.Context(), syscall.SIGTERM, syscall.SIGINT)
+			defer stop()
+			defer waitBeforeNext(ctx, time.Now())
 			node, err := settings.Load()
 			if err != nil {
 				return err
@@ -40,10 +46,7 @@ func newAgent() *cobra.Command {
 			if !filepath.IsAbs(path) {
 				return fmt.Errorf("socket %q: OCI runtimes need an absolute path", path)
 			}
-			log := cli.NewLogger(verbose)
-			ctx, stop := signal.NotifyContext(command.Context(), syscall.SIGTERM, syscall.SIGINT)
-			defer stop()
-			return serve(ctx, log, path)
+			return serve(ctx, cli.NewLogger(verbose), path)
 		},
 	}
 	command.SetContext(context.Background())
@@ -54,8 +57,21 @@ func newAgent() *cobra.Command {
 	return command
 }
 
+// waitBeforeNext lets a service manager, which starts the next agent as soon as this one ends,
+// start one a second at most, if none can start. An agent that was told to end does not wait.
+func waitBeforeNext(ctx context.Context, began time.Time) {
+	if os.Getenv("NOTIFY_SOCKET") != "" {
+		select {
+		case <-time.After(time.Until(began.Add(time.Second))):
+		case <-ctx.Done():
+		}
+	}
+}
+
 // serve runs the agent until ctx is done.
 func serve(ctx context.Context, log *logrus.Logger, socket string) error {
+	// Containers wait, and most of what is allocated until all are served stays.
+	collect := debug.SetGCPercent(-1)
 	service, err := newService()
 	if err != nil {
 		return err
@@ -93,14 +109,15 @@ func serve(ctx context.Context, log *logrus.Logger, socket string) error {
 		return err
 	}
 	supervisor.Resume()
-	shown.serve(ctx, control.Agent{
-		Socket: socket, Capabilities: capabilities, Keeps: service.manager.Room() > 0,
-		TakenOver: len(supervisor.Containers()),
-	})
+	time.AfterFunc(time.Second, func() { debug.SetGCPercent(collect) })
 	log.WithFields(logrus.Fields{"socket": socket, "capabilities": capabilities}).Info("listening")
 	if err := service.manager.Notify(daemon.SdNotifyReady); err != nil {
 		return err
 	}
+	shown.serve(ctx, control.Agent{
+		Socket: socket, Capabilities: capabilities, Keeps: service.manager.Room() > 0,
+		TakenOver: supervisor.Stats().Containers,
+	})
 	err = listener.Serve(ctx, supervisor)
 	log.Info("stopping")
 	return errors.Join(err, service.manager.Notify(daemon.SdNotifyStopping))
