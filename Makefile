@@ -10,7 +10,7 @@ PROGRAMS := nginx-light haproxy php-cli default-jdk-headless nodejs redis-server
 	openssh-client dbus rabbitmq-server unbound dnsmasq-base bind9-dnsutils vsftpd tmux chromium \
 	bubblewrap strace gdb valgrind curl musl-tools iproute2
 TEST_NEEDS := systemd podman catatonit containerd conmon skopeo crun uidmap libcap2-bin gcc-multilib \
-	perl python3 qemu-system-x86 kmod $(PROGRAMS)
+	perl python3 qemu-system-x86 kmod prometheus $(PROGRAMS)
 KERNEL_NEEDS := qemu-system-arm
 
 .PHONY: help build demo picture unit test test-kernels tools lint race fuzz bench bench-scale bench-restart clean

@@ -79,7 +79,8 @@ func TestASessionOutlivesALookThatASignalEnded(t *testing.T) {
 	broken, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	require.NoError(t, err)
 	s := &session{
-		notifyFD: broken, notifier: &fakeNotifier{}, audit: newAudit(quietLog().WithField("", "")),
+		notifyFD: broken, notifier: &fakeNotifier{},
+		audit: newAudit(quietLog(), "c1", config.Identity{}),
 	}
 	require.NoError(t, supervisor.add(s))
 	again := make(chan uint32, 1)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/port-restricter/port-restricter/agent"
 	"github.com/port-restricter/port-restricter/agent/confine"
+	"github.com/port-restricter/port-restricter/agent/control"
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/config/settings"
@@ -84,6 +85,8 @@ func serve(
 		return err
 	}
 	defer listener.Close()
+	shown := service.openControl(socket, log)
+	defer shown.close()
 	capabilities, err := confine.DropCapabilities()
 	if err != nil {
 		return err
@@ -95,6 +98,9 @@ func serve(
 	defer supervisor.Close()
 	if weakness := agent.Weakness(); weakness != "" {
 		log.Warn(weakness)
+	}
+	if err := shown.prepare(supervisor); err != nil {
+		return err
 	}
 	// No container is served before the agent has confined itself.
 	if err := confine.LoadFilter(service.manager.FD()); err != nil {
@@ -114,6 +120,10 @@ func serve(
 			reload(log, service.manager, supervisor)
 		}
 	}()
+	shown.serve(ctx, control.Agent{
+		Socket: socket, Capabilities: capabilities, Keeps: service.manager.Room() > 0,
+		TakenOver: supervisor.Stats().Containers,
+	})
 	err = listener.Serve(ctx, supervisor)
 	log.Info("stopping")
 	return errors.Join(err, service.manager.Notify(daemon.SdNotifyStopping))
