@@ -61,6 +61,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(wrongFlag)
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(newRun("run -p PORTS [flags] -- CMD [ARG...]"), newAgent(), newProfile(),
-		newInject(), newHook(), newNRI(), newRuntime(), newConfigure(), newSystemd(), newEvents())
+		newInject(), newHook(), newNRI(), newRuntime(), newConfigure(), newSystemd(),
+		newStatus(), newEvents())
 	return root
 }
