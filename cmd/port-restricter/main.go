@@ -62,6 +62,6 @@ func newRoot() *cobra.Command {
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(newRun("run -p PORTS [flags] -- CMD [ARG...]"), newAgent(), newProfile(),
 		newInject(), newHook(), newNRI(), newRuntime(), newConfigure(), newSystemd(),
-		newStatus(), newEvents())
+		newStatus(), newExplain(), newEvents())
 	return root
 }

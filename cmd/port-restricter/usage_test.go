@@ -34,7 +34,7 @@ func TestAWrongCommandLineSaysWhatToWrite(t *testing.T) {
 		"agnet": `"agnet" is neither a command of port-restricter nor a program in` +
 			" PATH: did you mean agent?",
 		"injekt --bundle x":  "did you mean inject?",
-		"stop-everything":    "the commands are agent, configure, events, hook, inject, nri",
+		"stop-everything":    "the commands are agent, configure, events, explain, hook, inject",
 		"sh -c true":         `no port given for "sh": name the ports that the command may bind`,
 		"run agnet":          `no port given for "agnet"`,
 		"run":                "no command to run: write port-restricter -p 5000 -- CMD",
