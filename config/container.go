@@ -166,9 +166,15 @@ func (c Container) fromCRIO() bool { return c.ID != "" && c.Annotations[idCRIO] 
 // podman's, and has keys of podman's.
 func (c Container) fromContainerd() bool {
 	_, typed := c.Annotations[typeContainerd]
-	_, stops := c.Annotations[stopSignal]
-	_, managed := c.Annotations[manager]
-	return typed && !stops && !managed
+	return typed && !HasMarkOfPodman(c.Annotations)
+}
+
+// HasMarkOfPodman reports whether there is an annotation that podman always sets. An image can have
+// it, and can't take it away.
+func HasMarkOfPodman(annotations map[string]string) bool {
+	_, stops := annotations[stopSignal]
+	_, managed := annotations[manager]
+	return stops || managed
 }
 
 // claimsName reports whether the annotations have a name for the container, whoever
