@@ -23,7 +23,7 @@ type Identity struct {
 	Namespace string // of the pod
 	Pod       string // the pod's name
 	Name      string // of the container in its pod; under podman, as in PodmanNames.Choose
-	// PodmanName is podman's own name of the container, if that is not Name and rules ask for it.
+	// PodmanName is podman's own name of the container, if that is not Name.
 	PodmanName string
 	Sandbox    bool // the container holds the namespaces of its pod, and runs nothing else
 }

@@ -107,7 +107,9 @@ func (h *held) name() error {
 	if known.Name, err = names.Choose(h.container.Annotations, administrator); err != nil {
 		return err
 	}
-	known.PodmanName = h.options.Rules.PodmanName(names.Container, known.Name)
+	if known.Name != names.Container {
+		known.PodmanName = names.Container // also for rules that come by a reload
+	}
 	metadata := h.options.ListenerMetadata
 	if profile := h.seccomp(); metadata == "" && profile != nil {
 		metadata = profile.ListenerMetadata

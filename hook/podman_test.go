@@ -135,14 +135,16 @@ func TestAContainerWithoutAKnownNameIsRefusedForAKeyOfAName(t *testing.T) {
 	}
 }
 
-// The agent can't read podman's store, so the injection tells it the name.
+// The agent can't read podman's store, so the injection tells it the names: podman's own one too,
+// by which a rule can come later.
 func TestTheFilterOfANamedContainerHasTheName(t *testing.T) {
+	const names = "port-restricter.name=web\nport-restricter.name-in-podman=mypod-web"
 	spec, _ := fromPodman(t)
 	for _, c := range []struct{ profile, options, want string }{
-		{"", "", "port-restricter.name=web"},
-		{"", "a note", "a note\nport-restricter.name=web"},
-		{"a note", "", "a note\nport-restricter.name=web"},
-		{"a note", "a note", "a note\nport-restricter.name=web"},
+		{"", "", names},
+		{"", "a note", "a note\n" + names},
+		{"a note", "", "a note\n" + names},
+		{"a note", "a note", "a note\n" + names},
 	} {
 		spec.Linux.Seccomp = &specs.LinuxSeccomp{
 			DefaultAction: specs.ActAllow, ListenerMetadata: c.profile,
