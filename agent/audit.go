@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"strings"
+
 	"github.com/sirupsen/logrus"
 
 	"github.com/port-restricter/port-restricter/agent/handover"
@@ -95,8 +97,19 @@ func (a *audit) writeLine(level logrus.Level, e Event) {
 		"program": e.Program, "exe": e.Exe, "reason": e.Reason, "errno": e.Errno,
 	} {
 		if value != "" {
-			fields[key] = value
+			fields[key] = shortened(value)
 		}
 	}
 	a.log.WithFields(fields).Log(level, string(e.Operation)+" "+e.Decision)
+}
+
+// valueLimit bounds, in bytes, a text in a line that a container can provoke. As JSON it can be
+// twice as long.
+const valueLimit = 512
+
+func shortened(text string) string {
+	if len(text) <= valueLimit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:valueLimit], "") + "…"
 }

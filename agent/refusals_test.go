@@ -100,6 +100,22 @@ func TestTheLogOfADayIsBounded(t *testing.T) {
 	}
 }
 
+// Nor does one that gives its program the longest and worst name.
+func TestALineOfTheLogIsShort(t *testing.T) {
+	var buffer bytes.Buffer
+	a := loggedBy(&buffer)
+	for _, text := range []string{strings.Repeat("\x01", 4095), strings.Repeat("\u202e", 1365)} {
+		r := refusalOf(80)
+		r.program.Exe = text
+		r.reason = config.NewReason(text)
+		r.logged = true
+		buffer.Reset()
+		a.write(42, r)
+		const lines = kindBurst + int(24*time.Hour/kindInterval)
+		require.Less(t, lines*buffer.Len(), 1<<20)
+	}
+}
+
 // The first refusal of its kind is logged at once, with all that helps to find its program. The
 // others make a count.
 func TestTheFirstRefusalIsLoggedAtOnceAndThenACount(t *testing.T) {

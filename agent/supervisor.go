@@ -18,6 +18,7 @@ import (
 	"github.com/port-restricter/port-restricter/agent/sysmon"
 	"github.com/port-restricter/port-restricter/agent/target"
 	"github.com/port-restricter/port-restricter/config"
+	"github.com/port-restricter/port-restricter/config/inquiry"
 )
 
 // workerLimit bounds the OS threads. Because of inFlightLimit it is reached only
@@ -186,11 +187,10 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 	}
 	if err != nil {
 		s.stats.attachFailed(failedPolicy)
-		log.WithField("reason", err.Error()).Log(level, "every bind will be refused")
-		policy = config.DenyAll(err.Error())
+		policy = refuseAll(log, level, err)
 	}
 	for _, reason := range policy.Ignored() {
-		log.WithField("reason", reason).Log(level, "annotation ignored")
+		log.WithField("reason", inquiry.Printable(reason)).Log(level, "annotation ignored")
 	}
 	notifier, err := newNotifyFD(fd)
 	if err != nil {
@@ -216,7 +216,7 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 	}
 	s.keep(sess)
 	fault.At("attached", 0)
-	log = log.WithField("policy", sess.policy.Load().String())
+	log = log.WithField("policy", inquiry.Printable(sess.policy.Load().String()))
 	if state.Pid != 0 { // crun tells no pid of an exec'd process
 		log = log.WithField("pid", state.Pid)
 	}
