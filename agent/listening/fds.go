@@ -2,6 +2,7 @@ package listening
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strconv"
@@ -11,6 +12,8 @@ import (
 // batch is how many fds are listed at once.
 const batch = 512
 
+var errMany = fmt.Errorf("its processes have many fds: only %d were looked at", fdLimit)
+
 // join reports those of the sockets that the processes have fds of.
 func (l *look) join(all []process, found sockets) {
 	refused := 0
@@ -18,11 +21,12 @@ func (l *look) join(all []process, found sockets) {
 		if len(found) == 0 {
 			break
 		}
-		if l.fds == 0 {
-			l.miss("the processes have many fds: only %d were looked at", fdLimit)
+		err := l.joinOne(p, found)
+		if errors.Is(err, errMany) {
+			l.miss("%v", err)
 			break
 		}
-		if err := l.joinOne(p, found); errors.Is(err, os.ErrPermission) {
+		if errors.Is(err, os.ErrPermission) {
 			refused++
 		} else if err != nil && !gone(err) {
 			l.miss("%v", err)
@@ -52,7 +56,7 @@ func (l *look) joinOne(p process, found sockets) error {
 		}
 		for _, name := range names {
 			if l.fds == 0 {
-				return nil
+				return errMany
 			}
 			l.fds--
 			link, err := os.Readlink(p.path("fd/" + name))
