@@ -18,6 +18,7 @@ type Container struct {
 	Name      string    `json:"name,omitempty"`
 	Since     time.Time `json:"since"` // when it was attached
 	PIDs      []int     `json:"pids"`  // that loaded the filter, and whose descendants it holds
+	Homes     []int     `json:"-"`     // for each of PIDs, target.Home of the container
 
 	Annotations map[string]string `json:"annotations,omitempty"` // on which its policy depends
 	Metadata    string            `json:"metadata,omitempty"`
@@ -135,6 +136,7 @@ func (v *view) describe(refusals int) Container {
 	for _, sess := range v.sessions {
 		if sess.pid != 0 {
 			described.PIDs = append(described.PIDs, sess.pid)
+			described.Homes = append(described.Homes, sess.home)
 		}
 		described.Allowed += sess.audit.counters.Allowed.Load()
 		described.Denied += sess.audit.counters.Denied.Load()
