@@ -60,8 +60,8 @@ func (s *Supervisor) renew(sess *session) {
 	}
 }
 
-// refuseAll returns the policy of a container that has no valid one, and logs why. The reason quotes
-// what the container's author wrote, which can be long.
+// refuseAll returns the policy of a container that has no valid one, and logs why. The reason
+// quotes what the container's author wrote, which can be long.
 func refuseAll(log *logrus.Entry, level logrus.Level, err error) config.Policy {
 	reason := inquiry.Printable(err.Error())
 	log.WithField("reason", reason).Log(level, "every bind will be refused")

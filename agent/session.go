@@ -69,7 +69,8 @@ func newSession(
 	who, _ := config.Identify(config.Container{
 		ID: record.Container, Annotations: record.Annotations,
 	}, record.Metadata) // an error is one of the policy, too
-	// A key, which an image can bring, chooses between the names: nobody is to be taken for another.
+	// A key, which an image can bring, chooses between the names, and nobody is to be taken for
+	// another.
 	who.Name = cmp.Or(who.PodmanName, who.Name)
 	s := &session{
 		notifyFD: int(notifier), notifier: notifier, record: record,

@@ -183,7 +183,8 @@ func TestAStoreOfAnotherUserNamesNobody(t *testing.T) {
 	require.ErrorContains(t, err, "belongs to user 4321")
 }
 
-// An image whose volumes take the places of podman's mounts escapes no rule and no key for its name.
+// An image whose volumes take the places of podman's mounts escapes neither a rule nor a key for
+// its name.
 func TestAnImageCantHideItsName(t *testing.T) {
 	spec, store := fromPodman(t)
 	spec.Mounts = nil

@@ -44,29 +44,34 @@ func TestStatusShowsOnWhatAContainerListens(t *testing.T) {
 				c := runc.New(t, runc.Config{
 					Rootfs: rootfs, Args: []string{busybox, "sleep", "600"}, Runtime: runtime,
 					Seccomp:     server.Profile(t),
-					Annotations: map[string]string{key: fmt.Sprintf("%d,%d", port, port+1)},
+					Annotations: map[string]string{key: fmt.Sprintf("%d-%d", port, port+2)},
 				})
 				require.NoError(t, c.Start(t))
 				result := runc.Finish(t,
 					c.Exec(t, "/bin/daemon", fmt.Sprint(port), fmt.Sprint(port+1)))
 				require.Zero(t, result.Code, result.Stderr)
+				require.NoError(t, listen(t, c, port+2).Start()) // its parent is outside
 				ids = append(ids, c.State(t).ID)
 			}
 			for i, id := range ids {
 				port := 39810 + 10*i
 				var one control.Details
-				result := runc.Finish(t, server.Ask(t, "status", id, "--json"))
-				require.NoError(t, json.Unmarshal([]byte(result.Stdout), &one), result.Stderr)
-				require.Empty(t, one.Listening.Incomplete)
+				require.Eventually(t, func() bool {
+					result := runc.Finish(t, server.Ask(t, "status", id, "--json"))
+					require.NoError(t, json.Unmarshal([]byte(result.Stdout), &one), result.Stderr)
+					require.Empty(t, one.Listening.Incomplete)
+					return len(one.Listening.Sockets) >= 3
+				}, time.Minute, 100*time.Millisecond)
 				var found []string
 				for _, s := range one.Listening.Sockets {
 					found = append(found, fmt.Sprintf("%s:%d/%s", s.Address, s.Port, s.Protocol))
-					require.Equal(t, "a\x1b[31mb", s.Program)
 				}
 				require.Equal(t, []string{
-					fmt.Sprintf("0.0.0.0:%d/tcp", port), fmt.Sprintf("0.0.0.0:%d/udp", port+1),
+					fmt.Sprintf("0.0.0.0:%d/tcp", port), fmt.Sprintf(":::%d/tcp", port+2),
+					fmt.Sprintf("0.0.0.0:%d/udp", port+1),
 				}, found)
-				result = runc.Finish(t, server.Ask(t, "status", id))
+				require.Equal(t, "a\x1b[31mb", one.Listening.Sockets[0].Program)
+				result := runc.Finish(t, server.Ask(t, "status", id))
 				require.Regexp(t, fmt.Sprintf(`(?m)^Listens: +0.0.0.0:%d/tcp: a\\x1b\[31mb `+
 					`\(process %d\)$`, port, one.Listening.Sockets[0].PID), result.Stdout)
 			}
