@@ -35,7 +35,7 @@ func (s *Supervisor) SetPolicy(policy PolicyFunc) (changed int) {
 			"container": sess.key.id, "policy": inquiry.Printable(after.String()),
 			"before": inquiry.Printable(before.String()),
 		})
-		if sess.exec {
+		if sess.record.Exec {
 			log.Debug("the policy of another process of the container (exec) is another one")
 		} else {
 			log.Info("the policy is another one")

@@ -24,10 +24,7 @@ type session struct {
 	notifyFD  int
 	notifier  notifier
 	key       containerKey
-	pid       int  // that loaded the filter, as the OCI runtime numbers it
-	exec      bool // of a process that joined the running container
 	container *container
-	home      int // target.Home of the container
 	record    handover.Record
 	unknown   bool // the record could not be read: no policy can be made of it
 	policy    atomic.Pointer[config.Policy]
@@ -74,8 +71,7 @@ func newSession(
 	who.Name = cmp.Or(who.PodmanName, who.Name)
 	s := &session{
 		notifyFD: int(notifier), notifier: notifier, record: record,
-		key: containerKey{record.Container, record.Bundle},
-		pid: record.Pid, home: record.Home, exec: record.Exec,
+		key:   containerKey{record.Container, record.Bundle},
 		audit: newAudit(log, record.Container, who),
 		open:  openThread,
 	}

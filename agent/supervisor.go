@@ -220,7 +220,7 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 	if state.Pid != 0 { // crun tells no pid of an exec'd process
 		log = log.WithField("pid", state.Pid)
 	}
-	if sess.exec {
+	if sess.record.Exec {
 		log.Debug("attached another process of the container (exec)")
 	} else {
 		log.Info("attached")
@@ -282,7 +282,7 @@ func (s *Supervisor) add(sess *session) error {
 	a.refusals, a.tally = sess.container.refusals, s.stats.tallyOf(a.who.Namespace)
 	a.stats, a.subscribers = &s.stats, &s.subscribers
 	sess.container.sessions++
-	sess.container.started = sess.container.started || !sess.exec
+	sess.container.started = sess.container.started || !sess.record.Exec
 	return nil
 }
 
