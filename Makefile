@@ -1,6 +1,7 @@
 # runc's libcontainer/seccomp is built by this tag; it needs libseccomp's headers.
 GOFLAGS_ALL := -tags seccomp
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+BIN := bin
 
 BUILD_NEEDS := gcc libc6-dev libseccomp-dev pkg-config
 DEMO_NEEDS := runc busybox-static jq
@@ -10,20 +11,31 @@ PROGRAMS := nginx-light haproxy php-cli default-jdk-headless nodejs redis-server
 	openssh-client dbus rabbitmq-server unbound dnsmasq-base bind9-dnsutils vsftpd tmux chromium \
 	bubblewrap strace gdb valgrind curl musl-tools iproute2
 TEST_NEEDS := systemd podman catatonit containerd conmon skopeo crun uidmap libcap2-bin gcc-multilib \
-	perl python3 qemu-system-x86 kmod $(PROGRAMS)
+	perl python3 qemu-system-x86 kmod $(PROGRAMS) \
+	$(PACKAGE_NEEDS) $(PACKAGE_TEST_NEEDS)
 KERNEL_NEEDS := qemu-system-arm
+PACKAGE_NEEDS := jq
+PACKAGE_TEST_NEEDS := debootstrap lintian rpm rpmlint zstd man-db zsh fish
 
-.PHONY: help build demo picture unit test test-kernels tools lint race fuzz bench bench-scale bench-restart clean
+.PHONY: help build packages demo picture unit test test-kernels tools lint race fuzz bench bench-scale bench-restart clean
 .DEFAULT_GOAL := build
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: bin/port-restricter bin/port-restricter-nri ## build both programs into bin
+build: $(BIN)/port-restricter $(BIN)/port-restricter-nri ## build both programs into bin
 
-# Static: a static program starts sooner, and runs on a node with any libc.
-bin/%: needs-build FORCE
-	go build -tags seccomp,netgo,osusergo -ldflags '-X main.version=$(VERSION) -linkmode external -extldflags -static' -o $@ ./cmd/$*
+# Static: a static program starts sooner, and runs on a node with any libc. Nothing in it depends
+# on where and when it was built.
+$(BIN)/%: needs-build FORCE
+	go build -trimpath -buildvcs=false -tags seccomp,netgo,osusergo -ldflags '-s -w -X main.version=$(VERSION) -linkmode external -extldflags -static' -o $@ ./cmd/$*
+
+ARCHES := amd64 arm64
+# The time of the commit is that of every file in the packages.
+packages: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+packages: needs-packages ## build deb and rpm for amd64 and arm64 into bin/packages, always the same bytes
+	test/tools/build.sh packages
+	deploy/packages/build.sh '$(VERSION)' $(ARCHES)
 
 # Ends itself where a test says so. What it shows holds for the other programs.
 bin/port-restricter-faults: needs-build FORCE
@@ -45,7 +57,7 @@ unit: needs-build ## run the tests that need no root and install nothing, in und
 	go test $(GOFLAGS_ALL) -count=1 -skip '$(subst $() ,,$(NEED_ROOT))' ./config/... ./hook/... \
 		./agent ./agent/confine ./agent/target ./test/model
 
-test: needs-demo needs-test build bin/port-restricter-faults tools ## run every test; none is skipped; as root
+test: needs-demo needs-test build packages bin/port-restricter-faults tools ## run every test; none is skipped; as root
 	test/all.sh $(GOFLAGS_ALL)
 
 # A guest is emulated, so it takes most of an hour for all probes on a busy machine.
@@ -57,6 +69,7 @@ tools: needs-build ## build the engines and runtimes that Debian lacks into .cac
 	test/tools/build.sh runc
 	test/tools/build.sh containerd
 	test/tools/build.sh crio
+	test/tools/build.sh packages
 
 lint: needs-build ## run golangci-lint: layers, line width, spelling, real faults
 	test/tools/build.sh golangci-lint
@@ -89,6 +102,7 @@ clean: ## remove what build made
 	rm -rf bin
 
 needs-build: NEEDS = $(BUILD_NEEDS)
+needs-packages: NEEDS = $(BUILD_NEEDS) $(PACKAGE_NEEDS)
 needs-demo: NEEDS = $(BUILD_NEEDS) $(DEMO_NEEDS)
 needs-test: NEEDS = $(BUILD_NEEDS) $(DEMO_NEEDS) $(TEST_NEEDS)
 needs-kernels: NEEDS = $(BUILD_NEEDS) $(DEMO_NEEDS) $(TEST_NEEDS) $(KERNEL_NEEDS)

@@ -4,6 +4,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,22 +37,18 @@ type toolchain struct {
 	environment []string // for the go command
 }
 
-// toolchain returns the compiler for the machine. Debian's cross compiler cannot be installed
-// beside gcc-multilib, which the 32-bit probes need, so it is unpacked.
+// toolchain returns the compiler for the machine.
 func (m machine) toolchain(t *testing.T) toolchain {
 	if !m.cross {
 		return toolchain{"gcc", os.Environ()}
 	}
-	cross := unpack(t, "cross-"+m.arch, suite(t), "amd64", "aarch64-linux-gnu|arm64-cross",
-		"gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross")
-	libseccomp := unpack(t, "libseccomp-"+m.arch, suite(t), m.arch, "^$", "libseccomp-dev")
-	libraries := libseccomp + "/usr/lib/aarch64-linux-gnu"
-	cc := cross + "/usr/bin/aarch64-linux-gnu-gcc"
-	return toolchain{cc, append(os.Environ(),
-		"GOARCH="+m.arch, "CGO_ENABLED=1", "CC="+cc,
-		"CGO_CFLAGS=-O2 -g -I"+libseccomp+"/usr/include", "CGO_LDFLAGS=-L"+libraries,
-		"PKG_CONFIG_LIBDIR="+libraries+"/pkgconfig",
-	)}
+	out, err := exec.Command("./toolchain.sh", m.arch).Output()
+	require.NoError(t, err, "find a compiler for %s", m.arch)
+	environment := strings.Split(strings.TrimSpace(string(out)), "\n")
+	at := slices.IndexFunc(environment, func(v string) bool { return strings.HasPrefix(v, "CC=") })
+	return toolchain{
+		strings.TrimPrefix(environment[at], "CC="), append(os.Environ(), environment...),
+	}
 }
 
 const repository = "../.."

@@ -1,0 +1,134 @@
+// Package packages tests the packages that `make packages` has built: what Debian's and RPM's
+// checkers say, and what they do when they are installed, upgraded and removed.
+package packages
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const built = "../../bin/packages"
+
+var arches = []string{"amd64", "arm64"}
+
+// packagesOf returns the two packages of an architecture.
+func packagesOf(t *testing.T, arch string) (deb, rpm string) {
+	t.Helper()
+	machine := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[arch]
+	return only(t, built+"/*_"+arch+".deb"), only(t, built+"/*."+machine+".rpm")
+}
+
+func only(t *testing.T, pattern string) string {
+	t.Helper()
+	found, err := filepath.Glob(pattern)
+	require.NoError(t, err)
+	require.Len(t, found, 1, "%s: run make packages", pattern)
+	return found[0]
+}
+
+// repack returns a directory with the packages of amd64 as another version.
+func repack(t *testing.T, version string) string {
+	t.Helper()
+	dir := t.TempDir()
+	absolute, err := filepath.Abs(built)
+	require.NoError(t, err)
+	for _, packager := range []string{"deb", "rpm"} {
+		command := exec.Command(".cache/tools/nfpm", "package", "-f", "deploy/packages/nfpm.yaml",
+			"-p", packager, "-t", dir)
+		command.Dir = "../.."
+		command.Env = append(os.Environ(), "ARCH=amd64", "VERSION="+version,
+			"BUILT="+absolute+"/amd64", "SOURCE_DATE_EPOCH=0")
+		out, err := command.CombinedOutput()
+		require.NoError(t, err, "%s: %s", command, out)
+	}
+	return dir
+}
+
+func TestTheCheckersFindNoError(t *testing.T) {
+	for _, arch := range arches {
+		deb, rpm := packagesOf(t, arch)
+		run(t, "lintian", "--allow-root", "--fail-on", "error", deb)
+		run(t, "rpmlint", "--config", "testdata/rpmlint.toml", rpm)
+	}
+}
+
+// The bill of materials of each program names each of its modules, and its C libraries.
+func TestTheBillIsComplete(t *testing.T) {
+	for _, arch := range arches {
+		for _, program := range []string{"port-restricter", "port-restricter-nri"} {
+			bill, err := os.ReadFile(filepath.Join(built, arch, program+".cdx.json"))
+			require.NoError(t, err)
+			modules := 0
+			for line := range strings.Lines(run(t, "go", "version", "-m",
+				filepath.Join(built, arch, program))) {
+				fields := strings.Fields(line)
+				if len(fields) < 3 || fields[0] != "dep" {
+					continue
+				}
+				modules++
+				require.Contains(t, string(bill), `"pkg:golang/`+fields[1]+"@"+fields[2])
+			}
+			require.Greater(t, modules, 10)
+			require.Contains(t, string(bill), `"pkg:generic/libseccomp@2.`)
+			require.Contains(t, string(bill), `"pkg:generic/glibc@2.`)
+		}
+	}
+}
+
+// The manual pages are read by man without a warning.
+func TestTheManualPagesAreClean(t *testing.T) {
+	pages, err := filepath.Glob(built + "/amd64/tree/all/usr/share/man/man?/*.gz")
+	require.NoError(t, err)
+	require.Greater(t, len(pages), 15)
+	for _, page := range pages {
+		command := exec.Command("man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", page)
+		var warnings strings.Builder
+		command.Stderr = &warnings
+		command.Env = append(os.Environ(), "MANROFFSEQ=", "MANWIDTH=80", "LC_ALL=C.UTF-8")
+		require.NoError(t, command.Run(), "%s: %s", page, &warnings)
+		require.Empty(t, warnings.String(), page)
+	}
+}
+
+// Each shell reads its completion without an error, and bash completes by it.
+func TestTheCompletionsAreRead(t *testing.T) {
+	tree, err := filepath.Abs(built + "/amd64/tree")
+	require.NoError(t, err)
+	bash := tree + "/all/usr/share/bash-completion/completions/port-restricter"
+	require.Contains(t, run(t, "bash", "-c", ". "+bash+" && complete -p port-restricter"),
+		"__start_port-restricter")
+	run(t, "zsh", "-n", tree+"/deb/usr/share/zsh/vendor-completions/_port-restricter")
+	run(t, "fish", "--no-execute",
+		tree+"/all/usr/share/fish/vendor_completions.d/port-restricter.fish")
+}
+
+// A copy of the source elsewhere, in another locale, time zone and with another umask, makes the
+// same packages.
+func TestThePackagesAreReproducible(t *testing.T) {
+	source, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	stamp, err := os.ReadFile(built + "/made")
+	require.NoError(t, err)
+	elsewhere := filepath.Join(t.TempDir(), "a longer path")
+	script := `umask 077
+		mkdir -p "$1" && cd "$1"
+		tar -C "$2" --exclude=./.git --exclude=./.cache --exclude=./bin -c . | tar -x
+		ln -s "$2/.cache" .cache
+		make -s packages`
+	command := exec.Command("sh", "-ec", script, "sh", elsewhere, source)
+	command.Env = append(os.Environ(), "TZ=Asia/Kathmandu", "LC_ALL=C.UTF-8")
+	command.Env = append(command.Env, strings.Fields(string(stamp))...)
+	out, err := command.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	for _, arch := range arches {
+		deb, rpm := packagesOf(t, arch)
+		for _, file := range []string{deb, rpm} {
+			run(t, "cmp", file, filepath.Join(elsewhere, "bin/packages", filepath.Base(file)))
+		}
+	}
+}
