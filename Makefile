@@ -11,7 +11,7 @@ PROGRAMS := nginx-light haproxy php-cli default-jdk-headless nodejs redis-server
 	openssh-client dbus rabbitmq-server unbound dnsmasq-base bind9-dnsutils vsftpd tmux chromium \
 	bubblewrap strace gdb valgrind curl musl-tools iproute2
 TEST_NEEDS := systemd podman catatonit containerd conmon skopeo crun uidmap libcap2-bin gcc-multilib \
-	perl python3 qemu-system-x86 kmod $(PROGRAMS) \
+	perl python3 qemu-system-x86 kmod prometheus $(PROGRAMS) \
 	$(PACKAGE_NEEDS) $(PACKAGE_TEST_NEEDS)
 KERNEL_NEEDS := qemu-system-arm
 PACKAGE_NEEDS := jq
@@ -51,7 +51,7 @@ picture: needs-demo build ## draw docs/demo.svg, the picture in README.md, from 
 NEED_ROOT := TestModeAndOwnerAreKept|TestReplaceKeepsModeAndOwner|TestNoInternetSocketBinds|\
 TestALoadedFilterNotifies|TestFlagsAreAskedAgain|TestNothingIsKeptInADirectoryOfOthers|\
 TestTheSocketOfAReusedThreadID|TestASocketsLock|TestAHelperHasNoFile|TestAProc|TestSharersAreFound|\
-TestAStoreOfAnotherUser
+TestAStoreOfAnotherUser|TestALockFileOfOthersIsRefused/file_of_another_user
 
 unit: needs-build ## run the tests that need no root and install nothing, in under a minute
 	go test $(GOFLAGS_ALL) -count=1 -skip '$(subst $() ,,$(NEED_ROOT))' ./config/... ./hook/... \
@@ -61,7 +61,7 @@ test: needs-demo needs-test build packages bin/port-restricter-faults tools ## r
 	test/all.sh $(GOFLAGS_ALL)
 
 # A guest is emulated, so it takes most of an hour for all probes on a busy machine.
-KERNELS ?= bullseye/amd64,bookworm/amd64
+KERNELS ?= bullseye/amd64,bookworm/amd64,bookworm/arm64,trixie/amd64,sid/amd64
 test-kernels: needs-kernels ## run the probes on Debian's kernels, from 5.10 on; KERNELS=bullseye/amd64,... chooses
 	go test $(GOFLAGS_ALL) -count=1 -timeout 6h -v ./test/kernels -args -kernels $(KERNELS)
 
@@ -70,6 +70,7 @@ tools: needs-build ## build the engines and runtimes that Debian lacks into .cac
 	test/tools/build.sh containerd
 	test/tools/build.sh crio
 	test/tools/build.sh packages
+	test/tools/build.sh quadlet
 
 lint: needs-build ## run golangci-lint: layers, line width, spelling, real faults
 	test/tools/build.sh golangci-lint

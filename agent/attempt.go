@@ -32,6 +32,8 @@ type attempt struct {
 	socket int
 	kind   socketKind
 
+	dualStack bool // what was decided on last is for both families
+
 	wanted []byte // the sockaddr to bind to: asked, or what the policy makes of it
 	cookie uint64 // of the socket, or 0
 	bound  bool   // a bind was done, and cookie identifies its socket
@@ -148,9 +150,10 @@ func (a *attempt) release() {
 func (a *attempt) decide(
 	operation config.Operation, transport config.Protocol, at netip.AddrPort,
 ) config.Decision {
-	return a.session.policy.Decide(config.Request{
+	a.dualStack = at.Addr() == netip.IPv6Unspecified() && isDualStack(a.socket)
+	return a.session.policy.Load().Decide(config.Request{
 		Operation: operation, Protocol: transport, Addr: at.Addr(), Port: at.Port(),
-		DualStack: at.Addr() == netip.IPv6Unspecified() && isDualStack(a.socket),
+		DualStack: a.dualStack,
 	})
 }
 
@@ -176,7 +179,8 @@ func (a *attempt) recordDecision(
 		decision = "rewrite"
 	}
 	a.record = record{
-		operation: operation, protocol: transport, at: at, decision: decision, reason: d.Reason,
+		operation: operation, protocol: transport, at: at, dualStack: a.dualStack,
+		decision: decision, reason: d.Reason,
 	}
 	if d.Verdict == config.Rewrite {
 		a.record.bound = d.Port

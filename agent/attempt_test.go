@@ -53,7 +53,7 @@ func TestTheSocketOfAReusedThreadIDIsNotBound(t *testing.T) {
 			socket := -1
 			for socket < 0 { // again if a thread of this process took the id and keeps it
 				target, fd := startTarget(t)
-				s, err = newSession(fd, handover.Record{Container: "test"}, policy, logrus.New())
+				s, err = openSession(fd, handover.Record{Container: "test"}, policy, logrus.New())
 				require.NoError(t, err)
 				// Again if a signal interrupted the target's bind, which then notifies again.
 				require.Eventually(t, func() bool {

@@ -19,9 +19,9 @@ func TestTheHelperBindsALowPortThatAHighOneIsRewrittenTo(t *testing.T) {
 		helperErr: unix.EACCES,
 	}
 	s, kernel := newFakeSession(t, "80", target)
-	var err error
-	s.policy, err = config.ParsePolicy(config.Texts{Ports: "80", Map: "8080:80"})
+	policy, err := config.ParsePolicy(config.Texts{Ports: "80", Map: "8080:80"})
 	require.NoError(t, err)
+	s.policy.Store(&policy)
 	s.handle(bindNotification(1, 16), &workspace{neutral: false})
 	require.Equal(t, ipv4(unix.AF_INET, 80, 127, 0, 0, 1), target.helperGot)
 	require.Equal(t, []response{{ID: 1, Error: -int32(unix.EACCES)}}, kernel.answers)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
 	"github.com/port-restricter/port-restricter/agent/handover"
@@ -35,6 +36,7 @@ const (
 // as on a socket that was not bound.
 type boundSockets struct {
 	mu      sync.Mutex
+	read    func() // what a predecessor knew; nil once it is read
 	sockets map[socketID]boundSocket
 	kept    *handover.Sockets // the same for a successor; nil in tests
 	order   uint64            // of the last change
@@ -86,7 +88,7 @@ func (b *boundSockets) remember(id socketID, at netip.AddrPort) {
 	if id.inode != 0 {
 		bound.until = handover.Now() + listenWithin
 	}
-	b.mu.Lock()
+	b.lock()
 	defer b.mu.Unlock()
 	if b.sockets == nil {
 		b.sockets = make(map[socketID]boundSocket)
@@ -109,26 +111,45 @@ func (b *boundSockets) set(id socketID, bound boundSocket, listening bool) {
 
 // has reports whether a socket is known to be bound.
 func (b *boundSockets) has(id socketID) bool {
-	b.mu.Lock()
+	b.lock()
 	defer b.mu.Unlock()
 	_, ok := b.sockets[id]
 	return ok
 }
 
-// restore takes over what a predecessor knew.
-func (b *boundSockets) restore(kept *handover.Sockets, found []handover.Written) {
+// restore takes over what a predecessor knew. It is read once it is needed: a container can have
+// bound so many sockets that all others would wait for it.
+func (b *boundSockets) restore(kept *handover.Sockets, log *logrus.Entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.kept, b.sockets = kept, make(map[socketID]boundSocket, len(found))
-	for _, f := range found {
-		id := socketID{f.Cookie, f.Inode}
-		if f.Listening {
-			b.replace(&b.listening, id)
-		} else {
-			b.replace(&b.idle, id)
+	b.kept = kept
+	b.read = func() {
+		found, damaged := kept.Read()
+		if damaged > 0 {
+			log.WithField("sockets", damaged).
+				Error("records of the agent before are damaged: to listen on them will be refused")
 		}
-		b.sockets[id] = boundSocket{at: f.At, until: f.Until, listened: f.Listened, place: f.Place}
-		b.order = f.Order
+		b.sockets = make(map[socketID]boundSocket, len(found))
+		b.idle.ids = make([]socketID, 0, min(len(found)+1, boundLimit))
+		for _, f := range found {
+			id := socketID{f.Cookie, f.Inode}
+			if f.Listening {
+				b.replace(&b.listening, id)
+			} else {
+				b.replace(&b.idle, id)
+			}
+			b.sockets[id] = boundSocket{f.At, f.Until, f.Listened, f.Place}
+			b.order = f.Order
+		}
+	}
+}
+
+// lock locks b.mu, and reads what a predecessor knew.
+func (b *boundSockets) lock() {
+	b.mu.Lock()
+	if b.read != nil {
+		b.read()
+		b.read = nil
 	}
 }
 
@@ -178,7 +199,7 @@ func mayBePicked(port uint16) bool {
 // false if it was not bound by bind(2). listening says whether the socket listens now.
 // first means that this is the first listen(2) of a socket that is not TCP.
 func (b *boundSockets) take(id socketID, listening bool) (at netip.AddrPort, first, ok bool) {
-	b.mu.Lock()
+	b.lock()
 	defer b.mu.Unlock()
 	bound, ok := b.sockets[id]
 	switch {
@@ -196,7 +217,7 @@ func (b *boundSockets) take(id socketID, listening bool) (at netip.AddrPort, fir
 // socket yet that accept(2) could have given its cookie. The time that it has for another
 // try goes on.
 func (b *boundSockets) listenFailed(id socketID) {
-	b.mu.Lock()
+	b.lock()
 	defer b.mu.Unlock()
 	if bound, ok := b.sockets[id]; ok {
 		bound.listened = false
@@ -206,7 +227,7 @@ func (b *boundSockets) listenFailed(id socketID) {
 
 // listens records that a remembered socket listens.
 func (b *boundSockets) listens(id socketID) {
-	b.mu.Lock()
+	b.lock()
 	defer b.mu.Unlock()
 	if b.idle.remove(id) {
 		b.replace(&b.listening, id)

@@ -29,6 +29,7 @@ type Event struct {
 	Protocol  config.Protocol  `json:"protocol,omitempty"`
 	Address   string           `json:"address,omitempty"`
 	Port      uint16           `json:"port"`
+	DualStack bool             `json:"dual_stack,omitempty"` // [::] with IPv4, config.Request
 	BoundPort uint16           `json:"bound_port,omitempty"` // of a bind that was rewritten
 	Decision  string           `json:"decision"`             // allow, deny, audit, rewrite
 	Reason    string           `json:"reason,omitempty"`
@@ -41,6 +42,7 @@ type record struct {
 	operation config.Operation
 	protocol  config.Protocol
 	at        netip.AddrPort
+	dualStack bool
 	bound     uint16 // the port of a rewritten bind
 	decision  string // allow, deny, audit, rewrite
 	reason    config.Reason
@@ -69,6 +71,7 @@ func (a *audit) event(tid uint32, r *record) Event {
 	}
 	if r.at.IsValid() {
 		e.Protocol, e.Address, e.Port = r.protocol, r.at.Addr().String(), r.at.Port()
+		e.DualStack = r.dualStack
 	}
 	if errno, ok := r.errno.(unix.Errno); ok {
 		e.Errno = unix.ErrnoName(errno)

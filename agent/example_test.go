@@ -32,7 +32,7 @@ func Example() {
 		container := config.Container{
 			ID: state.State.ID, Annotations: state.State.Annotations,
 		}
-		return config.FromState(container, state.Metadata)
+		return config.FromState(container, state.Metadata, config.Rules{})
 	}
 	supervisor, err := agent.NewSupervisor(log, policy)
 	if err != nil {

@@ -23,7 +23,7 @@ func TestASupervisorWithoutFDsKeepsItsErrnoForItself(t *testing.T) {
 	for free := 0; !enough; free++ {
 		require.Less(t, free, 64, "so many fds are not enough for one call: %v", answers)
 		target, fd := startTarget(t)
-		s, err := newSession(fd, handover.Record{Container: "test"}, onlyPort5000(t), quietLog())
+		s, err := openSession(fd, handover.Record{Container: "test"}, onlyPort5000(t), quietLog())
 		require.NoError(t, err)
 		var n notification
 		require.NoError(t, s.notifier.receive(&n))

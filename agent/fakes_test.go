@@ -4,9 +4,11 @@ import (
 	"encoding/binary"
 	"testing"
 
+	"github.com/sirupsen/logrus"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/port-restricter/port-restricter/agent/handover"
 	"github.com/port-restricter/port-restricter/agent/target"
 	"github.com/port-restricter/port-restricter/config"
 )
@@ -81,11 +83,13 @@ func newFakeSession(t *testing.T, ports string, fake *fakeTarget) (*session, *fa
 	policy, err := config.ParsePolicy(config.Texts{Ports: ports})
 	require.NoError(t, err)
 	kernel := &fakeNotifier{withdrawn: map[uint64]bool{}}
-	return &session{
-		notifier: kernel, container: new(container), policy: policy,
+	s := &session{
+		notifier: kernel, container: new(container),
 		audit: newAudit(quietLog(), "c1", config.Identity{}),
 		open:  func(*target.Cache, uint32) (targetThread, error) { return fake, nil },
-	}, kernel
+	}
+	s.policy.Store(&policy)
+	return s, kernel
 }
 
 // bindNotification is the notification of a bind to the sockaddr of this length at
@@ -125,4 +129,15 @@ func freePort(t *testing.T, typ int) uint16 {
 	at, err := localAddress(fd)
 	require.NoError(t, err)
 	return at.Port()
+}
+
+// openSession returns a session of a notify fd.
+func openSession(
+	fd int, record handover.Record, policy config.Policy, log *logrus.Logger,
+) (*session, error) {
+	notifier, err := newNotifyFD(fd)
+	if err != nil {
+		return nil, err
+	}
+	return newSession(notifier, record, policy, log), nil
 }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,9 +26,6 @@ const (
 	receiveLimit = 10 * time.Second
 	// stopLimit bounds the same once the agent is to stop.
 	stopLimit = time.Second
-	// pathLimit is how long the path of a socket may be, in bytes: sun_path in unix(7), which
-	// the kernel ends with a NUL.
-	pathLimit = 107
 )
 
 // A Listener receives containers on the agent's socket, which is the listenerPath
@@ -46,32 +41,9 @@ type Listener struct {
 // Listen creates the socket, accessible to its owner only. It replaces a socket on
 // which nobody listens. It fails if a process listens, or if path is not a socket.
 func Listen(path string, log *logrus.Logger) (*Listener, error) {
-	if len(path) > pathLimit {
-		return nil, fmt.Errorf("agent socket %s: the path has %d bytes, and the kernel takes %d: "+
-			"choose a shorter one with --socket", path, len(path), pathLimit)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("make the directory of the agent socket: %w: "+
-			"choose another path with --socket (in $XDG_RUNTIME_DIR for an ordinary user),"+
-			" or run the agent as root", err)
-	}
-	// Two agents that start at the same time must not both find nobody listening and
-	// remove each other's socket.
-	unlock, err := lockFile(path + ".lock")
+	socket, err := ListenUnix("agent socket", path)
 	if err != nil {
 		return nil, err
-	}
-	defer unlock()
-	if err := removeStale(path); err != nil {
-		return nil, err
-	}
-	// bind(2) creates the socket with the mode that the umask leaves, so nobody else
-	// can connect before a chmod.
-	before := unix.Umask(0o177)
-	socket, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	unix.Umask(before)
-	if err != nil {
-		return nil, fmt.Errorf("listen on the agent socket: %w", err)
 	}
 	return newListener(socket, log), nil
 }
@@ -106,35 +78,6 @@ func (l *Listener) Path() string { return l.socket.Addr().String() }
 
 // Close closes the socket and removes it from the file system.
 func (l *Listener) Close() error { return l.socket.Close() }
-
-// removeStale removes a socket on which nobody listens.
-func removeStale(path string) error {
-	info, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("inspect the agent socket: %w", err)
-	}
-	if info.Mode().Type() != fs.ModeSocket {
-		return fmt.Errorf("agent socket %s: the file there (%s) is not a socket: "+
-			"remove it, or choose another path with --socket", path, info.Mode())
-	}
-	conn, err := net.Dial("unix", path)
-	if err == nil {
-		conn.Close()
-		return fmt.Errorf("agent socket %s: another agent listens on it: "+
-			"stop that one, or choose another path with --socket", path)
-	}
-	if !errors.Is(err, unix.ECONNREFUSED) {
-		return fmt.Errorf("agent socket %s: determine whether an agent listens on it: %w",
-			path, err)
-	}
-	if err := os.Remove(path); err != nil {
-		return fmt.Errorf("remove the stale agent socket: %w", err)
-	}
-	return nil
-}
 
 // Serve attaches the containers that runtimes send, until ctx is done. Then it
 // removes the socket and waits for the connections that are open.

@@ -105,7 +105,8 @@ func serveOn(
 			panic("a fault")
 		}
 		return config.FromState(
-			config.Container{ID: s.State.ID, Annotations: s.State.Annotations}, s.Metadata)
+			config.Container{ID: s.State.ID, Annotations: s.State.Annotations}, s.Metadata,
+			config.Rules{})
 	}
 	supervisor, err := NewSupervisor(l.log, policy)
 	require.NoError(t, err)

@@ -3,6 +3,7 @@ package agent
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -27,7 +28,8 @@ type session struct {
 	container *container
 	home      int // target.Home of the container
 	record    handover.Record
-	policy    config.Policy
+	unknown   bool // the record could not be read: no policy can be made of it
+	policy    atomic.Pointer[config.Policy]
 	audit     *audit
 	orphans   orphans
 	open      func(cache *target.Cache, tid uint32) (targetThread, error)
@@ -35,6 +37,7 @@ type session struct {
 
 	mu      sync.Mutex
 	workers int  // that use the notify fd
+	parked  bool // it is armed for its end only
 	gone    bool // no worker may begin to use it
 	closed  bool
 }
@@ -60,22 +63,20 @@ func openThread(cache *target.Cache, tid uint32) (targetThread, error) {
 }
 
 func newSession(
-	fd int, record handover.Record, policy config.Policy, log *logrus.Logger,
-) (*session, error) {
-	notifier, err := newNotifyFD(fd)
-	if err != nil {
-		return nil, err
-	}
+	notifier notifyFD, record handover.Record, policy config.Policy, log *logrus.Logger,
+) *session {
 	who, _ := config.Identify(config.Container{
 		ID: record.Container, Annotations: record.Annotations,
 	}, record.Metadata) // an error is one of the policy, too
-	return &session{
-		notifyFD: fd, notifier: notifier, policy: policy, record: record,
+	s := &session{
+		notifyFD: int(notifier), notifier: notifier, record: record,
 		key: containerKey{record.Container, record.Bundle},
 		pid: record.Pid, home: record.Home, exec: record.Exec,
 		audit: newAudit(log, record.Container, who),
 		open:  openThread,
-	}, nil
+	}
+	s.policy.Store(&policy)
+	return s
 }
 
 // errNative means that the kernel is to run the call itself.
@@ -167,6 +168,7 @@ func (s *session) enter() bool {
 		return true
 	}
 	if !s.gone {
+		s.parked = true
 		s.arm(0)
 	}
 	return false
@@ -180,8 +182,19 @@ func (s *session) passOn() bool {
 	if s.gone {
 		return false
 	}
+	s.parked = false
 	s.arm(unix.EPOLLIN)
 	return s.asks()
+}
+
+// watchOn arms the session again for the events for which it was armed when a signal kept the
+// kernel from looking at the notify fd. If it has left the parked ones since, passOn has armed it.
+func (s *session) watchOn(events uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.gone && (events != 0 || s.parked) {
+		s.arm(events)
+	}
 }
 
 // leave counts a worker out. The container's count comes first: once the session

@@ -70,6 +70,56 @@ func TestARefusalAllocatesNothing(t *testing.T) {
 	require.Equal(t, response{ID: 1, Error: -int32(unix.EPERM)}, kernel.answers[0])
 }
 
+// A signal to a worker can keep the kernel from looking at the notify fd. It then reports EPOLLERR,
+// which says nothing about the session.
+func TestASessionOutlivesALookThatASignalEnded(t *testing.T) {
+	supervisor, err := NewSupervisor(quietLog(), nil)
+	require.NoError(t, err)
+	defer supervisor.Close()
+	broken, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	s := &session{
+		notifyFD: broken, notifier: &fakeNotifier{},
+		audit: newAudit(quietLog(), "c1", config.Identity{}),
+	}
+	require.NoError(t, supervisor.add(s))
+	again := make(chan uint32, 1)
+	s.arm = func(events uint32) { again <- events }
+	port := int(freePort(t, unix.SOCK_DGRAM))
+	nobody := &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}
+	require.NoError(t, unix.Connect(broken, nobody))
+	_, err = unix.Write(broken, []byte{0}) // the answer is an error, which epoll reports
+	require.NoError(t, err)
+	require.NoError(t, supervisor.arm(broken, unix.EPOLL_CTL_ADD, unix.EPOLLIN))
+	select {
+	case events := <-again:
+		require.Equal(t, uint32(unix.EPOLLIN), events)
+	case <-time.After(time.Minute):
+		t.Fatal("nobody watches the session any more")
+	}
+	require.Equal(t, s, supervisor.sessionOf(int32(broken)))
+	require.False(t, s.ended())
+}
+
+// The same for a parked session: only its end is watched on. Once it is unparked, somebody else
+// watches it, and a second receiver would block.
+func TestAParkedSessionOutlivesALookThatASignalEnded(t *testing.T) {
+	asks, err := unix.Eventfd(1, unix.EFD_CLOEXEC)
+	require.NoError(t, err)
+	defer unix.Close(asks)
+	var armed []uint32
+	s := &session{notifyFD: asks, container: new(container)}
+	s.arm = func(events uint32) { armed = append(armed, events) }
+	for range inFlightLimit {
+		require.True(t, s.enter())
+	}
+	require.False(t, s.enter())
+	s.watchOn(0)
+	s.leave()
+	s.watchOn(0)
+	require.Equal(t, []uint32{0, 0, unix.EPOLLIN}, armed)
+}
+
 // No worker enters a parked session, so the end of its last process must reach the
 // supervisor in another way.
 func TestTheEndOfASessionIsNoticedWhileItIsParked(t *testing.T) {
@@ -77,7 +127,7 @@ func TestTheEndOfASessionIsNoticedWhileItIsParked(t *testing.T) {
 	require.NoError(t, err)
 	defer supervisor.Close()
 	target, fd := startTarget(t)
-	s, err := newSession(fd, handover.Record{Container: t.Name()}, config.Policy{}, quietLog())
+	s, err := openSession(fd, handover.Record{Container: t.Name()}, config.Policy{}, quietLog())
 	require.NoError(t, err)
 	require.NoError(t, supervisor.add(s))
 	for range inFlightLimit { // calls of the container's other sessions, which block

@@ -29,56 +29,116 @@ type Container struct {
 	Denied  uint64 `json:"denied"`
 	Audited uint64 `json:"audited"` // allowed only because the mode is audit
 
-	Refusals []Refusals `json:"refusals"` // those that this agent has seen, the last one first
+	// Refusals are those that this agent has seen, the last one first. In a list of containers,
+	// it has the last one only.
+	Refusals []Refusals `json:"refusals"`
 
 	// Unprotected means that it would lose its ports with the agent: nobody keeps its notify fd.
 	Unprotected bool `json:"unprotected"`
 }
 
 // Containers returns the containers that are served, the oldest first.
-func (s *Supervisor) Containers() []Container {
-	s.mu.Lock()
-	byContainer := map[*container][]*session{}
-	for _, sess := range s.sessions {
-		byContainer[sess.container] = append(byContainer[sess.container], sess)
+func (s *Supervisor) Containers() []Container { return s.list("", 1) }
+
+// ContainersOf returns the containers with an id, with all that is known of them. There is more
+// than one if two OCI runtimes, or two root directories of one, have given the same id.
+func (s *Supervisor) ContainersOf(id string) []Container { return s.list(id, kindLimit) }
+
+// list returns the containers with an id, or all, with at most so many refusals of each.
+func (s *Supervisor) list(id string, refusals int) []Container {
+	views := s.views(id)
+	all := make([]Container, 0, len(views))
+	for _, v := range views {
+		all = append(all, v.describe(refusals))
 	}
-	all := make([]Container, 0, len(byContainer))
-	for c, sessions := range byContainer {
-		all = append(all, s.describe(c, sessions))
-	}
-	s.mu.Unlock()
 	slices.SortFunc(all, func(a, b Container) int {
-		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID),
+			cmp.Compare(a.Bundle, b.Bundle))
 	})
 	return all
 }
 
-// describe returns what is known of a container. s.mu is held.
-func (s *Supervisor) describe(c *container, sessions []*session) Container {
-	slices.SortFunc(sessions, func(a, b *session) int {
-		return cmp.Or(cmp.Compare(a.record.Since, b.record.Since), cmp.Compare(a.id, b.id))
-	})
-	first := sessions[0]
-	if i := slices.IndexFunc(sessions, func(sess *session) bool { return !sess.exec }); i >= 0 {
-		first = sessions[i]
+// A view is a container with its sessions.
+type view struct {
+	sessions    []*session
+	policies    []config.Policy // of the sessions
+	refusals    []*refusalLog
+	unprotected bool
+}
+
+// views returns the containers with an id, or all. An exec of crun, which does not tell the
+// container's bundle, is joined to the container if there is one with the same id.
+func (s *Supervisor) views(id string) map[containerKey]*view {
+	views, bundles := map[containerKey]*view{}, map[string][]string{}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sess := range s.sessions {
+		if sess.key.bundle != "" && !slices.Contains(bundles[sess.key.id], sess.key.bundle) {
+			bundles[sess.key.id] = append(bundles[sess.key.id], sess.key.bundle)
+		}
 	}
+	for _, sess := range s.sessions {
+		key := sess.key
+		if id != "" && key.id != id {
+			continue
+		}
+		if key.bundle == "" && len(bundles[key.id]) == 1 {
+			key.bundle = bundles[key.id][0]
+		}
+		v := views[key]
+		if v == nil {
+			v = new(view)
+			views[key] = v
+		}
+		v.sessions, v.policies = append(v.sessions, sess), append(v.policies, *sess.policy.Load())
+		if !slices.Contains(v.refusals, sess.container.refusals) {
+			v.refusals = append(v.refusals, sess.container.refusals)
+		}
+		v.unprotected = v.unprotected || s.unprotected(sess)
+	}
+	return views
+}
+
+// first returns the index of the session of the container's first process, or of its oldest one.
+func (v *view) first() (first int) {
+	for i, sess := range v.sessions {
+		old := v.sessions[first]
+		if sess.exec == old.exec && sess.record.Since < old.record.Since || old.exec && !sess.exec {
+			first = i
+		}
+	}
+	return first
+}
+
+// describe returns what is known of a container, with at most so many refusals.
+func (v *view) describe(refusals int) Container {
+	i := v.first()
+	first, policy := v.sessions[i], &v.policies[i]
 	who := first.audit.who
 	described := Container{
 		ID: first.key.id, Bundle: first.key.bundle,
 		Namespace: who.Namespace, Pod: who.Pod, Name: who.Name,
-		Since:       time.Unix(0, sessions[0].record.Since),
 		Annotations: maps.Clone(first.record.Annotations), Metadata: first.record.Metadata,
-		Policy: first.policy.String(), Problem: first.policy.Problem(),
-		Refusals: c.refusals.list(),
+		Policy: policy.String(), Problem: policy.Problem(), Unprotected: v.unprotected,
 	}
-	for _, sess := range sessions {
+	for _, log := range v.refusals {
+		described.Refusals = append(described.Refusals, log.list()...)
+	}
+	slices.SortFunc(described.Refusals, func(a, b Refusals) int { return b.Last.Compare(a.Last) })
+	if len(described.Refusals) > refusals {
+		described.Refusals = slices.Clone(described.Refusals[:refusals])
+	}
+	slices.SortFunc(v.sessions, func(a, b *session) int {
+		return cmp.Or(cmp.Compare(a.record.Since, b.record.Since), cmp.Compare(a.id, b.id))
+	})
+	described.Since = time.Unix(0, v.sessions[0].record.Since)
+	for _, sess := range v.sessions {
 		if sess.pid != 0 {
 			described.PIDs = append(described.PIDs, sess.pid)
 		}
 		described.Allowed += sess.audit.counters.Allowed.Load()
 		described.Denied += sess.audit.counters.Denied.Load()
 		described.Audited += sess.audit.counters.Audited.Load()
-		described.Unprotected = described.Unprotected || s.unprotected(sess)
 	}
 	return described
 }
@@ -99,7 +159,7 @@ func (s *Supervisor) Policy(id string) (policy config.Policy, ok bool) {
 	defer s.mu.Unlock()
 	for _, sess := range s.sessions {
 		if sess.key.id == id && (!ok || !sess.exec) {
-			policy, ok = sess.policy, true
+			policy, ok = *sess.policy.Load(), true
 		}
 	}
 	return policy, ok

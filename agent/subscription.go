@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/port-restricter/port-restricter/config/inquiry"
 )
 
 // A Subscription receives decisions as they are made. A reader that is slow holds up nobody: it
@@ -12,7 +14,8 @@ type Subscription struct {
 	C <-chan Event
 
 	events      chan Event
-	all         bool // allowed decisions, too
+	all         bool   // allowed decisions, too
+	container   string // the only one, or "" for every container
 	missed      atomic.Uint64
 	subscribers *subscribers
 }
@@ -26,8 +29,16 @@ func (s *Subscription) Close() { s.subscribers.remove(s) }
 // Subscribe returns a subscription to the refusals of all sessions, or to all decisions. capacity
 // is how many events can wait to be read.
 func (s *Supervisor) Subscribe(all bool, capacity int) *Subscription {
+	return s.SubscribeContainer("", all, capacity)
+}
+
+// SubscribeContainer is Subscribe for the containers with one id.
+func (s *Supervisor) SubscribeContainer(id string, all bool, capacity int) *Subscription {
 	events := make(chan Event, capacity)
-	subscription := &Subscription{C: events, events: events, all: all, subscribers: &s.subscribers}
+	subscription := &Subscription{
+		C: events, events: events, all: all, container: inquiry.Printable(id),
+		subscribers: &s.subscribers,
+	}
 	s.subscribers.add(subscription)
 	return subscription
 }
@@ -72,7 +83,7 @@ func (s *subscribers) want(refused bool) bool {
 
 func (s *subscribers) send(e Event, refused bool) {
 	for _, one := range s.current() {
-		if !refused && !one.all {
+		if !refused && !one.all || one.container != "" && one.container != e.Container {
 			continue
 		}
 		select {

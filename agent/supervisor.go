@@ -25,16 +25,13 @@ import (
 // be closed", says which threads can outlive their container.
 const workerLimit = 512 * inFlightLimit
 
-// A PolicyFunc returns what a container may bind.
-type PolicyFunc func(*specs.ContainerProcessState) (config.Policy, error)
-
 // A Supervisor serves any number of sessions with few OS threads. All idle
 // sessions are in one epoll set, on which a few worker threads wait. A worker that
 // takes a notification leaves the wait to another one and stays with the session
 // while it is active, so a call that blocks holds up nobody else.
 type Supervisor struct {
 	log    *logrus.Logger
-	policy PolicyFunc
+	policy atomic.Pointer[PolicyFunc]
 	limits limits
 	memory *handover.Memory
 	keeper *keeper
@@ -103,12 +100,13 @@ func newSupervisor(
 	sysmon.WaitForThreads()
 	raiseMaxProcs()
 	s := &Supervisor{
-		log: log, policy: policy, limits: limits, memory: memory, epoll: -1, stop: -1, timer: -1,
+		log: log, limits: limits, memory: memory, epoll: -1, stop: -1, timer: -1,
 		workers:    make(map[*worker]struct{}),
 		sessions:   make(map[int32]*session),
 		containers: make(map[containerKey]*container),
 		ids:        make(map[uint32]*session),
 	}
+	s.policy.Store(&policy)
 	if err := s.openFDs(); err != nil {
 		s.closeFDs()
 		return nil, err
@@ -179,7 +177,8 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 		return err
 	}
 	fault.At("attaching", 0)
-	policy, err := s.policyOf(state)
+	used := s.policy.Load()
+	policy, err := s.policyBy(used, state)
 	log := s.log.WithField("container", state.State.ID)
 	level := logrus.WarnLevel
 	if state.State.Status == specs.StateRunning {
@@ -193,27 +192,31 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 	for _, reason := range policy.Ignored() {
 		log.WithField("reason", reason).Log(level, "annotation ignored")
 	}
-	sess, err := newSession(fd, handover.Record{
+	notifier, err := newNotifyFD(fd)
+	if err != nil {
+		unix.Close(fd)
+		return err
+	}
+	sess := newSession(notifier, handover.Record{
 		Container: state.State.ID, Bundle: state.State.Bundle,
 		Pid: state.Pid, Home: target.Home(state.State.Pid),
 		Exec:        state.State.Status == specs.StateRunning, // otherwise it is being created
 		Annotations: config.Relevant(state.State.Annotations), Metadata: state.Metadata,
 		Since: time.Now().UnixNano(),
 	}, policy, s.log)
-	if err != nil {
-		unix.Close(fd)
-		return err
-	}
 	if err := s.add(sess); err != nil {
 		sess.hangUp()
 		return err
+	}
+	if s.policy.Load() != used { // SetPolicy may not have seen the session
+		s.renew(sess)
 	}
 	for _, socket := range inherited {
 		sess.container.bound.rememberInherited(socket)
 	}
 	s.keep(sess)
 	fault.At("attached", 0)
-	log = log.WithField("policy", policy.String())
+	log = log.WithField("policy", sess.policy.Load().String())
 	if state.Pid != 0 { // crun tells no pid of an exec'd process
 		log = log.WithField("pid", state.Pid)
 	}
@@ -231,19 +234,15 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 	return nil
 }
 
-// policyOf returns what a container may bind.
-func (s *Supervisor) policyOf(state *specs.ContainerProcessState) (p config.Policy, err error) {
-	defer catch(s.log.WithField("container", state.State.ID), &err)
-	return s.policy(state)
-}
-
 // arm makes the kernel wake one worker for the session's next event. There must be
 // one receiver at a time: SECCOMP_IOCTL_NOTIF_RECV blocks if another one was faster.
 // The end of the session (EPOLLHUP) is reported whatever the events.
 func (s *Supervisor) arm(fd, op int, events uint32) error {
 	// Not unix.EpollCtl, of which the Go scheduler does not know: the kernel waits
 	// for the notify fd's lock here, and a container can have its holder throttled.
-	event := unix.EpollEvent{Events: events | unix.EPOLLONESHOT, Fd: int32(fd)}
+	event := unix.EpollEvent{
+		Events: events | unix.EPOLLONESHOT, Fd: int32(fd), Pad: int32(events), // for watchOn
+	}
 	_, _, errno := unix.Syscall6(unix.SYS_EPOLL_CTL, uintptr(s.epoll), uintptr(op), uintptr(fd),
 		uintptr(unsafe.Pointer(&event)), 0, 0)
 	if errno != 0 {

@@ -39,7 +39,7 @@ func TestASessionThatEndedHoldsNoWorker(t *testing.T) {
 			var sessions []*session
 			for _, fd := range fds {
 				record := handover.Record{Container: t.Name()}
-				s, err := newSession(fd, record, config.Policy{}, quietLog())
+				s, err := openSession(fd, record, config.Policy{}, quietLog())
 				require.NoError(t, err)
 				s.open = func(*target.Cache, uint32) (targetThread, error) { return fake, nil }
 				require.NoError(t, supervisor.add(s))

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
@@ -73,26 +72,29 @@ func (s *Supervisor) takeOver(stored []fdstore.FD) {
 	for _, id := range damaged {
 		s.log.WithField("session", nameOf(id)).Error("a record of the agent before is damaged")
 	}
-	records := map[uint32]leftRecord{}
-	for _, kept := range found {
-		record, err := kept.Record()
-		records[kept.Session] = leftRecord{kept, record, err}
-		s.lastNumber = max(s.lastNumber, record.Number)
+	left, fds := make([]leftRecord, len(found)), make([]leftFD, len(stored))
+	inParallel(len(found), func(i int) { left[i] = s.readRecord(found[i]) })
+	inParallel(len(stored), func(i int) { fds[i] = inspect(stored[i]) })
+
+	records := make(map[uint32]*leftRecord, len(left))
+	for i := range left {
+		records[left[i].kept.Session] = &left[i]
+		s.lastNumber = max(s.lastNumber, left[i].record.Number)
 	}
-	for _, fd := range stored {
-		if id, err := strconv.ParseUint(fd.Name, idBase, 32); err == nil && id < idLimit {
+	for _, fd := range fds {
+		if id, err := strconv.ParseUint(fd.name, idBase, 32); err == nil && id < idLimit {
 			s.lastID = max(s.lastID, uint32(id))
 		}
 	}
-	for _, fd := range stored {
+	for _, fd := range fds {
 		sess, err := s.adopt(fd, records)
 		if errors.Is(err, errEnded) {
-			unix.Close(fd.FD)
+			unix.Close(fd.number)
 			continue
 		}
 		if err != nil {
-			unix.Close(fd.FD)
-			s.log.WithField("fd", fd.Name).WithError(err).Error("a stored fd is not served")
+			unix.Close(fd.number)
+			s.log.WithField("fd", fd.name).WithError(err).Error("a stored fd is not served")
 			continue
 		}
 		delete(records, sess.id)
@@ -103,44 +105,22 @@ func (s *Supervisor) takeOver(stored []fdstore.FD) {
 	s.restoreSockets()
 }
 
-// A leftRecord is a record of the agent before. err says why it can't be read.
-type leftRecord struct {
-	kept   handover.Kept
-	record handover.Record
-	err    error
-}
-
-// errEnded means that no process is left that could notify.
-var errEnded = errors.New("its last process has ended")
-
 // adopt makes a session of a stored notify fd.
-func (s *Supervisor) adopt(fd fdstore.FD, records map[uint32]leftRecord) (*session, error) {
-	if _, err := newNotifyFD(fd.FD); err != nil {
-		return nil, err
+func (s *Supervisor) adopt(fd leftFD, records map[uint32]*leftRecord) (*session, error) {
+	if fd.err != nil {
+		return nil, fd.err
 	}
-	poll := []unix.PollFd{{Fd: int32(fd.FD)}}
-	if n, err := unix.Poll(poll, 0); err == nil && n == 1 && poll[0].Revents&unix.POLLHUP != 0 {
-		return nil, errEnded
-	}
-	var policy config.Policy
-	id, left := s.recordOf(fd.Name, records)
-	record, err := left.record, left.err
-	if err == nil {
-		policy, err = s.policyOf(stateOf(record))
-	} else {
-		record = handover.Record{Container: "unknown", Bundle: "session " + fd.Name}
-	}
-	if err != nil {
+	id, left := s.recordOf(fd.name, records)
+	record, policy := left.record, left.policy
+	if left.err != nil {
 		s.log.WithFields(logrus.Fields{
-			"container": record.Container, "fd": fd.Name, "reason": err.Error(),
+			"container": record.Container, "fd": fd.name, "reason": left.err.Error(),
 		}).Error("every bind will be refused")
-		policy = config.DenyAll(err.Error())
+		policy = config.DenyAll(left.err.Error())
 	}
-	sess, err := newSession(fd.FD, record, policy, s.log)
-	if err != nil {
-		return nil, err
-	}
+	sess := newSession(fd.notifier, record, policy, s.log)
 	sess.id, sess.kept = id, left.kept
+	sess.unknown = left.unknown
 	if left.kept.Counters != nil {
 		sess.audit.counters = left.kept.Counters
 	}
@@ -151,48 +131,36 @@ func (s *Supervisor) adopt(fd fdstore.FD, records map[uint32]leftRecord) (*sessi
 	return sess, nil
 }
 
-// recordOf returns the record of the session whose notify fd has a name. If there is an error,
+// recordOf returns the record of the session whose notify fd has a name. If there is none,
 // id is the session's id, or 0 if it must get another one.
-func (s *Supervisor) recordOf(name string, records map[uint32]leftRecord) (
-	id uint32, left leftRecord,
+func (s *Supervisor) recordOf(name string, records map[uint32]*leftRecord) (
+	id uint32, left *leftRecord,
 ) {
+	none := func(err error) *leftRecord {
+		return &leftRecord{record: unknown(name), unknown: true, err: err}
+	}
 	number, err := strconv.ParseUint(name, idBase, 32)
 	if err != nil || number == 0 || number >= idLimit {
-		left.err = fmt.Errorf("it is named %q, which is no name of a session", name)
-		return 0, left
+		return 0, none(fmt.Errorf("it is named %q, which is no name of a session", name))
 	}
 	id = uint32(number)
 	if s.ids[id] != nil {
-		left.err = fmt.Errorf("another fd is named %q, too", name)
-		return 0, left
+		return 0, none(fmt.Errorf("another fd is named %q, too", name))
 	}
-	left, known := records[id]
-	if !known {
-		left.err = errors.New("the agent before left no record of it")
+	if known := records[id]; known != nil {
+		return id, known
 	}
-	return id, left
-}
-
-// stateOf returns the state from which a record was made, as far as a policy depends on it.
-func stateOf(r handover.Record) *specs.ContainerProcessState {
-	return &specs.ContainerProcessState{
-		Pid: r.Pid, Metadata: r.Metadata,
-		State: specs.State{ID: r.Container, Bundle: r.Bundle, Annotations: r.Annotations},
-	}
+	return id, none(errors.New("the agent before left no record of it"))
 }
 
 // restoreSockets takes over where the sockets of containers are bound.
 func (s *Supervisor) restoreSockets() {
-	containers, numbers := map[uint32]*container{}, map[uint32]bool{}
-	for _, c := range s.containers {
-		containers[c.number], numbers[c.number] = c, true
+	containers, numbers := map[uint32]containerKey{}, map[uint32]bool{}
+	for key, c := range s.containers {
+		containers[c.number], numbers[c.number] = key, true
 	}
-	all, found, damaged := s.memory.FoundSockets(numbers)
-	if damaged > 0 {
-		s.log.WithField("sockets", damaged).
-			Error("records of the agent before are damaged: to listen on them will be refused")
-	}
-	for number, sockets := range all {
-		containers[number].bound.restore(sockets, found[number])
+	for number, sockets := range s.memory.FoundSockets(numbers) {
+		key := containers[number]
+		s.containers[key].bound.restore(sockets, s.log.WithField("container", key.id))
 	}
 }

@@ -40,7 +40,7 @@ func newManager(t *testing.T) *fdstore.Manager {
 
 func policyFromAnnotations(state *specs.ContainerProcessState) (config.Policy, error) {
 	container := config.Container{ID: state.State.ID, Annotations: state.State.Annotations}
-	return config.FromState(container, state.Metadata)
+	return config.FromState(container, state.Metadata, config.Rules{})
 }
 
 // notifyFDOf returns the notify fd of a new thread, which ends with the test.
@@ -94,12 +94,13 @@ func TestBadStoredFDsDoNotStopTheStart(t *testing.T) {
 	defer s.Close()
 	policies := map[string]int{}
 	for _, sess := range s.sessions {
-		policies[sess.key.id+": "+sess.policy.String()]++
+		policies[sess.key.id+": "+sess.policy.Load().String()]++
 	}
 	require.Equal(t, map[string]int{"good: 5000": 1, "bad: deny all": 1, "unknown: deny all": 3},
 		policies)
 	good := s.ids[1]
 	require.Equal(t, 7, good.home)
+	require.Nil(t, good.container.bound.sockets, "nobody waits for what one container has bound")
 	require.True(t, good.container.bound.has(socketID{cookie: 77}))
 	var said []string
 	for _, entry := range logged.AllEntries() {
@@ -118,6 +119,15 @@ func TestBadStoredFDsDoNotStopTheStart(t *testing.T) {
 		require.Contains(t, all, text)
 	}
 	require.NotContains(t, all, "gone")
+
+	// New rules are for what is known of a container, and lift no refusal for lack of that.
+	s.SetPolicy(allows(t, "6000"))
+	clear(policies)
+	for _, sess := range s.sessions {
+		policies[sess.key.id+": "+sess.policy.Load().String()]++
+	}
+	require.Equal(t, map[string]int{"good: 6000": 1, "bad: 6000": 1, "unknown: deny all": 3},
+		policies)
 }
 
 func dupOf(t *testing.T, fd int) int {

@@ -112,10 +112,13 @@ func (w *worker) run() {
 		if event[0].Fd == int32(s.timer) {
 			s.watch()
 		} else if sess := s.sessionOf(event[0].Fd); sess != nil {
-			if event[0].Events&unix.EPOLLIN != 0 {
+			switch events := event[0].Events; {
+			case events&unix.EPOLLIN != 0:
 				w.serve(sess)
-			} else {
+			case events&unix.EPOLLHUP != 0:
 				s.detach(sess, nil)
+			default: // EPOLLERR: a signal came while the kernel waited for the notify fd's lock
+				sess.watchOn(uint32(event[0].Pad))
 			}
 		}
 		if s.waiting.Add(1) > idleLimit {

@@ -33,39 +33,41 @@ var (
 )
 
 // FromState returns the policy of a container: annotations are what its user asks
-// for, and metadata, the listenerMetadata of its seccomp profile, is what the
-// administrator allows.
+// for. metadata, the listenerMetadata of its seccomp profile, and the container's rule are what
+// the administrator allows.
 //
-// If both name ports, a request must be allowed by both. If neither names ports, the
-// error is ErrNoPolicy. Any other error names the key and the value.
+// A request must be allowed by all that name ports. Without annotations, the default of the rule
+// takes their place. If nothing names ports, the error is ErrNoPolicy. Any other error names the
+// key and the value. Annotations that ask for more than the rule allows are an error, unless the
+// container is the sandbox of a pod, whose other containers may have other rules.
 //
-// Annotations can come from an image. So mode=audit counts there only if the metadata
-// has port-restricter.audit=allow, and it lifts only the limit of the annotations. A
-// key for a name counts only where an engine of Kubernetes has named the container.
-// Policy.Ignored tells what did not count.
-func FromState(c Container, metadata string) (Policy, error) {
-	who, err := c.identify()
+// Annotations can come from an image. So mode=audit counts there only if the administrator says
+// so, and it lifts only the limit of the annotations. A key for a name counts only where an
+// engine of Kubernetes has named the container. Policy.Ignored tells what did not count.
+func FromState(c Container, metadata string, rules Rules) (Policy, error) {
+	who, lines, err := c.identifyBy(metadata)
 	if err != nil {
 		return Policy{}, err
 	}
-	lines, err := metadataLines(metadata)
+	rule, err := rules.of(c, who)
+	if err != nil {
+		return Policy{}, err
+	}
+	administrator, audit, err := parseMetadata(lines, who.Name)
 	if err != nil {
 		return Policy{}, fmt.Errorf("listenerMetadata: %w", err)
 	}
-	if who == (Identity{}) {
-		who.Name = lines[AnnotationName]
-	}
-	delete(lines, AnnotationName)
-	administrator, mayAudit, err := parseMetadata(lines, who.Name)
-	if err != nil {
-		return Policy{}, fmt.Errorf("listenerMetadata: %w", err)
-	}
-	user, err := parseAnnotations(c.Annotations, who.Name, mayAudit)
+	user, err := parseAnnotations(c.Annotations, who.Name, rule.audit(audit))
 	if err != nil {
 		return Policy{}, fmt.Errorf("annotation %w", err)
 	}
+	if user != nil && !who.Sandbox {
+		if err := rule.bound(user); err != nil {
+			return Policy{}, fmt.Errorf("annotation %w", err)
+		}
+	}
 	unnamed := ignoredNames(c, who)
-	p, err := combine(user, administrator)
+	p, err := combine(user, administrator, rule)
 	switch {
 	case err != nil && len(unnamed) > 0:
 		return Policy{}, fmt.Errorf("%w; %s", err, strings.Join(unnamed, "; "))
@@ -79,25 +81,30 @@ func FromState(c Container, metadata string) (Policy, error) {
 	return p, nil
 }
 
-// combine returns the policy that allows what both sources allow. A source that is nil
+// combine returns the policy that allows what all sources allow. One that is nil
 // names no ports.
-func combine(user, administrator *Policy) (Policy, error) {
+func combine(user, administrator *Policy, rule *rule) (p Policy, err error) {
+	if user == nil && rule != nil && rule.standard != nil {
+		user = &Policy{limits: []limit{*rule.standard}}
+	}
 	switch {
 	case user == nil && administrator == nil:
 		return Policy{}, fmt.Errorf("%w: the container has no annotation %s: "+
 			"give it one, as in %s=5000", ErrNoPolicy, AnnotationPort, AnnotationPort)
-	case administrator == nil:
-		return *user, nil
-	case user == nil:
-		return *administrator, nil
-	case len(administrator.maps) > 0 && len(user.maps) > 0:
+	case administrator != nil && user != nil && len(administrator.maps) > 0 && len(user.maps) > 0:
 		return Policy{}, fmt.Errorf("both annotation and listenerMetadata have %s: "+
 			"keep one of them", AnnotationMap)
 	}
-	return Policy{
-		limits: append(user.limits, administrator.limits...),
-		maps:   append(user.maps, administrator.maps...),
-	}, nil
+	for _, source := range []*Policy{user, administrator} {
+		if source != nil {
+			p.limits = append(p.limits, source.limits...)
+			p.maps = append(p.maps, source.maps...)
+		}
+	}
+	if rule != nil && rule.allow != nil {
+		p.limits = append(p.limits, *rule.allow)
+	}
+	return p, nil
 }
 
 // ignoredNames returns a text for each annotation that is for a name, if nobody who can
@@ -129,7 +136,8 @@ func parseAnnotations(
 	if p != nil && p.limits[0].audit && !mayAudit {
 		p.limits[0].audit = false
 		p.ignored = []string{fmt.Sprintf("%s=audit counts for nothing: an image can bring it, "+
-			"so it needs %s=allow in the administrator's metadata",
+			"so it needs %s=allow in the administrator's metadata, or audit = true in the "+
+			"container's rule",
 			chosen[AnnotationMode], AnnotationAudit)}
 	}
 	return p, err
@@ -148,7 +156,7 @@ func choose(values map[string]string, container string, known []string) (map[str
 		case slices.Contains(known, plain):
 		case plain == AnnotationAudit:
 			return nil, fmt.Errorf("%s is the administrator's: write it into the metadata", key)
-		case plain == AnnotationName:
+		case plain == AnnotationName, plain == AnnotationPodmanName:
 			return nil, fmt.Errorf("%s is only for port-restricter itself: leave it out", key)
 		default:
 			return nil, fmt.Errorf("%s is not known: the keys are %s",

@@ -22,7 +22,7 @@ func TestTheKeyOfTheContainerWinsOverThePlainOne(t *testing.T) {
 	wanted := map[string]string{"web": "5000", "db": "5432", "cache": "80", "": "80"}
 	for name, want := range wanted {
 		for engine, c := range fromEngines(name, annotations) {
-			p, err := FromState(c, "")
+			p, err := FromState(c, "", Rules{})
 			require.NoError(t, err)
 			require.Equal(t, want, p.String(), engine)
 			require.Equal(t, name == "", len(p.Ignored()) > 0, engine)
@@ -59,7 +59,7 @@ func TestNoPolicyIsAnErrorThatNamesTheKey(t *testing.T) {
 	for _, annotations := range []map[string]string{
 		nil, {"a": "b"}, {"port-restricter.port/web": "5000"},
 	} {
-		_, err := FromState(of(annotations), "text of another program")
+		_, err := FromState(of(annotations), "text of another program", Rules{})
 		require.ErrorIs(t, err, ErrNoPolicy)
 		require.ErrorContains(t, err, "port-restricter.port")
 	}
@@ -93,7 +93,7 @@ func TestBadAnnotationsAreNamed(t *testing.T) {
 		{map[string]string{"port-restricter.port": "5000", "port-restricter.audit": "allow"},
 			"port-restricter.audit is the administrator's"},
 	} {
-		_, err := FromState(of(c.annotations), "")
+		_, err := FromState(of(c.annotations), "", Rules{})
 		require.ErrorContains(t, err, c.says)
 		require.NotErrorIs(t, err, ErrNoPolicy)
 	}
@@ -102,7 +102,7 @@ func TestBadAnnotationsAreNamed(t *testing.T) {
 func TestAnnotationsAndMetadataMustBothAllow(t *testing.T) {
 	p, err := FromState(of(map[string]string{
 		"port-restricter.port": "5000,6000", "port-restricter.mode": "audit",
-	}), "a note\nport-restricter.port=5000,7000\nport-restricter.audit=allow\n")
+	}), "a note\nport-restricter.port=5000,7000\nport-restricter.audit=allow\n", Rules{})
 	require.NoError(t, err)
 	require.Equal(t, Allow, p.Decide(Request{Bind, TCP, anywhere, 5000, false}).Verdict)
 	require.Equal(t, Deny, p.Decide(Request{Bind, TCP, anywhere, 6000, false}).Verdict,
@@ -133,7 +133,7 @@ func TestAuditModeNeedsTheAdministratorsWord(t *testing.T) {
 	} {
 		annotations := map[string]string{"port-restricter.port": "5000", test.key: "audit"}
 		for engine, c := range fromEngines("web", annotations) {
-			p, err := FromState(c, test.metadata)
+			p, err := FromState(c, test.metadata, Rules{})
 			require.NoError(t, err)
 			want := Deny
 			if test.audit {
@@ -148,9 +148,9 @@ func TestAuditModeNeedsTheAdministratorsWord(t *testing.T) {
 			}
 		}
 	}
-	_, err := FromState(of(nil), "port-restricter.audit=yes")
+	_, err := FromState(of(nil), "port-restricter.audit=yes", Rules{})
 	require.ErrorContains(t, err, "port-restricter.audit: write allow or deny")
-	_, err = FromState(of(nil), "port-restricter.audit=allow")
+	_, err = FromState(of(nil), "port-restricter.audit=allow", Rules{})
 	require.ErrorIs(t, err, ErrNoPolicy, "a permission is no limit")
 }
 
@@ -170,7 +170,7 @@ func TestEitherSourceCanRefusePortZero(t *testing.T) {
 			"port-restricter.port": "5000", "port-restricter.ephemeral": "allow",
 		}, "port-restricter.port=5000\nport-restricter.ephemeral=deny", false},
 	} {
-		p, err := FromState(of(c.annotations), c.metadata)
+		p, err := FromState(of(c.annotations), c.metadata, Rules{})
 		require.NoError(t, err)
 		require.Equal(t, c.allowed,
 			p.Decide(Request{Bind, UDP, anywhere, 0, false}).Verdict == Allow, "%v", c)
@@ -178,7 +178,7 @@ func TestEitherSourceCanRefusePortZero(t *testing.T) {
 }
 
 func TestMetadataAloneIsAPolicy(t *testing.T) {
-	p, err := FromState(Container{}, "port-restricter.port=5000")
+	p, err := FromState(Container{}, "port-restricter.port=5000", Rules{})
 	require.NoError(t, err)
 	require.Equal(t, "5000", p.String())
 	for metadata, says := range map[string]string{
@@ -186,7 +186,7 @@ func TestMetadataAloneIsAPolicy(t *testing.T) {
 		"port-restricter.port":                               "has no value",
 		"port-restricter.port=x":                             "is not a port",
 	} {
-		_, err := FromState(Container{}, metadata)
+		_, err := FromState(Container{}, metadata, Rules{})
 		require.ErrorContains(t, err, says)
 	}
 }
@@ -199,13 +199,13 @@ func FuzzFromState(f *testing.F) {
 		"port-restricter.mode=audit")
 	f.Fuzz(func(t *testing.T, key1, value1, key2, value2, metadata string) {
 		c := of(map[string]string{key1: value1, key2: value2})
-		p, err := FromState(c, metadata)
+		p, err := FromState(c, metadata, Rules{})
 		if err != nil {
 			require.Equal(t, Policy{}, p)
 			return
 		}
 		require.NotEmpty(t, p.limits)
-		require.True(t, Held(c, metadata), "what has a policy has the filter")
+		require.True(t, Held(c, metadata, Rules{}), "what has a policy has the filter")
 		p.Decide(Request{Bind, TCP, anywhere, 5000, false})
 	})
 }
@@ -231,8 +231,8 @@ func TestThePolicyIsFoundInTheStatesOfEngines(t *testing.T) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			c := recorded(t, file)
 			annotations := c.Annotations
-			require.True(t, Held(c, ""))
-			p, err := FromState(c, "")
+			require.True(t, Held(c, "", Rules{}))
+			p, err := FromState(c, "", Rules{})
 			require.NoError(t, err)
 			require.Equal(t, Allow, p.Decide(Request{Bind, TCP, anywhere, 5001, false}).Verdict)
 			require.Equal(t, Deny, p.Decide(Request{Bind, TCP, anywhere, 5000, false}).Verdict)
@@ -243,9 +243,9 @@ func TestThePolicyIsFoundInTheStatesOfEngines(t *testing.T) {
 					annotations[name] = "db"
 				}
 			}
-			_, err = FromState(c, "")
+			_, err = FromState(c, "", Rules{})
 			require.ErrorContains(t, err, "disagree")
-			require.True(t, Held(c, ""))
+			require.True(t, Held(c, "", Rules{}))
 		})
 	}
 }

@@ -23,7 +23,9 @@ type Identity struct {
 	Namespace string // of the pod
 	Pod       string // the pod's name
 	Name      string // of the container in its pod; under podman, as in PodmanNames.Choose
-	Sandbox   bool   // the container holds the namespaces of its pod, and runs nothing else
+	// PodmanName is podman's own name of the container, if that is not Name and rules ask for it.
+	PodmanName string
+	Sandbox    bool // the container holds the namespaces of its pod, and runs nothing else
 }
 
 // The annotations in which CRI-O and containerd describe a pod's container.
@@ -80,26 +82,79 @@ func (c Container) identify() (Identity, error) {
 		return Identity{}, fmt.Errorf("annotations disagree on the container's name: %s=%q, %s=%q",
 			nameCRIO, crio, nameContainerd, containerd)
 	}
+	who := c.byContainerd()
 	if fromCRIO {
-		return Identity{
-			Namespace: a[namespaceCRIO], Pod: a[podCRIO], Name: cmp.Or(crio, containerd),
-			Sandbox: a[typeCRIO] == "sandbox",
-		}, nil
+		who = c.byCRIO()
 	}
+	who.Name = cmp.Or(crio, containerd)
+	return who, nil
+}
+
+// byCRIO returns what CRI-O's annotations say.
+func (c Container) byCRIO() Identity {
+	a := c.Annotations
 	return Identity{
-		Namespace: a[namespaceContainerd], Pod: a[podContainerd], Name: cmp.Or(crio, containerd),
+		Namespace: a[namespaceCRIO], Pod: a[podCRIO], Name: a[nameCRIO],
+		Sandbox: a[typeCRIO] == "sandbox",
+	}
+}
+
+// byContainerd returns what containerd's annotations say.
+func (c Container) byContainerd() Identity {
+	a := c.Annotations
+	return Identity{
+		Namespace: a[namespaceContainerd], Pod: a[podContainerd], Name: a[nameContainerd],
 		Sandbox: a[typeContainerd] == "sandbox",
-	}, nil
+	}
 }
 
 // Identify returns who a container is, as far as that can be trusted. metadata is as in FromState.
 func Identify(c Container, metadata string) (Identity, error) {
+	who, _, err := c.identifyBy(metadata)
+	return who, err
+}
+
+// identifyBy returns who a container is, also by the metadata, and the other lines of the metadata.
+func (c Container) identifyBy(metadata string) (Identity, map[string]string, error) {
 	who, err := c.identify()
-	if err != nil || who != (Identity{}) {
-		return who, err
+	if err != nil {
+		return Identity{}, nil, err
 	}
 	lines, err := metadataLines(metadata)
-	return Identity{Name: lines[AnnotationName]}, err
+	if err != nil {
+		return Identity{}, nil, fmt.Errorf("listenerMetadata: %w", err)
+	}
+	return who.orNamedBy(lines), lines, nil
+}
+
+// orNamedBy returns who a container of podman is by lines of metadata, and takes these lines out.
+func (who Identity) orNamedBy(lines map[string]string) Identity {
+	if who == (Identity{}) {
+		who.Name, who.PodmanName = lines[AnnotationName], lines[AnnotationPodmanName]
+	}
+	delete(lines, AnnotationName)
+	delete(lines, AnnotationPodmanName)
+	return who
+}
+
+// claimed returns what an engine of Kubernetes would have said by annotations that can't be
+// trusted, and whether there are such.
+func (c Container) claimed() (who Identity, doubtful bool) {
+	if _, typed := c.Annotations[typeContainerd]; typed && !c.fromContainerd() {
+		return c.byContainerd(), true
+	}
+	if _, written := c.Annotations[idCRIO]; written && c.ID == "" {
+		return c.byCRIO(), true
+	}
+	return Identity{}, false
+}
+
+// identifyingKeys returns the annotations by which engines describe the container.
+func (c Container) identifyingKeys() []string {
+	return slices.DeleteFunc(slices.Clone(identifying), func(key string) bool {
+		_, has := c.Annotations[key]
+		return !has
+	})
 }
 
 // fromCRIO reports whether CRI-O made the container. CRI-O writes the container's id,
@@ -123,10 +178,11 @@ func (c Container) claimsName() bool {
 }
 
 // Held reports whether the container must be restricted: if an annotation asks for
-// that, or if the metadata has ports for it. It also returns true where it cannot be
-// determined which container a key is for, and for a key that FromState refuses. The
-// sandbox of a pod is not held to the metadata: it binds nothing.
-func Held(c Container, metadata string) bool {
+// that, if the metadata has ports for it, or if its rule has a default other than unrestricted.
+// It also returns true where it cannot be determined which container a key or a rule is for, and
+// for a key that FromState refuses. The sandbox of a pod is held by annotations only: it binds
+// nothing.
+func Held(c Container, metadata string, rules Rules) bool {
 	who, err := c.identify()
 	for key := range c.Annotations {
 		if asks(key, who.Name, err != nil || who.Name == "") {
@@ -136,11 +192,14 @@ func Held(c Container, metadata string) bool {
 	if who.Sandbox {
 		return false
 	}
-	lines, err := metadataLines(metadata)
-	if err != nil {
+	lines, wrong := metadataLines(metadata)
+	if wrong != nil || err != nil && rules.MayHold() {
 		return true
 	}
-	delete(lines, AnnotationName)
+	rule, err := rules.of(c, who.orNamedBy(lines))
+	if err != nil && rules.MayHold() || rule != nil && rule.holds {
+		return true
+	}
 	for key := range lines {
 		plain, _, _ := strings.Cut(key, "/")
 		if plain != AnnotationAudit && asks(key, who.Name, who.Name == "" && c.claimsName()) {

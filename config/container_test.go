@@ -41,7 +41,7 @@ func TestAnImageCantNameItsContainer(t *testing.T) {
 		c := fromPodman(with(image, map[string]string{
 			"port-restricter.port/web": "1-65535", "port-restricter.mode/web": "audit",
 		}))
-		p, err := FromState(c, "port-restricter.port/web=1-65535")
+		p, err := FromState(c, "port-restricter.port/web=1-65535", Rules{})
 		require.NoError(t, err)
 		require.Equal(t, "5000", p.String(), says)
 		require.Len(t, p.Ignored(), 2, says)
@@ -49,15 +49,15 @@ func TestAnImageCantNameItsContainer(t *testing.T) {
 
 		// Without its id, as in a config.json, it can't be told either.
 		unknown := Container{Annotations: c.Annotations}
-		p, err = FromState(unknown, "")
+		p, err = FromState(unknown, "", Rules{})
 		require.NoError(t, err)
 		require.Equal(t, "5000", p.String(), says)
 
 		for _, c := range []Container{c, unknown} {
-			require.True(t, Held(c, ""), says)
+			require.True(t, Held(c, "", Rules{}), says)
 			delete(c.Annotations, "port-restricter.port")
-			require.True(t, Held(c, ""), "a key that may be for it: %s", says)
-			_, err = FromState(c, "")
+			require.True(t, Held(c, "", Rules{}), "a key that may be for it: %s", says)
+			_, err = FromState(c, "", Rules{})
 			require.ErrorIs(t, err, ErrNoPolicy)
 			require.ErrorContains(t, err, `"port-restricter.port/web" counts for nothing`)
 		}
@@ -127,7 +127,7 @@ func TestHeld(t *testing.T) {
 		"wrong metadata, and a sandbox": {
 			containerd("sandbox", nil), "port-restrictor.port=8000", false},
 	} {
-		require.Equal(t, test.want, Held(test.c, test.metadata), name)
+		require.Equal(t, test.want, Held(test.c, test.metadata, Rules{}), name)
 	}
 }
 

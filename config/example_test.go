@@ -38,14 +38,14 @@ func ExampleParsePolicy() {
 func ExampleFromState() {
 	annotations := map[string]string{"port-restricter.port": "5000,9000"}
 	container := config.Container{ID: "web", Annotations: annotations}
-	policy, err := config.FromState(container, "port-restricter.port=8000-9999")
+	policy, err := config.FromState(container, "port-restricter.port=8000-9999", config.Rules{})
 	if err != nil {
 		panic(err)
 	}
 	fmt.Println(policy)
 
 	container.Annotations = map[string]string{"port-restricter.port": ""}
-	_, err = config.FromState(container, "")
+	_, err = config.FromState(container, "", config.Rules{})
 	fmt.Println(err)
 	// Output:
 	// 5000,9000 and 8000-9999

@@ -48,24 +48,25 @@ func keyMeant(line string) string {
 }
 
 // parseMetadata returns the limit of the metadata, or nil if it has none for the
-// container, and whether annotations may choose mode=audit.
+// container, and whether annotations may choose mode=audit, or nil if it does not say.
 func parseMetadata(
 	lines map[string]string, container string,
-) (limit *Policy, mayAudit bool, err error) {
+) (limit *Policy, audit *bool, err error) {
 	chosen, err := choose(lines, container, metadataKeys)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, err
 	}
 	if key, ok := chosen[AnnotationAudit]; ok {
 		delete(chosen, AnnotationAudit)
 		switch lines[key] {
 		case "allow":
-			mayAudit = true
+			audit = new(true)
 		case "deny":
+			audit = new(false)
 		default:
-			return nil, false, fmt.Errorf("%s: write allow or deny, not %q", key, lines[key])
+			return nil, nil, fmt.Errorf("%s: write allow or deny, not %q", key, lines[key])
 		}
 	}
 	limit, err = parseKeys(lines, chosen)
-	return limit, mayAudit, err
+	return limit, audit, err
 }

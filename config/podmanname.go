@@ -12,16 +12,26 @@ import (
 // store, where the name is.
 const AnnotationName = KeyPrefix + "name"
 
-// WithName returns the metadata with the line that names the container, in place of one that
-// is there.
-func WithName(metadata, name string) string {
+// AnnotationPodmanName is another such key: podman's own name of the container, if keys speak of
+// it by another one. Conditions of rules are about podman's own: whoever writes a key can choose
+// between the names, and must not choose between rules by that.
+const AnnotationPodmanName = AnnotationName + "-in-podman"
+
+// WithName returns the metadata with the lines that name the container, in place of those that
+// are there.
+func WithName(metadata string, who Identity) string {
 	var lines []string
 	for line := range strings.Lines(metadata) {
-		if key, _, _ := strings.Cut(strings.TrimSpace(line), "="); key != AnnotationName {
+		key, _, _ := strings.Cut(strings.TrimSpace(line), "=")
+		if key != AnnotationName && key != AnnotationPodmanName {
 			lines = append(lines, strings.TrimSuffix(line, "\n"))
 		}
 	}
-	return strings.Join(append(lines, AnnotationName+"="+name), "\n")
+	lines = append(lines, AnnotationName+"="+who.Name)
+	if who.PodmanName != "" {
+		lines = append(lines, AnnotationPodmanName+"="+who.PodmanName)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // NamedKeys returns the annotations and the keys of the metadata that are for the container of a

@@ -70,21 +70,21 @@ func TestTheInjectionTellsTheAgentTheName(t *testing.T) {
 		"port-restricter.port/web": "5000", "port-restricter.port/db": "5432",
 	})
 	for _, before := range []string{"", "a note", "port-restricter.port=1-65535\n"} {
-		metadata := WithName(WithName(before, "db"), "web")
-		p, err := FromState(c, metadata)
+		metadata := WithName(WithName(before, Identity{Name: "db"}), Identity{Name: "web"})
+		p, err := FromState(c, metadata, Rules{})
 		require.NoError(t, err)
 		require.Contains(t, p.String(), "5000")
 		require.NotContains(t, p.String(), "5432")
 		require.Empty(t, p.Ignored())
-		require.Equal(t, metadata, WithName(metadata, "web"))
+		require.Equal(t, metadata, WithName(metadata, Identity{Name: "web"}))
 	}
 
 	c.Annotations[typeContainerd], c.Annotations[nameContainerd] = "container", "db"
-	p, err := FromState(c, WithName("", "web"))
+	p, err := FromState(c, WithName("", Identity{Name: "web"}), Rules{})
 	require.NoError(t, err)
 	require.Equal(t, "5432", p.String())
 
-	_, err = FromState(of(map[string]string{AnnotationName: "web"}), "")
+	_, err = FromState(of(map[string]string{AnnotationName: "web"}), "", Rules{})
 	require.ErrorContains(t, err, "leave it out")
-	require.False(t, Held(Container{}, WithName("", "web")))
+	require.False(t, Held(Container{}, WithName("", Identity{Name: "web"}), Rules{}))
 }

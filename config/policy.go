@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -27,12 +28,12 @@ func (p Policy) Ignored() []string { return p.ignored }
 // Problem returns why the policy denies everything, or "" for a policy that somebody has chosen.
 func (p Policy) Problem() string { return p.denied }
 
-// A limit is what one source allows: the command line, the annotations of a
-// container, or the administrator's metadata.
+// A limit is what one source allows: the command line, the annotations of a container, the
+// administrator's metadata, or an allow or default of a rule.
 type limit struct {
 	source      string // quoted in reasons, so that the reader finds the limit
 	ports       ports
-	noEphemeral bool // a bind to port 0 needs a rule, as a bind to any other port does
+	noEphemeral bool // a bind to port 0 needs an element, as a bind to any other port does
 	audit       bool
 }
 
@@ -88,14 +89,11 @@ func (t Texts) parse(names Texts, separator string) (p Policy, err error) {
 	return p, nil
 }
 
-// contain reports whether a rule has the port, whatever its address and protocol.
+// contain reports whether an element has the port, whatever its address and protocol.
 func (list ports) contain(port uint16) bool {
-	for _, r := range list {
-		if r.first <= port && port <= r.last {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(list, func(e element) bool {
+		return e.first <= port && port <= e.last
+	})
 }
 
 // Decide answers a request. It allocates nothing.
@@ -140,13 +138,20 @@ func (l *limit) allows(r Request, port uint16) bool {
 		(!r.DualStack || l.allowsAt(r, netip.IPv4Unspecified(), port))
 }
 
-// allowsAt reports whether the limit has a rule for one address. A rule for port 0
+// allowsAt reports whether the limit has an element for one address. One for port 0
 // also lets a socket listen on any other port. That clause serves only sockets that
 // a command inherited, and direct users of this package: the agent passes port 0 for
 // a port that the kernel picked, and it decided every other port at bind(2).
 func (l *limit) allowsAt(r Request, addr netip.Addr, port uint16) bool {
-	return l.ports.allow(r.Protocol, addr, port) ||
-		r.Operation == Listen && l.ports.allow(r.Protocol, addr, 0)
+	return l.find(r, addr, port) != nil
+}
+
+// find returns the element by which allowsAt is true, or nil.
+func (l *limit) find(r Request, addr netip.Addr, port uint16) *element {
+	if e := l.ports.find(r.Protocol, addr, port); e != nil || r.Operation != Listen {
+		return e
+	}
+	return l.ports.find(r.Protocol, addr, 0)
 }
 
 // String returns the policy in its own grammar, for logs.

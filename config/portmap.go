@@ -27,8 +27,8 @@ func parseMap(text string) (portMap, error) {
 					other, m, m.asked)
 			}
 		}
-		if list = append(list, m); len(list) > maxRules {
-			return nil, fmt.Errorf("more than %d elements", maxRules)
+		if list = append(list, m); len(list) > maxElements {
+			return nil, fmt.Errorf("more than %d elements", maxElements)
 		}
 	}
 	return list, nil
@@ -62,12 +62,20 @@ func parseMapping(text string) (m mapping, err error) {
 // rewrite returns the port to bind for a request of port, and whether it is
 // another one.
 func (list portMap) rewrite(protocol Protocol, port uint16) (uint16, bool) {
-	for i := range list {
-		if m := &list[i]; m.asked == port && (m.protocol == "" || m.protocol == protocol) {
-			return m.bound, true
-		}
+	if m := list.find(protocol, port); m != nil {
+		return m.bound, true
 	}
 	return port, false
+}
+
+// find returns the mapping for a port, or nil.
+func (list portMap) find(protocol Protocol, port uint16) *mapping {
+	for i := range list {
+		if m := &list[i]; m.asked == port && (m.protocol == "" || m.protocol == protocol) {
+			return m
+		}
+	}
+	return nil
 }
 
 func (m mapping) String() string {

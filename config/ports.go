@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// maxRules is the most rules, or mappings, that one source may list. It bounds the
+// maxElements is the most elements, or mappings, that one source may list. It bounds the
 // time that one decision takes.
-const maxRules = 1024
+const maxElements = 1024
 
 // ports is a list of what may be bound.
-type ports []rule
+type ports []element
 
-// A rule allows a range of ports at one address, or at all of them if addr is the
+// An element allows a range of ports at one address, or at all of them if addr is the
 // zero Addr, for one protocol, or for all of them if protocol is "".
-type rule struct {
+type element struct {
 	addr        netip.Addr
 	first, last uint16
 	protocol    Protocol
@@ -32,60 +32,61 @@ func parsePorts(text string) (ports, error) {
 		return nil, nil
 	}
 	var list ports
-	for element := range strings.SplitSeq(text, ",") {
-		r, err := parseRule(strings.TrimSpace(element))
+	for part := range strings.SplitSeq(text, ",") {
+		e, err := parseElement(strings.TrimSpace(part))
 		if err != nil {
 			if strings.Contains(text, ",") {
 				return nil, fmt.Errorf("in %q: %w", text, err)
 			}
 			return nil, err
 		}
-		if list = append(list, r); len(list) > maxRules {
-			return nil, fmt.Errorf("more than %d elements: write ranges, as in 8000-8999", maxRules)
+		if list = append(list, e); len(list) > maxElements {
+			return nil, fmt.Errorf("more than %d elements: write ranges, as in 8000-8999",
+				maxElements)
 		}
 	}
 	return list, nil
 }
 
-func parseRule(text string) (r rule, err error) {
+func parseElement(text string) (e element, err error) {
 	if text == "" {
-		return r, fmt.Errorf("%q names no port: write a port such as 5000", text)
+		return e, fmt.Errorf("%q names no port: write a port such as 5000", text)
 	}
 	if text == noPorts {
-		return r, fmt.Errorf("%s allows nothing, so it stands alone: "+
+		return e, fmt.Errorf("%s allows nothing, so it stands alone: "+
 			"leave it out, or leave the ports out", noPorts)
 	}
 	rest, protocol, hasProtocol := strings.Cut(text, "/")
 	if hasProtocol {
-		if r.protocol, err = parseProtocol(text, protocol); err != nil {
-			return r, err
+		if e.protocol, err = parseProtocol(text, protocol); err != nil {
+			return e, err
 		}
 	}
 	if colon := strings.LastIndexByte(rest, ':'); colon >= 0 {
-		if r.addr, err = parseAddr(text, rest[:colon]); err != nil {
-			return r, err
+		if e.addr, err = parseAddr(text, rest[:colon]); err != nil {
+			return e, err
 		}
 		rest = rest[colon+1:]
 	}
 	first, last, isRange := strings.Cut(rest, "-")
-	if r.first, err = parsePort(text, first); err != nil {
-		return r, err
+	if e.first, err = parsePort(text, first); err != nil {
+		return e, err
 	}
-	r.last = r.first
+	e.last = e.first
 	if isRange {
-		if r.last, err = parsePort(text, last); err != nil {
-			return r, err
+		if e.last, err = parsePort(text, last); err != nil {
+			return e, err
 		}
 		switch {
-		case r.last < r.first:
-			return r, fmt.Errorf("%q: the range ends before it begins: write %d-%d",
-				text, r.last, r.first)
-		case r.first == 0:
-			return r, fmt.Errorf("%q: 0 is no port but the kernel's choice: "+
-				"list it by itself, as in 0,1-%d", text, r.last)
+		case e.last < e.first:
+			return e, fmt.Errorf("%q: the range ends before it begins: write %d-%d",
+				text, e.last, e.first)
+		case e.first == 0:
+			return e, fmt.Errorf("%q: 0 is no port but the kernel's choice: "+
+				"list it by itself, as in 0,1-%d", text, e.last)
 		}
 	}
-	return r, nil
+	return e, nil
 }
 
 func parseProtocol(text, name string) (Protocol, error) {
@@ -126,7 +127,7 @@ func parseAddr(text, host string) (netip.Addr, error) {
 		return netip.Addr{}, fmt.Errorf("%q: an IPv4 address goes without brackets: "+
 			"write %s:5000", text, addr)
 	case addr.Zone() != "":
-		return netip.Addr{}, fmt.Errorf("%q: a rule can't name a zone: "+
+		return netip.Addr{}, fmt.Errorf("%q: an element can't name a zone: "+
 			"write [%s]:5000", text, addr.WithZone(""))
 	}
 	return addr.Unmap(), nil
@@ -153,42 +154,51 @@ func parsePort(text, number string) (uint16, error) {
 	return uint16(port), nil
 }
 
-// allow reports whether a rule allows this port. Port 0, of which the kernel makes one of
-// its choice, is allowed by a rule for 0, and by one for every port there is.
+// everyPort is the list of every port there is.
+const everyPort = "1-65535"
+
+// allow reports whether an element allows this port.
 func (list ports) allow(protocol Protocol, addr netip.Addr, port uint16) bool {
+	return list.find(protocol, addr, port) != nil
+}
+
+// find returns the first element that allows this port, or nil. Port 0, of which the kernel makes
+// one of its choice, is allowed by an element for 0, and by one for every port there is.
+func (list ports) find(protocol Protocol, addr netip.Addr, port uint16) *element {
 	for i := range list {
-		r := &list[i]
-		every := r.first == 1 && r.last == math.MaxUint16
-		if (every || r.first <= port && port <= r.last) && r.covers(protocol, addr) {
-			return true
+		e := &list[i]
+		if (e.isEvery() || e.first <= port && port <= e.last) && e.covers(protocol, addr) {
+			return e
 		}
 	}
-	return false
+	return nil
 }
 
-func (r *rule) covers(protocol Protocol, addr netip.Addr) bool {
-	if r.protocol != "" && r.protocol != protocol {
+func (e *element) isEvery() bool { return e.first == 1 && e.last == math.MaxUint16 }
+
+func (e *element) covers(protocol Protocol, addr netip.Addr) bool {
+	if e.protocol != "" && e.protocol != protocol {
 		return false
 	}
-	if !r.addr.IsValid() || r.addr == addr {
+	if !e.addr.IsValid() || e.addr == addr {
 		return true
 	}
-	return r.addr.IsUnspecified() && r.addr.Is4() == addr.Is4()
+	return e.addr.IsUnspecified() && e.addr.Is4() == addr.Is4()
 }
 
-func (r rule) String() string {
-	text := strconv.Itoa(int(r.first))
-	if r.last != r.first {
-		text += "-" + strconv.Itoa(int(r.last))
+func (e element) String() string {
+	text := strconv.Itoa(int(e.first))
+	if e.last != e.first {
+		text += "-" + strconv.Itoa(int(e.last))
 	}
 	switch {
-	case r.addr.Is4():
-		text = r.addr.String() + ":" + text
-	case r.addr.Is6():
-		text = "[" + r.addr.String() + "]:" + text
+	case e.addr.Is4():
+		text = e.addr.String() + ":" + text
+	case e.addr.Is6():
+		text = "[" + e.addr.String() + "]:" + text
 	}
-	if r.protocol != "" {
-		text += "/" + string(r.protocol)
+	if e.protocol != "" {
+		text += "/" + string(e.protocol)
 	}
 	return text
 }

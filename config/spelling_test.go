@@ -40,17 +40,17 @@ func TestAMisspeltKeyIsAnError(t *testing.T) {
 		"port-restrictor":            "one of port-restricter.port, port-restricter.map",
 	} {
 		annotations := map[string]string{"port-restricter.port": "80", key: "5000"}
-		_, err := FromState(of(annotations), "")
+		_, err := FromState(of(annotations), "", Rules{})
 		require.ErrorContains(t, err, "annotation ", key)
 		require.ErrorContains(t, err, " is misspelt: write "+right)
 
 		if key != " port-restricter.port" { // white space around a line is ignored
-			_, err = FromState(of(nil), "a note\nport-restricter.port=80\n"+key+"=5000")
+			_, err = FromState(of(nil), "a note\nport-restricter.port=80\n"+key+"=5000", Rules{})
 			require.ErrorContains(t, err, "listenerMetadata: ", key)
 			require.ErrorContains(t, err, " is misspelt: write "+right)
 		}
 	}
-	_, err := FromState(of(nil), "port-restrictor.port 5000")
+	_, err := FromState(of(nil), "port-restrictor.port 5000", Rules{})
 	require.ErrorContains(t, err, "listenerMetadata: ")
 }
 
@@ -72,7 +72,7 @@ func TestKeysOfOtherProgramsAreLeftAlone(t *testing.T) {
 		"Port-Restricter: limits of team a",
 		"Port-restricter limits this node.", "other=port-restrictor.port", "",
 	} {
-		_, err := FromState(of(nil), line)
+		_, err := FromState(of(nil), line, Rules{})
 		require.ErrorIs(t, err, ErrNoPolicy, line)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/port-restricter/port-restricter/config"
 )
 
 // ambiguities are edits of a config.json that OCI runtimes understand in different ways. Each
@@ -27,7 +29,7 @@ func TestAmbiguousSpecsAreRefused(t *testing.T) {
 				`"future"`, test.insert+`"future"`, 1))
 			_, err := Inject(text, options)
 			require.ErrorContains(t, err, test.says)
-			_, err = Held(text, "")
+			_, err = Held(text, "", config.Rules{})
 			require.ErrorContains(t, err, test.says)
 			require.ErrorContains(t, Guard(text, options), test.says)
 		})
@@ -47,7 +49,7 @@ func TestAmbiguousSpecsOfOthersAreLeftAlone(t *testing.T) {
 			edited, err := Inject([]byte(text), options)
 			require.NoError(t, err)
 			require.Equal(t, text, string(edited))
-			is, err := Held([]byte(text), "")
+			is, err := Held([]byte(text), "", config.Rules{})
 			require.NoError(t, err)
 			require.False(t, is)
 			require.NoError(t, Guard([]byte(text), options))

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/port-restricter/port-restricter/hook/filter"
 	"github.com/port-restricter/port-restricter/hook/internal/atomicfile"
 )
 
@@ -16,7 +15,7 @@ type Edit struct {
 
 // InjectFile reads a config.json and returns what Inject makes of it. It writes
 // nothing.
-func InjectFile(path string, o filter.Options) (*Edit, error) {
+func InjectFile(path string, o Options) (*Edit, error) {
 	before, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the bundle: %w", err)

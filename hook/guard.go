@@ -14,8 +14,8 @@ import (
 
 // ErrNoFilter means that the config.json of a container that must be restricted lacks
 // the filter.
-var ErrNoFilter = errors.New("annotations or the administrator's metadata restrict the " +
-	"container, but its config.json does not contain port-restricter's filter")
+var ErrNoFilter = errors.New("annotations, or the administrator's metadata or rules, restrict" +
+	" the container, but its config.json does not contain port-restricter's filter")
 
 // injectFilter says what to do about a container without the filter.
 const injectFilter = "inject it with a hook, the runtime, the NRI plugin or a profile"
@@ -27,7 +27,7 @@ const answerLimit = 5 * time.Second
 // the filter is not in it (ErrNoFilter), or if no agent accepts connections: the container
 // must not start, since nothing would hold it to its ports. Guard returns nil for any other
 // container.
-func Guard(text []byte, o filter.Options) error {
+func Guard(text []byte, o Options) error {
 	held, err := parseHeld(text, o)
 	if held == nil || err != nil {
 		return err
@@ -45,7 +45,7 @@ func (h *held) checkFilter() error {
 	if seccomp == nil {
 		return fmt.Errorf("%w: linux.seccomp is missing; %s", ErrNoFilter, injectFilter)
 	}
-	merged, err := filter.Merge(seccomp, h.options)
+	merged, err := filter.Merge(seccomp, h.options.Options)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNoFilter, err)
 	}

@@ -13,25 +13,24 @@ import (
 
 	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/config/strictjson"
-	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
 // A held value is a container that must be restricted, and the options of its filter.
 type held struct {
 	spec      *specs.Spec
 	container config.Container
-	options   filter.Options
+	options   Options
 }
 
 // parseHeld returns the container of a config.json, or nil if the container is not held. It
 // fails for the text of a container that is held if an OCI runtime could understand the
 // text in another way, if an annotation makes a runtime replace the filter, or if an annotation is
 // for the container of a name and the name of this one is unknown.
-func parseHeld(text []byte, o filter.Options) (*held, error) {
+func parseHeld(text []byte, o Options) (*held, error) {
 	var spec specs.Spec
 	err := strictjson.Unmarshal(text, &spec)
 	if errors.As(err, new(*strictjson.AmbiguousError)) && !mentionsAnnotation(text) &&
-		!config.Held(config.Container{}, o.ListenerMetadata) {
+		!o.mayHold() {
 		return nil, nil
 	}
 	if err != nil {
@@ -41,10 +40,15 @@ func parseHeld(text []byte, o filter.Options) (*held, error) {
 	if err := h.name(); err != nil {
 		return nil, err
 	}
-	if !config.Held(h.container, o.ListenerMetadata) {
+	if !config.Held(h.container, h.options.ListenerMetadata, o.Rules) {
 		return nil, nil
 	}
 	return h, CheckAnnotations(spec.Annotations)
+}
+
+// mayHold reports whether containers without annotations may be held.
+func (o Options) mayHold() bool {
+	return o.Rules.MayHold() || config.Held(config.Container{}, o.ListenerMetadata, o.Rules)
 }
 
 // mentionsAnnotation reports whether a key of port-restricter is anywhere in a JSON text. If
@@ -83,13 +87,17 @@ func containerOf(spec *specs.Spec) config.Container {
 // podman can know them. The agent gets the name in the metadata.
 func (h *held) name() error {
 	annotations, administrator := config.NamedKeys(h.container, h.options.ListenerMetadata)
-	if len(annotations) == 0 && len(administrator) == 0 {
+	byRule := h.options.Rules.NeedName(h.container)
+	if len(annotations) == 0 && len(administrator) == 0 && !byRule {
 		return nil
 	}
 	names, err := podmanNames(h.spec, h.container.ID)
 	switch {
+	case err != nil && byRule && !errors.Is(err, errNotPodman):
+		return fmt.Errorf("the administrator's rules are for containers of names, and the name of"+
+			" this one is unknown: %w", err)
 	case err != nil && len(annotations) == 0:
-		return nil // the metadata is for containers that have a name
+		return nil // metadata and rules are for containers that have a name
 	case err != nil:
 		plain, _, _ := strings.Cut(annotations[0], "/")
 		return fmt.Errorf("annotation %s is for the container of a name, and the name of this one"+
@@ -99,11 +107,12 @@ func (h *held) name() error {
 	if known.Name, err = names.Choose(h.container.Annotations, administrator); err != nil {
 		return err
 	}
+	known.PodmanName = h.options.Rules.PodmanName(names.Container, known.Name)
 	metadata := h.options.ListenerMetadata
 	if profile := h.seccomp(); metadata == "" && profile != nil {
 		metadata = profile.ListenerMetadata
 	}
-	h.options.ListenerMetadata = config.WithName(metadata, h.container.Known.Name)
+	h.options.ListenerMetadata = config.WithName(metadata, h.container.Known)
 	return nil
 }
 
@@ -115,7 +124,7 @@ func (h *held) seccomp() *specs.LinuxSeccomp {
 	}
 	profile := *h.spec.Linux.Seccomp
 	if h.container.Known.Name != "" && profile.ListenerMetadata != "" {
-		profile.ListenerMetadata = config.WithName(profile.ListenerMetadata, h.container.Known.Name)
+		profile.ListenerMetadata = config.WithName(profile.ListenerMetadata, h.container.Known)
 	}
 	return &profile
 }

@@ -20,7 +20,7 @@ import (
 // unchanged if the container is not held (config.Held), or if the filter is in it
 // already. Inject fails for annotations and metadata that do not make a policy, and
 // for a profile that the filter can't be merged into.
-func Inject(text []byte, o filter.Options) ([]byte, error) {
+func Inject(text []byte, o Options) ([]byte, error) {
 	held, err := parseHeld(text, o)
 	if err != nil {
 		return nil, err
@@ -28,16 +28,17 @@ func Inject(text []byte, o filter.Options) ([]byte, error) {
 	if held == nil {
 		return text, nil
 	}
-	// With invalid annotations a container could bind nothing, so it had better not start.
+	// With invalid annotations, or such that ask for too much, a container could bind nothing, so
+	// it had better not start.
 	// A container without a policy may be the sandbox of a pod, which needs none.
-	_, err = config.FromState(held.container, held.options.ListenerMetadata)
+	_, err = config.FromState(held.container, held.options.ListenerMetadata, o.Rules)
 	if err != nil && !errors.Is(err, config.ErrNoPolicy) {
 		return nil, err
 	}
 	if held.checkFilter() == nil {
 		return text, nil
 	}
-	merged, err := filter.Merge(held.seccomp(), held.options)
+	merged, err := filter.Merge(held.seccomp(), held.options.Options)
 	if err != nil {
 		return nil, err
 	}
@@ -54,8 +55,9 @@ func Inject(text []byte, o filter.Options) ([]byte, error) {
 
 // Held reports whether the container of a config.json must be restricted, so that
 // Inject would add the filter or find it there.
-func Held(text []byte, metadata string) (bool, error) {
-	held, err := parseHeld(text, filter.Options{ListenerMetadata: metadata})
+func Held(text []byte, metadata string, rules config.Rules) (bool, error) {
+	o := Options{Options: filter.Options{ListenerMetadata: metadata}, Rules: rules}
+	held, err := parseHeld(text, o)
 	return held != nil, err
 }
 

@@ -13,10 +13,16 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
-var options = filter.Options{ListenerPath: "/run/port-restricter/agent.sock"}
+var options = at("/run/port-restricter/agent.sock")
+
+// at returns the options for an agent's socket.
+func at(socket string) Options {
+	return Options{Options: filter.Options{ListenerPath: socket}}
+}
 
 // configJSON returns a config.json with an unusual layout, and with fields that specs.Spec
 // does not have.
@@ -129,7 +135,7 @@ func TestInjectHoldsEveryContainerIfTheMetadataHasPorts(t *testing.T) {
 		after, err := Inject([]byte(before), o)
 		require.NoError(t, err, name)
 		require.Equal(t, test.held, before != string(after), name)
-		held, err := Held([]byte(before), o.ListenerMetadata)
+		held, err := Held([]byte(before), o.ListenerMetadata, config.Rules{})
 		require.NoError(t, err)
 		require.Equal(t, test.held, held, name)
 		if test.held {
@@ -224,7 +230,7 @@ func checkFilterOf(t *testing.T, path string) error {
 // notices whichever rule is missing.
 func TestGuardRefusesWhatDroppedTheFilter(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "agent.sock")
-	o := filter.Options{ListenerPath: socket}
+	o := at(socket)
 	injected, err := Inject([]byte(configJSON(annotated, "")), o)
 	require.NoError(t, err)
 	require.ErrorContains(t, Guard(injected, o), "start it: port-restricter agent --socket "+socket)
@@ -235,7 +241,7 @@ func TestGuardRefusesWhatDroppedTheFilter(t *testing.T) {
 	require.NoError(t, Guard(injected, o))
 	require.NoError(t, Guard([]byte(configJSON("{}", "")), o), "not annotated")
 	require.ErrorIs(t, Guard([]byte(configJSON(annotated, "")), o), ErrNoFilter)
-	other := filter.Options{ListenerPath: "/run/other.sock"}
+	other := at("/run/other.sock")
 	require.ErrorIs(t, Guard(injected, other), ErrNoFilter)
 
 	var spec specs.Spec

@@ -70,7 +70,7 @@ func podmanNames(spec *specs.Spec, id string) (config.PodmanNames, error) {
 	if err != nil {
 		return config.PodmanNames{}, err
 	}
-	all, err := readStore(spec.Root.Path, run, part)
+	all, err := readStore(part, storeDirs(spec, run))
 	if err != nil {
 		return config.PodmanNames{}, err
 	}
@@ -91,14 +91,26 @@ func podmanNames(spec *specs.Spec, id string) (config.PodmanNames, error) {
 	return names, nil
 }
 
-// readStore returns the containers of podman's store: the store is in a directory above the root
-// directory of its containers. Containers that do not outlast a boot can be in the run directory.
-func readStore(root, run, part string) (all []stored, err error) {
+// storeDirs returns the directories in which podman's store may be: one above the root directory
+// of its containers, or, if the root directory is elsewhere (--rootfs), the one that has /dev/shm.
+// Containers that do not outlast a boot can be in the run directory.
+func storeDirs(spec *specs.Spec, run string) []string {
 	dirs := []string{run}
-	for above := filepath.Clean(root); above != "/" && above != "."; {
+	for above := filepath.Clean(spec.Root.Path); above != "/" && above != "."; {
 		above = filepath.Dir(above)
 		dirs = append(dirs, above)
 	}
+	for _, m := range spec.Mounts {
+		found := ownFiles.FindStringSubmatch(m.Source)
+		if found != nil && m.Destination == "/dev/shm" && !slices.Contains(dirs, found[1]) {
+			dirs = append(dirs, found[1])
+		}
+	}
+	return dirs
+}
+
+// readStore returns the containers of podman's store.
+func readStore(part string, dirs []string) (all []stored, err error) {
 	for _, above := range dirs {
 		for _, name := range []string{"containers.json", "volatile-containers.json"} {
 			some, err := readStored(filepath.Join(above, part, name))

@@ -84,6 +84,12 @@ func TestThePodmanStoreNamesAContainer(t *testing.T) {
 	}
 
 	spec, _ := fromPodman(t)
+	spec.Root.Path = "/srv/rootfs" // podman run --rootfs
+	named, err := podmanNames(spec, webID)
+	require.NoError(t, err)
+	require.Equal(t, "mypod-web", named.Container)
+
+	spec, _ = fromPodman(t)
 	spec.Linux.CgroupsPath = ""
 	got, err := podmanNames(spec, "")
 	require.NoError(t, err)
@@ -96,6 +102,7 @@ func TestAContainerWithoutAKnownNameIsRefusedForAKeyOfAName(t *testing.T) {
 		"podman did not make it": func(spec *specs.Spec, _ string) { spec.Mounts = nil },
 		"has no name of container " + webID: func(spec *specs.Spec, _ string) {
 			spec.Root.Path = "/srv/rootfs"
+			spec.Mounts[1].Source = "/dev/shm" // --ipc=host
 		},
 		"belong to two containers": func(spec *specs.Spec, _ string) {
 			spec.Mounts[0].Source = strings.Replace(spec.Mounts[0].Source, webID, otherID, 1)

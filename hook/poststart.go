@@ -9,8 +9,8 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/tidwall/sjson"
 
+	"github.com/port-restricter/port-restricter/config/settings"
 	"github.com/port-restricter/port-restricter/config/strictjson"
-	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
 // poststart is how the arguments of the hook begin that runs CheckStarted.
@@ -19,14 +19,19 @@ var poststart = []string{"port-restricter", "hook", "poststart"}
 // AddPoststart adds a poststart hook to the edited config.json, which runs this program to
 // look at the process (CheckStarted). It adds nothing if there is such a hook already.
 // Everything else stays byte for byte.
-func (e *Edit) AddPoststart(o filter.Options) error {
+func (e *Edit) AddPoststart(o Options) error {
 	program, err := os.Executable()
 	if err == nil {
-		e.After, err = addPoststart(e.After, specs.Hook{
+		hook := specs.Hook{
 			Path: program,
 			Args: append(slices.Clone(poststart),
 				"--listener", o.ListenerPath, "--metadata", o.ListenerMetadata),
-		})
+		}
+		// The hook must read the same rules, and runtimes pass on no environment.
+		if path, named := settings.Path(); named {
+			hook.Env = []string{settings.PathVariable + "=" + path}
+		}
+		e.After, err = addPoststart(e.After, hook)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: add the poststart hook: %w", e.Path, err)

@@ -46,7 +46,7 @@ func (p process) kill() error {
 func (p process) look() (c condition, err error) {
 	// In this order: a runtime loads the filter before it executes the program, so a program
 	// that runs has the filter if it ever had.
-	if c.executed, err = executed(p.pid); err == nil {
+	if c.executed, err = Executed(p.pid); err == nil {
 		c.filtered, err = filtered(p.pid)
 	}
 	// The pidfd tells whether /proc/PID was this process's, and no later one's.
@@ -62,7 +62,8 @@ func (p process) look() (c condition, err error) {
 // that runc and crun make for a container are forked, and execute nothing but its program.
 const forkedOnly = 0x40
 
-func executed(pid int) (bool, error) {
+// Executed reports whether the first process of a container has executed the container's program.
+func Executed(pid int) (bool, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return false, err

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/port-restricter/port-restricter/config"
 )
 
 // annotationsJSON returns the annotations of a container with one more.
@@ -40,7 +42,8 @@ func TestAnnotationsThatReplaceTheFilterAreRefused(t *testing.T) {
 			of := map[string]string{"port-restricter.port": "5000"}
 			text := []byte(configJSON(annotationsJSON(t, of, key, strings.Repeat("A", 1<<16)), ""))
 			for _, err := range []error{
-				errorOf(Inject(text, options)), errorOf(Held(text, "")), Guard(text, options),
+				errorOf(Inject(text, options)), errorOf(Held(text, "", config.Rules{})),
+				Guard(text, options),
 			} {
 				require.ErrorContains(t, err, key)
 				require.ErrorContains(t, err, says)

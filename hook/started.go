@@ -10,7 +10,6 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/port-restricter/port-restricter/config"
-	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
 // ErrNotHeld means that the process of a container that must be restricted runs, or would
@@ -47,7 +46,7 @@ const (
 // CheckStarted is for a poststart hook. By then runc has loaded the filter, and has not
 // executed the container's program. crun runs poststart hooks while the program is about to
 // be executed: a process with no_new_privs loads the filter immediately before.
-func CheckStarted(state *specs.State, o filter.Options) error {
+func CheckStarted(state *specs.State, o Options) error {
 	if !heldInState(state, o) {
 		return nil
 	}
@@ -70,19 +69,19 @@ func CheckStarted(state *specs.State, o filter.Options) error {
 	return fmt.Errorf("container %s: process %d was killed: %w", state.ID, state.Pid, err)
 }
 
-// heldInState reports whether the container of a state must be restricted. Whether a key for a
-// name is for a container of podman is seen from its config.json only.
-func heldInState(state *specs.State, o filter.Options) bool {
+// heldInState reports whether the container of a state must be restricted. Whether a key or a
+// rule for a name is for a container of podman is seen from its config.json only.
+func heldInState(state *specs.State, o Options) bool {
 	container := config.Container{ID: state.ID, Annotations: state.Annotations}
 	annotations, administrator := config.NamedKeys(container, o.ListenerMetadata)
-	if len(annotations) == 0 && len(administrator) == 0 {
-		return config.Held(container, o.ListenerMetadata)
+	if len(annotations) == 0 && len(administrator) == 0 && !o.Rules.NeedName(container) {
+		return config.Held(container, o.ListenerMetadata, o.Rules)
 	}
 	text, err := os.ReadFile(filepath.Join(state.Bundle, "config.json"))
 	if err != nil || !filepath.IsAbs(state.Bundle) {
 		return true
 	}
-	held, err := Held(text, o.ListenerMetadata)
+	held, err := Held(text, o.ListenerMetadata, o.Rules)
 	return held || err != nil
 }
 

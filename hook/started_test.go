@@ -10,8 +10,6 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
-
-	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
 // A fakeClock passes only by waiting.
@@ -145,7 +143,7 @@ func TestAForkedProcessHasExecutedNothing(t *testing.T) {
 }
 
 // nowhere are the options of a guard without an agent.
-var nowhere = filter.Options{ListenerPath: "/nowhere"}
+var nowhere = at("/nowhere")
 
 // The annotations and the metadata decide whom the guard looks at. A pid that the runtime does
 // not tell is an error.

@@ -57,10 +57,11 @@ type Memory struct {
 	bytes  []byte
 	header *header
 
-	// What was found when the memory was opened: the first blocks of records, and the sessions
-	// whose record is damaged.
+	// What was found when the memory was opened: the first blocks of records, the sessions
+	// whose record is damaged, and the sockets of containers by the container's number.
 	records []uint32
 	damaged []uint32
+	sockets map[uint32]*Sockets
 
 	spares atomic.Int32 // slots that no worker has
 

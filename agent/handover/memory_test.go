@@ -193,11 +193,12 @@ func TestASuccessorFindsSockets(t *testing.T) {
 	m.NewSockets(8).Write(nil, Socket{}) // of a container that has ended
 
 	next := successor(t, m)
-	all, found, damaged := next.FoundSockets(map[uint32]bool{7: true, 9: true})
-	require.Equal(t, 1, damaged)
+	all := next.FoundSockets(map[uint32]bool{7: true, 9: true})
 	require.Len(t, all, 1)
+	found, damaged := all[7].Read()
+	require.Equal(t, 1, damaged)
 	var got []Socket
-	for _, f := range found[7] {
+	for _, f := range found {
 		got = append(got, f.Socket)
 	}
 	require.Equal(t, want, got, "in their order")

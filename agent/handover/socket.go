@@ -138,26 +138,26 @@ type Written struct {
 	Place *Place
 }
 
-// FoundSockets returns the sockets of the containers that a predecessor had, by the number of
-// the container, in their order. Blocks of containers that are not in numbers are freed. damaged is
-// how many sockets were lost because they are damaged.
-func (m *Memory) FoundSockets(numbers map[uint32]bool) (
-	all map[uint32]*Sockets, found map[uint32][]Written, damaged int,
-) {
-	all, found = map[uint32]*Sockets{}, map[uint32][]Written{}
-	for i := range m.header.blocks.Load() {
-		b := m.block(i)
-		if b.kind != blockSockets {
-			continue
+// FoundSockets returns the sockets of the containers that were there when the memory was opened,
+// by the number of the container. Those of containers that are not in numbers are forgotten. Read
+// is to be called before anything else is done with the others.
+func (m *Memory) FoundSockets(numbers map[uint32]bool) map[uint32]*Sockets {
+	for number, s := range m.sockets {
+		if !numbers[number] {
+			s.Close()
+			delete(m.sockets, number)
 		}
-		s := all[b.owner]
-		if s == nil {
-			s = m.NewSockets(b.owner)
-			all[b.owner] = s
-		}
-		s.blocks = append(s.blocks, i)
+	}
+	return m.sockets
+}
+
+// Read returns what a predecessor has written, in its order. damaged is how many sockets were
+// lost because they are damaged.
+func (s *Sockets) Read() (found []Written, damaged int) {
+	found = make([]Written, 0, len(s.blocks)*socketsPerBlock)
+	for _, i := range s.blocks {
 		for k := range socketsPerBlock {
-			place := b.place(k)
+			place := s.memory.block(i).place(k)
 			switch {
 			case place.used == 0:
 				s.free = append(s.free, place)
@@ -165,22 +165,12 @@ func (m *Memory) FoundSockets(numbers map[uint32]bool) (
 				damaged++
 				s.Forget(place)
 			default:
-				found[b.owner] = append(found[b.owner], Written{place.socket(), place})
+				found = append(found, Written{place.socket(), place})
 			}
 		}
 	}
-	for number, s := range all {
-		if !numbers[number] {
-			s.Close()
-			delete(all, number)
-			delete(found, number)
-			continue
-		}
-		slices.SortFunc(found[number], func(a, b Written) int {
-			return cmp.Compare(a.Order, b.Order)
-		})
-	}
-	return all, found, damaged
+	slices.SortFunc(found, func(a, b Written) int { return cmp.Compare(a.Order, b.Order) })
+	return found, damaged
 }
 
 func (p *Place) socket() Socket {

@@ -14,6 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
+	"github.com/port-restricter/port-restricter/config"
+	"github.com/port-restricter/port-restricter/config/settings"
 	"github.com/port-restricter/port-restricter/hook/nri"
 )
 
@@ -48,9 +50,13 @@ func newNRI() *cobra.Command {
 			defer stop()
 			beside := filepath.Join(filepath.Dir(executable), "port-restricter")
 			plugin := &nri.Plugin{
-				Options: o,
-				Guard:   cmp.Or(guard, beside),
-				Log:     cli.NewLogger(verbose),
+				Options: o.Options,
+				Rules: func() (config.Rules, error) {
+					node, err := settings.Load()
+					return node.Rules, err
+				},
+				Guard: cmp.Or(guard, beside),
+				Log:   cli.NewLogger(verbose),
 			}
 			return plugin.Serve(ctx, socket, index)
 		},

@@ -5,17 +5,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
-	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
 	"github.com/port-restricter/port-restricter/agent"
 	"github.com/port-restricter/port-restricter/agent/confine"
+	"github.com/port-restricter/port-restricter/agent/control"
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/config/settings"
@@ -31,6 +34,11 @@ func newAgent() *cobra.Command {
 			"OCI runtimes send it the seccomp notify fd of each container over its socket.",
 		Args: cli.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
+			hangups := make(chan os.Signal, 1) // from now on, or the first would end the agent
+			signal.Notify(hangups, syscall.SIGHUP)
+			ctx, stop := signal.NotifyContext(command.Context(), syscall.SIGTERM, syscall.SIGINT)
+			defer stop()
+			defer waitBeforeNext(ctx, time.Now())
 			node, err := settings.Load()
 			if err != nil {
 				return err
@@ -39,10 +47,7 @@ func newAgent() *cobra.Command {
 			if !filepath.IsAbs(path) {
 				return fmt.Errorf("socket %q: OCI runtimes need an absolute path", path)
 			}
-			log := cli.NewLogger(verbose)
-			ctx, stop := signal.NotifyContext(command.Context(), syscall.SIGTERM, syscall.SIGINT)
-			defer stop()
-			return serve(ctx, log, path)
+			return serve(ctx, cli.NewLogger(verbose), path, node.Rules, hangups)
 		},
 	}
 	command.SetContext(context.Background())
@@ -53,8 +58,24 @@ func newAgent() *cobra.Command {
 	return command
 }
 
+// waitBeforeNext lets a service manager, which starts the next agent as soon as this one ends,
+// start one a second at most, if none can start. An agent that was told to end does not wait.
+func waitBeforeNext(ctx context.Context, began time.Time) {
+	if os.Getenv("NOTIFY_SOCKET") != "" {
+		select {
+		case <-time.After(time.Until(began.Add(time.Second))):
+		case <-ctx.Done():
+		}
+	}
+}
+
 // serve runs the agent until ctx is done.
-func serve(ctx context.Context, log *logrus.Logger, socket string) error {
+func serve(
+	ctx context.Context, log *logrus.Logger, socket string, rules config.Rules,
+	hangups <-chan os.Signal,
+) error {
+	// Containers wait, and most of what is allocated until all are served stays.
+	collect := debug.SetGCPercent(-1)
 	service, err := newService()
 	if err != nil {
 		return err
@@ -64,17 +85,13 @@ func serve(ctx context.Context, log *logrus.Logger, socket string) error {
 		return err
 	}
 	defer listener.Close()
+	shown := service.openControl(socket, log)
+	defer shown.close()
 	capabilities, err := confine.DropCapabilities()
 	if err != nil {
 		return err
 	}
-	policyOf := func(state *specs.ContainerProcessState) (config.Policy, error) {
-		container := config.Container{
-			ID: state.State.ID, Annotations: state.State.Annotations,
-		}
-		return config.FromState(container, state.Metadata)
-	}
-	supervisor, err := service.supervisor(log, policyOf)
+	supervisor, err := service.supervisor(log, policyBy(rules))
 	if err != nil {
 		return err
 	}
@@ -82,15 +99,31 @@ func serve(ctx context.Context, log *logrus.Logger, socket string) error {
 	if weakness := agent.Weakness(); weakness != "" {
 		log.Warn(weakness)
 	}
+	if err := shown.prepare(supervisor); err != nil {
+		return err
+	}
 	// No container is served before the agent has confined itself.
 	if err := confine.LoadFilter(service.manager.FD()); err != nil {
 		return err
 	}
 	supervisor.Resume()
+	time.AfterFunc(time.Second, func() { debug.SetGCPercent(collect) })
 	log.WithFields(logrus.Fields{"socket": socket, "capabilities": capabilities}).Info("listening")
 	if err := service.manager.Notify(daemon.SdNotifyReady); err != nil {
 		return err
 	}
+	if _, err := settings.Load(); err != nil { // with the privileges that are left
+		log.WithError(err).Warn("the settings could not be read again for a reload")
+	}
+	go func() {
+		for range hangups {
+			reload(log, service.manager, supervisor)
+		}
+	}()
+	shown.serve(ctx, control.Agent{
+		Socket: socket, Capabilities: capabilities, Keeps: service.manager.Room() > 0,
+		TakenOver: supervisor.Stats().Containers,
+	})
 	err = listener.Serve(ctx, supervisor)
 	log.Info("stopping")
 	return errors.Join(err, service.manager.Notify(daemon.SdNotifyStopping))

@@ -13,9 +13,10 @@ import (
 
 // A service is what the service manager, systemd, gives to an agent that it starts.
 type service struct {
-	manager  *fdstore.Manager // nil without a manager
-	listener int              // a socket that listens, or -1
-	stored   []fdstore.FD     // what the agent before has stored
+	manager *fdstore.Manager // nil without a manager
+	// Sockets that listen, or -1.
+	listener, control, metrics int
+	stored                     []fdstore.FD // what the agent before has stored
 }
 
 // newService takes what the manager gave to this process.
@@ -27,16 +28,29 @@ func newService() (s service, err error) {
 	if err != nil {
 		return s, err
 	}
+	s.control, s.metrics = s.takeSocket(isNamed("control")), s.takeSocket(isNamed("metrics"))
+	// That of a unit without FileDescriptorName= has the name of the unit.
+	s.listener = s.takeSocket(func(string) bool { return true })
+	return s, nil
+}
+
+func isNamed(want string) func(string) bool {
+	return func(name string) bool { return name == want }
+}
+
+// takeSocket takes the first socket that listens and has such a name out of what is stored. It
+// returns -1 if there is none.
+func (s *service) takeSocket(isMeant func(name string) bool) int {
 	at := slices.IndexFunc(s.stored, func(fd fdstore.FD) bool {
 		listens, err := unix.GetsockoptInt(fd.FD, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
-		return err == nil && listens != 0
+		return err == nil && listens != 0 && isMeant(fd.Name)
 	})
-	s.listener = -1
-	if at >= 0 {
-		s.listener = s.stored[at].FD
-		s.stored = slices.Delete(s.stored, at, at+1)
+	if at < 0 {
+		return -1
 	}
-	return s, nil
+	socket := s.stored[at].FD
+	s.stored = slices.Delete(s.stored, at, at+1)
+	return socket
 }
 
 // listen returns the agent's socket: the manager's, or a new one at path.

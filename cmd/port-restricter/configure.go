@@ -14,6 +14,9 @@ import (
 	"github.com/port-restricter/port-restricter/hook/engines"
 )
 
+// kubeletRoot is the kubelet's root directory, if its administrator has chosen no other.
+const kubeletRoot = "/var/lib/kubelet"
+
 func newConfigure() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "configure ENGINE",
@@ -40,7 +43,7 @@ func newConfigure() *cobra.Command {
 			"The annotation must reach the OCI runtime. CRI-O passes it on, containerd only to\n"+
 			"a runtime handler with pod_annotations.",
 		engines.Kubelet)
-	kubelet.Flags().StringVar(&kubelet.options.KubeletRoot, "kubelet-root", "/var/lib/kubelet",
+	kubelet.Flags().StringVar(&kubelet.options.KubeletRoot, "kubelet-root", kubeletRoot,
 		"the kubelet's root `DIR`")
 	kubelet.Flags().StringVar(&kubelet.options.BaseProfile, "base", "",
 		"`FILE` with the profile to merge the filter into")

@@ -13,7 +13,6 @@ import (
 
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 	"github.com/port-restricter/port-restricter/hook"
-	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
 func newHook() *cobra.Command {
@@ -44,7 +43,7 @@ func newHook() *cobra.Command {
 const stagePrecreate = "precreate"
 
 // A stage is the work of one hook, from stdin to stdout.
-type stage func(in []byte, out io.Writer, o filter.Options) error
+type stage func(in []byte, out io.Writer, o hook.Options) error
 
 // newStage returns the command for a hook. Its name is that of a stage in the OCI
 // runtime spec, or precreate, which only podman has.
@@ -93,7 +92,7 @@ func refuse(command *cobra.Command, in []byte, reason error) error {
 }
 
 // precreate injects the filter into a config.json.
-func precreate(in []byte, out io.Writer, o filter.Options) error {
+func precreate(in []byte, out io.Writer, o hook.Options) error {
 	edited, err := hook.Inject(in, o)
 	if err != nil {
 		return err
@@ -108,7 +107,7 @@ func precreate(in []byte, out io.Writer, o filter.Options) error {
 
 // guardState is the guard: it fails for a container that would not be held to its
 // ports.
-func guardState(in []byte, _ io.Writer, o filter.Options) error {
+func guardState(in []byte, _ io.Writer, o hook.Options) error {
 	state, err := readState(in)
 	if err != nil {
 		return err
@@ -128,7 +127,7 @@ func guardState(in []byte, _ io.Writer, o filter.Options) error {
 }
 
 // guardProcess is the guard's look at the process that the OCI runtime has started.
-func guardProcess(in []byte, _ io.Writer, o filter.Options) error {
+func guardProcess(in []byte, _ io.Writer, o hook.Options) error {
 	state, err := readState(in)
 	if err != nil {
 		return err

@@ -60,7 +60,8 @@ func newRoot() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(wrongFlag)
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newRun("run -p PORTS [flags] -- CMD [ARG...]"), newAgent(), newProfile(),
-		newInject(), newHook(), newNRI(), newRuntime(), newConfigure(), newSystemd())
+	root.AddCommand(newRun("run -p PORTS [flags] -- CMD [ARG...]"), newLearn(), newSystemd())
+	root.AddCommand(newAgent(), newConfig(), newEvents(), newCheck())
+	root.AddCommand(newConfigure(), newProfile(), newInject(), newHook(), newRuntime(), newNRI())
 	return root
 }

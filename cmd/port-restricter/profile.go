@@ -26,7 +26,7 @@ func newProfile() *cobra.Command {
 					return err
 				}
 			}
-			profile, err := filter.Merge(under, o)
+			profile, err := filter.Merge(under, o.Options)
 			if err != nil {
 				return err
 			}

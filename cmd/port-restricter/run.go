@@ -50,7 +50,7 @@ func newRun(use string) *cobra.Command {
 			}
 			status, err := runRestricted(policy, level, supervise.Command{
 				Args: args, Forks: forks || pidFile != "", PIDFile: pidFile,
-			})
+			}, nil)
 			if status == 0 && err == nil {
 				return nil
 			}
@@ -70,9 +70,11 @@ func newRun(use string) *cobra.Command {
 }
 
 // runRestricted runs a command under a supervisor in this process, and returns the exit
-// status of port-restricter.
+// status of port-restricter. watch, if it is not nil, is called before the command starts; what
+// it returns is called when the command has ended.
 func runRestricted(
 	policy config.Policy, level logrus.Level, command supervise.Command,
+	watch func(*agent.Supervisor) (ended func()),
 ) (int, error) {
 	if err := sandbox.Check(); err != nil { // before libseccomp fails for the same reason
 		return cli.StatusFailure, err
@@ -98,6 +100,9 @@ func runRestricted(
 	supervisor, err := agent.NewSupervisor(log, policyOf)
 	if err != nil {
 		return cli.StatusFailure, err
+	}
+	if watch != nil {
+		command.Ended = watch(supervisor)
 	}
 	program, err := compile()
 	if err != nil {

@@ -46,7 +46,7 @@ func runtimeArguments(argv []string) ([]string, bool) {
 // status, after it has reported the error to the engine.
 func execRuntime(args []string) int {
 	invocation := shim.ParseArguments(args)
-	err := fmt.Errorf("port-restricter: %w", invocation.Exec(args, cli.FilterOptions))
+	err := fmt.Errorf("port-restricter: %w", invocation.Exec(args, cli.HookOptions))
 	fmt.Fprintln(os.Stderr, err)
 	invocation.Report(err)
 	if len(invocation.Configs) > 0 {

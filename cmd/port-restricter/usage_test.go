@@ -34,7 +34,7 @@ func TestAWrongCommandLineSaysWhatToWrite(t *testing.T) {
 		"agnet": `"agnet" is neither a command of port-restricter nor a program in` +
 			" PATH: did you mean agent?",
 		"injekt --bundle x":  "did you mean inject?",
-		"stop-everything":    "the commands are agent, configure, hook, inject, nri",
+		"stop-everything":    "the commands are agent, check, config, ",
 		"sh -c true":         `no port given for "sh": name the ports that the command may bind`,
 		"run agnet":          `no port given for "agnet"`,
 		"run":                "no command to run: write port-restricter -p 5000 -- CMD",
@@ -48,6 +48,7 @@ func TestAWrongCommandLineSaysWhatToWrite(t *testing.T) {
 		"--port= -- true":    "names no port: write a port such as 5000",
 		"-l -p 5000 nc":      "'l' in -l; a flag of the command to run comes after its name",
 		"--foo":              "--foo; a flag of the command to run comes after its name",
+		"config foo":         `config takes no argument, only flags, but "foo" is one`,
 		"agent foo":          `agent takes no argument, only flags, but "foo" is one`,
 		"agent --foo":        "unknown flag: --foo; see port-restricter agent --help",
 		"hook foo":           `"foo" is not a known stage: name one of precreate`,
@@ -56,11 +57,19 @@ func TestAWrongCommandLineSaysWhatToWrite(t *testing.T) {
 		"help everything":    `"everything" is not a command of port-restricter: the commands are`,
 		"help hok":           "did you mean hook?",
 		"help hook poststat": `not a command of port-restricter hook: did you mean poststart?`,
+		"learn":              "nothing to learn from: write port-restricter learn -- CMD",
 		"inject":             "; name the directory of config.json: --bundle DIR",
 		"profile --metadata port-restricter.port=x": "(it comes from --metadata,",
 		"configure foo":       "name one of podman, containerd, crio, docker, kubelet",
 		"configure podman x":  `port-restricter configure podman takes no argument`,
 		"--mode x -p 1 -- sh": `"x" is not a mode: write enforce or audit`,
+
+		"learn --format x -- true": `--format "x" is not known: write all, or one of flags`,
+		"learn --from x -- true":   `either runs "true" or reads --from x`,
+		"learn --container x -- a": `--container is for containers: leave it out to run "a"`,
+		"learn --from /nowhere":    "open /nowhere: no such file",
+		"learn --from -":           "standard input has no event in it",
+		"learn -p 5000 -- true":    "unknown shorthand flag: 'p' in -p; see port-restricter learn",
 	} {
 		status, output := call(strings.Fields(line)...)
 		require.Equal(t, cli.StatusFailure, status, line)

@@ -1,15 +1,14 @@
-// Package settings reads the defaults of a node: a TOML file and environment
-// variables. It is separate from package config, which reads nothing.
+// Package settings reads the defaults of a node, and the administrator's rules: a TOML file and
+// environment variables. It is separate from package config, which reads nothing.
 package settings
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
-	"github.com/pelletier/go-toml/v2"
+	"github.com/port-restricter/port-restricter/config"
 )
 
 const (
@@ -18,6 +17,9 @@ const (
 
 	// DefaultListener is the path of the agent's socket if nothing names another.
 	DefaultListener = "/run/port-restricter/agent.sock"
+
+	// PathVariable is the environment variable that names the file.
+	PathVariable = "PORT_RESTRICTER_CONFIG"
 )
 
 // Settings are the administrator's defaults for the agent and for every way of
@@ -29,6 +31,31 @@ type Settings struct {
 	Metadata string `toml:"metadata"`
 	// Runtime is the OCI runtime behind the shim: a path, or a name in PATH.
 	Runtime string `toml:"runtime"`
+	// Rules say what annotations may ask for, and what is restricted without any.
+	Rules config.Rules `toml:"-"`
+
+	// Origins says where each setting that is set comes from, by its key in the file: FILE:LINE,
+	// or the name of an environment variable.
+	Origins map[string]string `toml:"-"`
+}
+
+// variables are the environment variables that take precedence over the file, by the key there.
+var variables = map[string]string{
+	"listener": "PORT_RESTRICTER_LISTENER",
+	"metadata": "PORT_RESTRICTER_METADATA",
+	"runtime":  "PORT_RESTRICTER_RUNTIME",
+}
+
+// Path returns the path of the file, and whether the environment names it: then it must exist.
+func Path() (path string, named bool) {
+	path, named = os.LookupEnv(PathVariable)
+	if !named {
+		return DefaultPath, false
+	}
+	if absolute, err := filepath.Abs(path); err == nil && path != "" {
+		path = absolute
+	}
+	return path, true
 }
 
 // Load reads the file that PORT_RESTRICTER_CONFIG names or else DefaultPath,
@@ -36,39 +63,20 @@ type Settings struct {
 // PORT_RESTRICTER_RUNTIME take precedence over the file: the environment is all
 // that an engine passes on to a runtime.
 func Load() (Settings, error) {
-	path, named := os.LookupEnv("PORT_RESTRICTER_CONFIG")
-	if !named {
-		path = DefaultPath
-	}
-	s, err := read(path)
+	path, named := Path()
+	s, err := Read(path)
 	if err != nil && (named || !errors.Is(err, fs.ErrNotExist)) {
 		return Settings{}, err
 	}
-	for name, field := range map[string]*string{
-		"PORT_RESTRICTER_LISTENER": &s.Listener,
-		"PORT_RESTRICTER_METADATA": &s.Metadata,
-		"PORT_RESTRICTER_RUNTIME":  &s.Runtime,
+	if s.Origins == nil {
+		s.Origins = map[string]string{}
+	}
+	for key, field := range map[string]*string{
+		"listener": &s.Listener, "metadata": &s.Metadata, "runtime": &s.Runtime,
 	} {
-		if value := os.Getenv(name); value != "" {
-			*field = value
+		if value := os.Getenv(variables[key]); value != "" {
+			*field, s.Origins[key] = value, variables[key]
 		}
 	}
 	return s, nil
-}
-
-func read(path string) (Settings, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return Settings{}, fmt.Errorf("read settings: %w", err)
-	}
-	var s Settings
-	err = toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&s)
-	if strict := (*toml.StrictMissingError)(nil); errors.As(err, &strict) {
-		return Settings{}, fmt.Errorf("read settings %s: unknown key; "+
-			"the keys are listener, metadata and runtime:\n%s", path, strict.String())
-	}
-	if detail := (*toml.DecodeError)(nil); errors.As(err, &detail) {
-		return Settings{}, fmt.Errorf("read settings %s:\n%s", path, detail.String())
-	}
-	return s, err
 }

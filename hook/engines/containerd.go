@@ -44,6 +44,7 @@ func Containerd(o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	plan.OCIRuntime = ociRuntime
 	if err := plan.writeOwn(o, runtimeScript(o, "containerd", ociRuntime)); err != nil {
 		return nil, err
 	}

@@ -29,6 +29,7 @@ func CRIO(o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	plan.OCIRuntime = ociRuntime
 	script := runtimeScript(o, "crio", ociRuntime)
 	for _, file := range slices.Concat([]ownFile{script}, guards, []ownFile{dropIn}) {
 		if err := plan.writeOwn(o, file); err != nil {

@@ -34,6 +34,7 @@ func Docker(o Options) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("edit %s: %w", dockerConf, err)
 	}
+	plan.OCIRuntime = ociRuntime
 	if err := plan.writeOwn(o, runtimeScript(o, "docker", ociRuntime)); err != nil {
 		return nil, err
 	}

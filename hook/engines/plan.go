@@ -42,6 +42,12 @@ type Plan struct {
 	Usage string
 	// Next says, in one line, what the administrator has to do after Apply.
 	Next string
+	// OCIRuntime is the path or name of the OCI runtime that the engine has used so far, or ""
+	// where its configuration does not say.
+	OCIRuntime string
+	// Files are the files of the engine's own configuration that the plan is about, changed or
+	// not, without those that only port-restricter reads.
+	Files []string
 }
 
 // Diff returns the changes as a unified diff. It is empty if there are none.
@@ -67,6 +73,11 @@ func (p *Plan) edit(o Options, path string, after []byte, mode fs.FileMode) erro
 	if err != nil {
 		return err
 	}
+	inside, err := filepath.Rel(o.ownDir(), path)
+	own := err == nil && filepath.IsLocal(inside)
+	if before != nil && !own {
+		p.Files = append(p.Files, path)
+	}
 	if (before == nil) == (after == nil) && bytes.Equal(before, after) {
 		return nil
 	}
@@ -75,7 +86,7 @@ func (p *Plan) edit(o Options, path string, after []byte, mode fs.FileMode) erro
 		return err
 	}
 	c := Change{Path: resolved, Before: before, After: after, Mode: mode}
-	if inside, err := filepath.Rel(o.ownDir(), path); err == nil && filepath.IsLocal(inside) {
+	if own {
 		if c.ownDir, err = o.resolve(o.ownDir()); err != nil {
 			return err
 		}

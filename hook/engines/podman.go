@@ -34,6 +34,7 @@ func Podman(o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	plan.OCIRuntime = ociRuntime
 	script := runtimeScript(o, "podman", ociRuntime)
 	for _, file := range slices.Concat([]ownFile{script, precreate}, guards, []ownFile{dropIn}) {
 		if err := plan.writeOwn(o, file); err != nil {

@@ -19,6 +19,9 @@ import (
 type Plugin struct {
 	// Options are the options of the filter.
 	Options filter.Options
+	// Rules returns the administrator's rules that are in force. It is called for each container:
+	// the plugin runs for longer than rules stay the same.
+	Rules func() (config.Rules, error)
 	// Guard is the path, on the node, of the port-restricter that the OCI runtime
 	// runs as createRuntime and poststart hook. It refuses a container whose filter
 	// the engine dropped without an error, as CRI-O 1.34 does.
@@ -35,9 +38,13 @@ func (p *Plugin) Configure(_ context.Context, _, engine, version string) (api.Ev
 	p.showsPolicies = showsPolicies(engine, version)
 	p.Log.WithFields(logrus.Fields{"engine": engine, "version": version}).
 		Info("registered with the engine")
-	if config.Held(config.Container{}, p.Options.ListenerMetadata) {
-		p.Log.WithField("metadata", p.Options.ListenerMetadata).Warn("the metadata restricts" +
-			" every container that this engine creates from now on, those of the system too")
+	held, err := p.held(config.Container{})
+	if err != nil {
+		p.Log.WithError(err).Error("every container of this engine is refused")
+	} else if held {
+		p.Log.WithField("metadata", p.Options.ListenerMetadata).Warn("the metadata, or a rule" +
+			" without conditions, restricts every container that this engine creates from now on," +
+			" those of the system too")
 	}
 	return 0, nil // all events that Plugin has methods for
 }
@@ -52,7 +59,10 @@ func (p *Plugin) Synchronize(
 		podOf[pod.GetId()] = pod
 	}
 	for _, c := range containers {
-		held := config.Held(container(podOf[c.GetPodSandboxId()], c), p.Options.ListenerMetadata)
+		held, err := p.held(container(podOf[c.GetPodSandboxId()], c))
+		if err != nil {
+			return nil, nil // Configure has logged it
+		}
 		listener := c.GetLinux().GetSeccompPolicy().GetListenerPath()
 		if held && p.showsPolicies && listener != p.Options.ListenerPath {
 			p.Log.WithField("container", c.GetId()).
@@ -70,10 +80,14 @@ func (p *Plugin) CreateContainer(
 	_ context.Context, pod *api.PodSandbox, c *api.Container,
 ) (*api.ContainerAdjustment, []*api.ContainerUpdate, error) {
 	named := container(pod, c)
-	if !config.Held(named, p.Options.ListenerMetadata) {
+	var adjustment *api.ContainerAdjustment
+	held, err := p.held(named)
+	switch {
+	case err == nil && !held:
 		return nil, nil, nil
+	case err == nil:
+		adjustment, err = p.adjust(named, pod, c)
 	}
-	adjustment, err := p.adjust(named, pod, c)
 	log := p.Log.WithFields(logrus.Fields{
 		"container": c.GetId(),
 		"name":      c.GetName(),
@@ -85,6 +99,12 @@ func (p *Plugin) CreateContainer(
 	}
 	log.Info("filter injected")
 	return adjustment, nil, nil
+}
+
+// held reports whether a container is held by the rules that are in force.
+func (p *Plugin) held(c config.Container) (bool, error) {
+	rules, err := p.Rules()
+	return err == nil && config.Held(c, p.Options.ListenerMetadata, rules), err
 }
 
 // container returns what the engine says of a container.
@@ -106,7 +126,11 @@ func (p *Plugin) adjust(
 			return nil, err
 		}
 	}
-	if _, err := config.FromState(container, p.Options.ListenerMetadata); err != nil {
+	rules, err := p.Rules()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := config.FromState(container, p.Options.ListenerMetadata, rules); err != nil {
 		return nil, err
 	}
 	base, err := p.base(c)

@@ -3,6 +3,7 @@ package nri
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
@@ -28,6 +30,7 @@ func registered(t *testing.T, engine, version string) *Plugin {
 	log.SetOutput(io.Discard)
 	p := &Plugin{
 		Options: filter.Options{ListenerPath: socket},
+		Rules:   func() (config.Rules, error) { return config.Rules{}, nil },
 		Guard:   "/usr/bin/port-restricter",
 		Log:     log,
 	}
@@ -109,6 +112,44 @@ func TestWhichContainersAreHeld(t *testing.T) {
 		require.Equal(t, p.Options.ListenerMetadata,
 			adjustment.GetLinux().GetSeccompPolicy().GetListenerMetadata())
 	}
+}
+
+// TestRulesHoldContainersOfTheirPods shows that rules are about the pod that NRI shows, that they
+// are read for each container, and that no container is made while they can't be read.
+func TestRulesHoldContainersOfTheirPods(t *testing.T) {
+	p := registered(t, "containerd", "2.3.0")
+	ask := func(namespace string, annotations map[string]string) (*api.ContainerAdjustment, error) {
+		adjustment, _, err := p.CreateContainer(context.Background(),
+			&api.PodSandbox{Namespace: namespace, Name: "web-1", Annotations: annotations},
+			&api.Container{Name: "web"})
+		return adjustment, err
+	}
+	adjustment, err := ask("team-a", nil)
+	require.NoError(t, err)
+	require.Nil(t, adjustment, "without rules")
+
+	rules, err := config.ParseRules([]config.RuleText{{
+		Namespace: new("team-a"), Container: new("w*"), Allow: new("8000"), Default: new("none"),
+		At: map[string]string{"allow": "file:4"},
+	}})
+	require.NoError(t, err)
+	p.Rules = func() (config.Rules, error) { return rules, nil }
+	adjustment, err = ask("team-a", nil)
+	require.NoError(t, err)
+	require.Equal(t, p.Options.ListenerPath,
+		adjustment.GetLinux().GetSeccompPolicy().GetListenerPath())
+	require.NotEmpty(t, adjustment.GetHooks().GetPoststart())
+	adjustment, err = ask("team-b", map[string]string{
+		"io.kubernetes.cri.sandbox-namespace": "team-a", "io.kubernetes.pod.namespace": "team-a",
+	})
+	require.NoError(t, err)
+	require.Nil(t, adjustment, "another namespace, whatever its pod says")
+	_, err = ask("team-a", map[string]string{"port-restricter.port": "80"})
+	require.ErrorContains(t, err, `80 is more than allow = "8000" of rule 1 (file:4)`)
+
+	p.Rules = func() (config.Rules, error) { return config.Rules{}, errors.New("a wrong file") }
+	_, err = ask("team-b", nil)
+	require.ErrorContains(t, err, "a wrong file")
 }
 
 // TestAnUnconfinedContainerGetsTheFilterAlone shows that the filter is not merged into

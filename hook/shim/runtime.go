@@ -24,10 +24,10 @@ const usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 // itself is the program that this process runs.
 const itself = "/proc/self/exe"
 
-// realRuntime returns the path of the OCI runtime to become. named is the runtime of
+// FindRuntime returns the path of the OCI runtime to become. named is the runtime of
 // the settings: an absolute path, a name to search for, or "" for the first usual
 // one. The path is never that of this program, which would run itself for ever.
-func realRuntime(named string) (string, error) {
+func FindRuntime(named string) (string, error) {
 	if strings.ContainsRune(named, filepath.Separator) {
 		if !filepath.IsAbs(named) {
 			return "", fmt.Errorf("the OCI runtime %q is a relative path, and engines start"+

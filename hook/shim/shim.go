@@ -9,7 +9,6 @@ import (
 
 	"github.com/port-restricter/port-restricter/config/settings"
 	"github.com/port-restricter/port-restricter/hook"
-	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
 // Exec puts the filter into each of i.Configs whose container is held (config.Held),
@@ -17,7 +16,7 @@ import (
 // fails, or if the container must not be created. options returns the options of the filter for the
 // settings of this node.
 func (i Invocation) Exec(
-	args []string, options func(settings.Settings) (filter.Options, error),
+	args []string, options func(settings.Settings) (hook.Options, error),
 ) error {
 	// The engine must be able to stop a container even if the settings can't be read.
 	node := settings.Settings{Runtime: os.Getenv("PORT_RESTRICTER_RUNTIME")}
@@ -27,13 +26,13 @@ func (i Invocation) Exec(
 			return err
 		}
 	}
-	runtime, err := realRuntime(node.Runtime)
+	runtime, err := FindRuntime(node.Runtime)
 	if err != nil {
 		return err
 	}
 	for _, path := range i.Configs {
-		err := i.prepare(path, runtime, node.Metadata,
-			func() (filter.Options, error) { return options(node) })
+		err := i.prepare(path, runtime, node,
+			func() (hook.Options, error) { return options(node) })
 		if err != nil {
 			return err
 		}
@@ -45,7 +44,7 @@ func (i Invocation) Exec(
 // prepare puts the filter into one config.json, if the container is held. It fails if
 // the container must not be created.
 func (i Invocation) prepare(
-	path, runtime, metadata string, options func() (filter.Options, error),
+	path, runtime string, node settings.Settings, options func() (hook.Options, error),
 ) error {
 	text, err := os.ReadFile(path)
 	switch {
@@ -55,7 +54,7 @@ func (i Invocation) prepare(
 	case err != nil:
 		return fmt.Errorf("read the bundle: %w", err)
 	}
-	held, err := hook.Held(text, metadata)
+	held, err := hook.Held(text, node.Metadata, node.Rules)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}

@@ -107,11 +107,22 @@ func (e *Engine) start(t testing.TB, socket string, command ...string) {
 // InNetwork returns the command that runs another command in the pods' network namespace.
 func (e *Engine) InNetwork(t testing.TB, command ...string) []string {
 	t.Helper()
+	return append([]string{"nsenter", "--net=/proc/" + e.pid(t) + "/ns/net", "--"}, command...)
+}
+
+// Beside returns the command that runs another command where the engine runs.
+func (e *Engine) Beside(t testing.TB, command ...string) []string {
+	t.Helper()
+	return append([]string{"nsenter", "--target", e.pid(t), "--mount", "--pid", "--"}, command...)
+}
+
+// pid returns the process id of the engine.
+func (e *Engine) pid(t testing.TB) string {
+	t.Helper()
 	pid := strconv.Itoa(e.process.Process.Pid)
 	children, err := os.ReadFile("/proc/" + pid + "/task/" + pid + "/children")
 	require.NoError(t, err)
-	engine := strings.TrimSpace(string(children)) // unshare's only child
-	return append([]string{"nsenter", "--net=/proc/" + engine + "/ns/net", "--"}, command...)
+	return strings.TrimSpace(string(children)) // unshare's only child
 }
 
 // tail returns the last 8 KiB of a file.

@@ -147,6 +147,9 @@ func (p *Pod) Start(t testing.TB, c Container) (*Container, error) {
 	return &c, nil
 }
 
+// ID returns the id that the engine has given the container.
+func (c *Container) ID() string { return c.id }
+
 // Exec runs another process in the container to its end, as kubectl exec does.
 func (c *Container) Exec(args ...string) (runc.Result, error) {
 	ctx, cancel := within()

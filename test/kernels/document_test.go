@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -10,11 +11,25 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// document has a table of the probes that do not hold on every kernel.
+// document has tables of the probes that do not hold on every kernel.
 const document = repository + "/docs/kernels.md"
 
-// documented returns what the table says of a kernel, such as bookworm/amd64: probe → the cells
-// that are right. A probe that is not in the table holds.
+// named returns the kernels in a table's head, or in a list, such as bookworm/amd64.
+var named = regexp.MustCompile(`[a-z-]+/[a-z0-9]+`).FindAllString
+
+// TestEveryColumnIsTried shows that make test-kernels runs the kernels that the tables name.
+func TestEveryColumnIsTried(t *testing.T) {
+	text, err := os.ReadFile(document)
+	require.NoError(t, err)
+	makefile, err := os.ReadFile(repository + "/Makefile")
+	require.NoError(t, err)
+	head := regexp.MustCompile(`(?m)^\| probe \|.*\d.*$`).FindString(string(text))
+	tried := regexp.MustCompile(`(?m)^KERNELS \?=.*$`).FindString(string(makefile))
+	require.Equal(t, named(head, -1), named(tried, -1))
+}
+
+// documented returns what the tables say of a kernel, such as bookworm/amd64: probe → the cells
+// that are right. A probe that is in no table holds.
 func documented(t *testing.T, kernel string) map[string][]string {
 	t.Helper()
 	text, err := os.ReadFile(document)
@@ -24,11 +39,13 @@ func documented(t *testing.T, kernel string) map[string][]string {
 		cells := strings.Split(strings.Trim(line, "| \n"), " | ")
 		if cells[0] == "probe" {
 			column = slices.IndexFunc(cells, func(cell string) bool {
-				return strings.HasSuffix(cell, kernel)
+				return cell == "every kernel" || slices.Contains(named(cell, -1), kernel)
 			})
 			require.Positive(t, column, "%s has no column %s", document, kernel)
 		} else if column > 0 && strings.HasPrefix(line, "| `") {
-			said[strings.Trim(cells[0], "`")] = strings.Split(cells[column], " or ")
+			probe := strings.Trim(cells[0], "`")
+			require.FileExists(t, repository+"/test/probes/testdata/"+probe+".c")
+			said[probe] = strings.Split(cells[column], " or ")
 		}
 	}
 	require.NotEmpty(t, said)

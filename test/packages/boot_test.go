@@ -95,8 +95,8 @@ func (s system) start(port int) container {
 		sed -i 's|"terminal": true|"terminal": false|; s|"sh"|"/ask"|
 			s|"ociVersion"|"annotations": {"port-restricter.port": "%d"}, &|' config.json
 		port-restricter inject --bundle .`, port))
-	command := s.command("sh", "-c", `mkdir -p /sys/fs/cgroup/test &&
-		echo $$ >/sys/fs/cgroup/test/cgroup.procs && exec runc run --bundle /srv/bundle test`)
+	command := s.command("sh", "-c", `mkdir -p /sys/fs/cgroup/caller &&
+		echo $$ >/sys/fs/cgroup/caller/cgroup.procs && exec runc run --bundle /srv/bundle test`)
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
 	command.Stderr = os.Stderr
 	in, err := command.StdinPipe()

@@ -55,11 +55,13 @@ func share() error {
 	if err != nil {
 		return err
 	}
-	// A module of its own keeps QUIC out of port-restricter's go.mod.
-	build := exec.Command("go", "build", "-o", filepath.Join(shared, "bin"), ".")
-	build.Dir, build.Stderr = filepath.Join("testdata", "network"), os.Stderr
-	if err := build.Run(); err != nil {
-		return err
+	// Modules of their own keep QUIC and Kubernetes out of port-restricter's go.mod.
+	for _, module := range []string{"network", "readers"} {
+		build := exec.Command("go", "build", "-o", filepath.Join(shared, "bin"), ".")
+		build.Dir, build.Stderr = filepath.Join("testdata", module), os.Stderr
+		if err := build.Run(); err != nil {
+			return err
+		}
 	}
 	compile := exec.Command("musl-gcc", "-static", "-Wall", "-o",
 		filepath.Join(shared, "bin", "resolve"), filepath.Join("testdata", "resolve.c"))

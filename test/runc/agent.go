@@ -1,6 +1,7 @@
 package runc
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -66,8 +67,21 @@ func StartAgentWith(t testing.TB, capabilities []string) *Agent {
 	return startAgent(t, asUnit(capabilities), "--verbose")
 }
 
+// StartAgentOn starts an agent like StartAgent, which gets a socket under a name as from systemd.
+func StartAgentOn(t testing.TB, name string, socket *os.File) *Agent {
+	t.Helper()
+	const script = `export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES="$0"; exec "$@"`
+	prefix := append([]string{"sh", "-c", script, name}, asUnit(Capabilities(t))...)
+	return startAgentWith(t, prefix, []*os.File{socket}, "--verbose")
+}
+
 // startAgent starts an agent by the command in prefix.
 func startAgent(t testing.TB, prefix []string, flags ...string) *Agent {
+	t.Helper()
+	return startAgentWith(t, prefix, nil, flags...)
+}
+
+func startAgentWith(t testing.TB, prefix []string, files []*os.File, flags ...string) *Agent {
 	t.Helper()
 	dir, done := directoryOfAgent(t), make(chan struct{})
 	a := &Agent{
@@ -82,7 +96,7 @@ func startAgent(t testing.TB, prefix []string, flags ...string) *Agent {
 	agent := []string{copyOf(t, a.binary, dir), "agent", "--socket", a.Socket}
 	argv := slices.Concat(prefix, agent, flags)
 	a.process = exec.Command(argv[0], argv[1:]...)
-	a.process.Stderr = log
+	a.process.Stderr, a.process.ExtraFiles = log, files
 	require.NoError(t, a.process.Start())
 	go func() { _ = a.process.Wait(); close(done) }()
 	t.Cleanup(func() {
@@ -136,6 +150,16 @@ func (a *Agent) Await(t testing.TB, text string) {
 	}, patience, 10*time.Millisecond, "the agent's log does not contain %s", text)
 }
 
+// Reload makes the agent read its settings again, and waits until its log says so.
+func (a *Agent) Reload(t testing.TB, says string) {
+	t.Helper()
+	before := len(a.Log(t))
+	require.NoError(t, a.process.Process.Signal(syscall.SIGHUP))
+	require.Eventually(t, func() bool {
+		return strings.Contains(a.Log(t)[before:], says)
+	}, patience, 10*time.Millisecond, "the agent's log does not contain %s", says)
+}
+
 // Stop asks the agent to end, like an init system, and waits for its end.
 func (a *Agent) Stop(t testing.TB) {
 	t.Helper()
@@ -161,6 +185,20 @@ func (a *Agent) LogsOf(t testing.TB, c *Container) string {
 		}
 	}
 	return strings.Join(lines, "")
+}
+
+// ControlSocket returns the path of the agent's control socket.
+func (a *Agent) ControlSocket() string {
+	return filepath.Join(filepath.Dir(a.Socket), "control.sock")
+}
+
+// Ask returns a command of port-restricter that asks the agent, such as events. The caller starts
+// it.
+func (a *Agent) Ask(t testing.TB, command string, args ...string) *exec.Cmd {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	return exec.CommandContext(ctx, a.binary,
+		append([]string{command, "--socket", a.ControlSocket()}, args...)...)
 }
 
 // Profile returns the seccomp profile that `port-restricter profile` prints for containers

@@ -81,9 +81,11 @@ func FuzzNoRuntimeReadsASpecInAnotherWay(f *testing.F) {
 	for _, seed := range ambiguous {
 		f.Add(seed.first.old, seed.first.new, seed.second.old, seed.second.new)
 	}
-	options := filter.Options{ListenerPath: socketForFuzzing(f)}
+	options := hook.Options{
+		Options: filter.Options{ListenerPath: socketForFuzzing(f)},
+	}
 	rootfs := runc.Rootfs(f)
-	whole, err := filter.Merge(nil, options)
+	whole, err := filter.Merge(nil, options.Options)
 	require.NoError(f, err)
 	profiles := map[string]*specs.LinuxSeccomp{
 		"injected": {DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{
@@ -125,17 +127,18 @@ func socketForFuzzing(f *testing.F) string {
 // requireHeldOrRefused requires that a container with this config.json is refused by the hooks
 // or by its runtime, or is held to its port.
 func requireHeldOrRefused(
-	t *testing.T, c *runc.Container, text string, options filter.Options, way string,
+	t *testing.T, c *runc.Container, text string, options hook.Options, way string,
 ) {
 	t.Helper()
-	held, err := hook.Held([]byte(text), "")
+	held, err := hook.Held([]byte(text), "", config.Rules{})
 	if err != nil {
 		return
 	}
 	if !held {
 		require.NoError(t, os.WriteFile(c.ConfigFile(), []byte(text), 0o600))
 		if c.Create(t) == nil {
-			require.False(t, config.Held(config.Container{Annotations: c.State(t).Annotations}, ""),
+			ran := config.Container{Annotations: c.State(t).Annotations}
+			require.False(t, config.Held(ran, "", config.Rules{}),
 				"%s: the runtime has an annotation that the hooks do not see:\n%s", way, text)
 			c.Delete(t)
 		}

@@ -2,6 +2,8 @@ package survive
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/port-restricter/port-restricter/config/settings"
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
@@ -25,6 +28,26 @@ func TestAContainerThatStartsMeanwhileIsServed(t *testing.T) {
 	late.isReady()
 	require.Equal(t, "works", late.bind(7000))
 	require.Equal(t, "EPERM", late.bind(7001))
+}
+
+// systemd starts the next agent at once. If none can start, each one takes its time, and the
+// containers are still there for the one that can.
+func TestAnAgentThatCannotStartIsTriedOnceASecond(t *testing.T) {
+	a := startAgent(t)
+	c := startAsker(t, 7000).isReady()
+	require.NoError(t, os.MkdirAll(filepath.Dir(settings.DefaultPath), 0o755))
+	require.NoError(t, os.WriteFile(settings.DefaultPath, []byte("listener = 7"), 0o644))
+	t.Cleanup(func() { _ = os.Remove(settings.DefaultPath) })
+	began := time.Now()
+	run(t, "kill", "-KILL", fmt.Sprint(a.pid()))
+	const tries = 4
+	require.Eventually(t, func() bool {
+		return strings.Count(a.log(), settings.DefaultPath) >= tries
+	}, patience, 10*time.Millisecond)
+	require.Greater(t, time.Since(began), tries*time.Second)
+	require.NoError(t, os.Remove(settings.DefaultPath))
+	require.Equal(t, "works", c.bind(7000))
+	require.Equal(t, "EPERM", c.bind(7001))
 }
 
 // crun connects to the agent when it creates a container, and sends when it starts it.

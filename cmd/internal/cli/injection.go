@@ -46,34 +46,36 @@ func (f *InjectionFlags) Socket() string {
 }
 
 // Options returns the options of the filter. The flags must have been parsed.
-func (f *InjectionFlags) Options() (filter.Options, error) {
+func (f *InjectionFlags) Options() (hook.Options, error) {
 	node, err := settings.Load()
 	if err != nil {
-		return filter.Options{}, err
+		return hook.Options{}, err
 	}
-	o, err := FilterOptions(settings.Settings{
-		Listener: cmp.Or(f.listener, node.Listener),
-		Metadata: cmp.Or(f.metadata, node.Metadata),
-	})
+	node.Listener = cmp.Or(f.listener, node.Listener)
+	node.Metadata = cmp.Or(f.metadata, node.Metadata)
+	o, err := HookOptions(node)
 	if err == nil && f.runtime != "" {
 		o.Flags, err = hook.RuntimeFlags(f.runtime)
 	}
 	return o, err
 }
 
-// FilterOptions returns the options of the filter for the given settings, with
+// HookOptions returns the options of the injection for the given settings, with
 // defaults for those that are not set.
-func FilterOptions(s settings.Settings) (filter.Options, error) {
+func HookOptions(s settings.Settings) (hook.Options, error) {
 	listener := cmp.Or(s.Listener, settings.DefaultListener)
 	if !filepath.IsAbs(listener) {
-		return filter.Options{}, fmt.Errorf(
+		return hook.Options{}, fmt.Errorf(
 			"listener %q: the OCI runtime needs an absolute path", listener)
 	}
 	if err := CheckMetadata(s.Metadata); err != nil {
-		return filter.Options{}, fmt.Errorf("%w (it comes from --metadata,"+
+		return hook.Options{}, fmt.Errorf("%w (it comes from --metadata,"+
 			" PORT_RESTRICTER_METADATA or metadata in %s)", err, settings.DefaultPath)
 	}
-	return filter.Options{ListenerPath: listener, ListenerMetadata: s.Metadata}, nil
+	return hook.Options{
+		Options: filter.Options{ListenerPath: listener, ListenerMetadata: s.Metadata},
+		Rules:   s.Rules,
+	}, nil
 }
 
 // CheckMetadata fails for metadata with which every container would be refused.
@@ -82,7 +84,7 @@ func CheckMetadata(metadata string) error {
 		return fmt.Errorf("%s is only for port-restricter itself: leave it out of the metadata",
 			config.AnnotationName)
 	}
-	_, err := config.FromState(config.Container{}, metadata)
+	_, err := config.FromState(config.Container{}, metadata, config.Rules{})
 	if errors.Is(err, config.ErrNoPolicy) {
 		return nil
 	}

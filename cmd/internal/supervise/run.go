@@ -36,6 +36,10 @@ type Command struct {
 	// Attach is called with the notify fd of the filter, and owns it. CMD is executed
 	// when Attach has returned, so the notifications must be served by then.
 	Attach func(pid, notifyFD int) error
+
+	// Ended, if it is not nil, is called when a command that was run has ended: before Run
+	// returns, or ends this process by the signal that ended the command.
+	Ended func()
 }
 
 // Run runs the command, and returns when CMD and all its descendants are gone. It is to
@@ -87,6 +91,9 @@ func (c Command) Run() (status int, err error) {
 	case err != nil:
 		return exitStatus(ws), fmt.Errorf(
 			"the child was killed by signal %d before it could run %q", ws.Signal(), c.Args[0])
+	}
+	if c.Ended != nil {
+		c.Ended()
 	}
 	endLike(ws)
 	return exitStatus(ws), nil

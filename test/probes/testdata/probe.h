@@ -44,6 +44,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -249,6 +250,23 @@ static inline void filter(unsigned nr, unsigned action, unsigned flags, int *lis
 	struct sock_fprog program = {sizeof code / sizeof *code, code};
 	MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	*listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+}
+
+/*
+ * Enters a new mount namespace, whose mounts reach no other. An ordinary user's is in a new user
+ * namespace, where the user keeps the ids.
+ */
+static inline void enter_mount_namespace(void)
+{
+	uid_t uid = geteuid(), gid = getegid();
+	if (unshare(CLONE_NEWNS)) {
+		if (unshare(CLONE_NEWUSER | CLONE_NEWNS))
+			NOT_APPLICABLE("a mount namespace: %m");
+		MUST(write(MUST(open("/proc/self/setgroups", O_WRONLY)), "deny", 4));
+		MUST(dprintf(MUST(open("/proc/self/uid_map", O_WRONLY)), "%d %d 1", uid, uid));
+		MUST(dprintf(MUST(open("/proc/self/gid_map", O_WRONLY)), "%d %d 1", gid, gid));
+	}
+	MUST(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
 }
 
 /* Sockets */

@@ -7,7 +7,6 @@
  * Bare kernel and port-restricter: the files are made there, and belong to the caller.
  */
 #include "probe.h"
-#include <sys/mount.h>
 
 static void check(void)
 {

@@ -55,9 +55,9 @@ mount -t tmpfs -o mode=755 tmpfs /var/log
 [ ! -e /dev/console ] || mount --bind /dev/null /dev/console
 mkdir -p /run/systemd/system /run/output
 printf '[Unit]\nDefaultDependencies=no\n' >/run/systemd/system/test.target
-echo "$pid"
-export container=test
-# The mount shows the cgroups below this one only.
+export container=test pid
+# The mount shows the cgroups below this one only. The caller may enter once it is there.
 exec unshare --cgroup sh -ec 'mount -t cgroup2 cgroup2 /sys/fs/cgroup
-	exec /lib/systemd/systemd --system --unit=test.target --log-target=null --show-status=no' \
-	</dev/null >/dev/null
+	echo "$pid"
+	exec /lib/systemd/systemd --system --unit=test.target --log-target=null --show-status=no \
+		>/dev/null' </dev/null

@@ -1,0 +1,134 @@
+package runtimes
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/port-restricter/port-restricter/config/settings"
+	"github.com/port-restricter/port-restricter/test/runc"
+)
+
+// TestConfiguredPodmanHoldsContainersByTheAdministratorsRules shows that a rule restricts
+// containers that nobody annotated, that it is found by podman's own name of the container, and
+// that podman's user reads why a container that asks for more does not start.
+func TestConfiguredPodmanHoldsContainersByTheAdministratorsRules(t *testing.T) {
+	const rules = `[[rule]]
+namespace = "*" # podman's containers have none
+default = "none"
+[[rule]]
+container = "web-?"
+allow = "5000-5009"
+default = "5000"
+[[rule]]
+default = "unrestricted"
+`
+	forRuncAndCrun(t, func(t *testing.T, runtime string) {
+		rulesFile(t, rules)
+		agent := runc.StartAgent(t)
+		require.NoError(t, os.Unsetenv(settings.PathVariable)) // the node has them in /etc
+		n := node{runc.NewWorld(t, runc.World{
+			Cgroup2: runtime == "crun", Settings: "listener = '" + agent.Socket + "'\n" + rules,
+		}), runc.Binary(t)}
+		n.run(t, "rm", "-rf", "/etc/containers/containers.conf.d")
+		n.configure(t, "podman")
+		podman := newPodman(t, runtime, n.World)
+		podman.disableCgroups(runtime)
+		listen := func(port, name string, options ...string) runc.Result {
+			t.Helper()
+			return podman.listen(t, port, append(options, "--name", name)...)
+		}
+		requireServed := func(result runc.Result) {
+			t.Helper()
+			require.Equal(t, listened, result.Code, result.Stderr)
+		}
+		require.Contains(t, listen("5001", "web-1").Stderr, refusal)
+		requireServed(listen("5000", "web-1"))
+		requireServed(listen("5001", "web")) // everybody's rule
+
+		require.Contains(t, listen("5000", "web-1", annotation+"5001").Stderr, refusal)
+		requireServed(listen("5001", "web-1", annotation+"5001"))
+		excessive := listen("5001", "web-1", annotation+"5010")
+		require.Equal(t, 126, excessive.Code)
+		require.Contains(t, excessive.Stderr, "(port-restricter refuses this container: annotation"+
+			" port-restricter.port=5010: 5010 is more than allow = ")
+		require.Contains(t, excessive.Stderr, "of rule 2 ("+settings.DefaultPath+":7)")
+		// A key by which keys would speak of the container by another name.
+		byName := listen("5001", "web-1", "--annotation", key+"/1=5010")
+		require.Equal(t, 126, byName.Code)
+		require.Contains(t, byName.Stderr, "5010 is more than allow = ")
+
+		// Without the precreate hook, each guard refuses the container.
+		const hooks = "/etc/port-restricter/podman/hooks.d"
+		n.run(t, "rm", hooks+"/port-restricter-precreate.json")
+		for _, stage := range []string{"createRuntime", "poststart"} {
+			unfiltered := listen("5000", "web-1")
+			require.NotZero(t, unfiltered.Code)
+			require.NotEqual(t, listened, unfiltered.Code)
+			require.Contains(t, agent.Log(t), `"by":"hook `+stage)
+			requireServed(listen("5001", "web"))
+			n.run(t, "sh", "-c", "rm $(grep -l '"+stage+"' "+hooks+"/*)")
+		}
+	})
+}
+
+// rulesFile makes a text the settings of the programs that the test starts, and returns their
+// file, which the agent's user can read.
+func rulesFile(t *testing.T, text string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "rules-")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	require.NoError(t, os.Chmod(dir, 0o755))
+	path := filepath.Join(dir, "config.toml")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	t.Setenv(settings.PathVariable, path)
+	return path
+}
+
+// TestAReloadGivesRunningContainersTheNewLimits shows what SIGHUP does to a container that runs,
+// also to a process that was there before, and that a wrong file changes nothing.
+func TestAReloadGivesRunningContainersTheNewLimits(t *testing.T) {
+	file := rulesFile(t, "")
+	agent := runc.StartAgent(t)
+	c := idle(t, agent, "5000-5001")
+	unannotated := idle(t, agent, "")
+	reload := func(text string, mode os.FileMode, says string) {
+		t.Helper()
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+		require.NoError(t, os.Chmod(file, mode))
+		agent.Reload(t, says)
+	}
+	requireServed(t, c, 5001)
+	requireRefused(t, unannotated, 5000)
+
+	reload("[[rule]]\nallow = '5000'\ndefault = '5000'\n", 0o644, "the rules were read again")
+	requireRefused(t, c, 5000) // it asks for more, and gets nothing
+	require.Contains(t, agent.LogsOf(t, c), `5000-5001 is more than allow = \"5000\" of rule 1`)
+	requireServed(t, unannotated, 5000)
+
+	const allow = "[[rule]]\nallow = '5000-5005'\ndefault = 'none'\n"
+	reload(allow, 0o644, "the rules were read again")
+	requireServed(t, c, 5000)
+	requireRefused(t, unannotated, 5000)
+	require.Contains(t, agent.LogsOf(t, unannotated), `is not in default = \"none\" of rule 1`)
+
+	for text, says := range map[string]string{
+		"[[rule]]\ndefalt = 'none'\n": file + `:2: unknown key`,
+		"[[rule]]\nallow = ''\n":      file + `:2: allow = `,
+	} {
+		reload(text, 0o644, says)
+		requireServed(t, c, 5001)
+		requireRefused(t, unannotated, 5000)
+	}
+	reload("", 0o600, "must be able to read it")
+	requireServed(t, c, 5001)
+	require.Equal(t, 3, strings.Count(agent.Log(t), "the rules stay as they were"))
+
+	reload("", 0o644, "the rules were read again")
+	requireServed(t, c, 5001)
+	requireRefused(t, unannotated, 5000)
+}
