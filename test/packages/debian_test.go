@@ -25,9 +25,9 @@ const state = `cd / && find etc/docker etc/containerd etc/crio etc/containers et
 func TestInstallUpgradeRemovePurge(t *testing.T) {
 	ask := filepath.Join(t.TempDir(), "ask")
 	run(t, "gcc", "-static", "-o", ask, "../survive/testdata/ask.c")
-	older := only(t, repack(t, "0.0~1")+"/*.deb")
+	older := only(t, olderVersion(t)+"/*.deb")
 	newer, _ := packagesOf(t, "amd64")
-	s := boot(t, ask, older, newer)
+	s := boot(t, ask, older, newer, "../../.cache/tools/containerd")
 	s.sh(others)
 	before := s.sh(state)
 
@@ -35,9 +35,10 @@ func TestInstallUpgradeRemovePurge(t *testing.T) {
 	require.Equal(t, before, s.sh(state), "an installation configures no engine")
 	require.Equal(t, "enabled\nactive", s.sh(
 		"systemctl is-enabled port-restricter.socket; systemctl is-active port-restricter.socket"))
-	for _, service := range []string{"port-restricter", "port-restricter-nri"} {
-		require.Equal(t, "disabled\ninactive", s.sh("systemctl is-enabled "+service+
-			".service || :; systemctl is-active "+service+".service || :"))
+	for _, unit := range []string{"port-restricter.service",
+		"port-restricter-nri.service", "port-restricter-metrics.socket"} {
+		require.Equal(t, "disabled\ninactive", s.sh("systemctl is-enabled "+unit+
+			" || :; systemctl is-active "+unit+" || :"))
 	}
 
 	// The first container starts the agent.
@@ -53,6 +54,9 @@ func TestInstallUpgradeRemovePurge(t *testing.T) {
 	require.NotEqual(t, old, s.sh(agent))
 	require.Equal(t, "works", c.bind(5000))
 	require.Equal(t, "EPERM", c.bind(5001))
+	const control = "port-restricter-control.socket"
+	require.Equal(t, "enabled\nactive", // a unit that is new in this version
+		s.sh("systemctl is-enabled "+control+"; systemctl is-active "+control))
 	require.Contains(t, s.sh("tail -n 1 /etc/port-restricter/config.toml"), "# mine")
 
 	// What has been configured is taken back, and held containers are named.
@@ -69,8 +73,20 @@ func TestInstallUpgradeRemovePurge(t *testing.T) {
 	require.Equal(t, "inactive", s.sh("systemctl is-active port-restricter.socket || :"))
 	require.Equal(t, "# mine", s.sh("tail -n 1 /etc/port-restricter/config.toml"))
 
-	// A socket that was disabled stays so, over a removal, too.
+	// With its sandbox, the unit of the NRI plugin reaches the engine and the agent.
 	s.sh("dpkg -i /srv/" + filepath.Base(newer))
+	s.sh(`systemd-run --unit containerd /srv/containerd \
+			--root /tmp/root --state /tmp/state --address /tmp/containerd.sock
+		mkdir -p /run/systemd/system/port-restricter-nri.service.d
+		printf '[Service]\nStandardError=file:/run/nri.log\n' \
+			>/run/systemd/system/port-restricter-nri.service.d/log.conf
+		systemctl daemon-reload
+		timeout 60 sh -c 'until [ -S /run/nri/nri.sock ]; do sleep 0.1; done'
+		systemctl enable --now port-restricter-nri
+		timeout 60 sh -c 'until grep "registered with" /run/nri.log; do sleep 0.1; done' ||
+			{ cat /run/nri.log; exit 1; }`)
+
+	// A socket that was disabled stays so.
 	s.sh("systemctl disable port-restricter.socket")
 	s.sh("dpkg -i /srv/" + filepath.Base(newer))
 	require.Equal(t, "disabled", s.sh("systemctl is-enabled port-restricter.socket || :"))
@@ -78,14 +94,14 @@ func TestInstallUpgradeRemovePurge(t *testing.T) {
 	s.sh("dpkg -P port-restricter")
 	require.Equal(t, before, s.sh(state))
 	require.Empty(t, s.sh("find / -xdev -path /srv -prune -o -name '*port-restricter*' -print | "+
-		"grep -v -e ^/proc -e ^/sys -e ^/var/log || :"))
+		"grep -v -e ^/var/log -e ^/var/lib/systemd/timers || :"))
 	s.sh("dpkg -i /srv/" + filepath.Base(newer))
 	require.Equal(t, "enabled", s.sh("systemctl is-enabled port-restricter.socket"))
 }
 
 // The same by rpm, in the root directory of a system that does not run.
 func TestRPMInstallUpgradeErase(t *testing.T) {
-	older := only(t, repack(t, "0.0~1")+"/*.rpm")
+	older := only(t, olderVersion(t)+"/*.rpm")
 	_, newer := packagesOf(t, "amd64")
 	out := run(t, "unshare", "--mount", "--propagation", "private", "testdata/rpm.sh",
 		debian(t), older, newer)

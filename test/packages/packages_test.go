@@ -31,18 +31,20 @@ func only(t *testing.T, pattern string) string {
 	return found[0]
 }
 
-// repack returns a directory with the packages of amd64 as another version.
-func repack(t *testing.T, version string) string {
+// olderVersion returns a directory with the packages of a version that had no control socket.
+func olderVersion(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	absolute, err := filepath.Abs(built)
-	require.NoError(t, err)
+	units := dir + "/tree/all/usr/lib/systemd"
+	run(t, "cp", "-a", built+"/amd64/tree", dir)
+	require.NoError(t, os.Remove(units+"/system/port-restricter-control.socket"))
+	run(t, "sed", "-i", "/control/d", units+"/system-preset/80-port-restricter.preset")
 	for _, packager := range []string{"deb", "rpm"} {
 		command := exec.Command(".cache/tools/nfpm", "package", "-f", "deploy/packages/nfpm.yaml",
 			"-p", packager, "-t", dir)
 		command.Dir = "../.."
-		command.Env = append(os.Environ(), "ARCH=amd64", "VERSION="+version,
-			"BUILT="+absolute+"/amd64", "SOURCE_DATE_EPOCH=0")
+		command.Env = append(os.Environ(), "ARCH=amd64", "VERSION=0.0~1", "BUILT="+dir,
+			"SOURCE_DATE_EPOCH=0")
 		out, err := command.CombinedOutput()
 		require.NoError(t, err, "%s: %s", command, out)
 	}
