@@ -6,7 +6,6 @@ set -eu
 version=$1
 shift
 cd "$(dirname "$0")/../.."
-tools=$PWD/.cache/tools
 out=$PWD/bin/packages
 export GOFLAGS=-buildvcs=false
 rm -rf "$out"
@@ -34,11 +33,9 @@ for ARCH; do
 		make -s build BIN="$BUILT" VERSION="$version"
 		deploy/packages/bill.sh "$BUILT" "$BUILT"
 	)
-	export ARCH BUILT
+	export ARCH
 	deploy/packages/tree.sh "$BUILT" "$out/pages" "$BUILT/tree"
-	for packager in deb rpm; do
-		"$tools/nfpm" package -f deploy/packages/nfpm.yaml -p $packager -t "$out/" >/dev/null
-	done
+	deploy/packages/pack.sh "$BUILT" "$out"
 done
 # What a build elsewhere needs to make the same.
 printf "VERSION=%s SOURCE_DATE_EPOCH=%s\n" "$version" "$SOURCE_DATE_EPOCH" >"$out/made"

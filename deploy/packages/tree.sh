@@ -1,6 +1,6 @@
 #!/bin/sh
-# Lays out the files of the packages: TREE/all, and what has another place in each kind of
-# package in TREE/deb and TREE/rpm. VERSION is the packages' version.
+# Lays out the files of the packages: TREE/all, TREE/doc, which RPM marks as documentation, and
+# what has another place in each kind of package in TREE/deb, TREE/rpm and TREE/license. VERSION is the packages' version.
 # usage: tree.sh DIR-OF-PROGRAMS PAGES TREE
 set -eu
 built=$1 pages=$2 tree=$3
@@ -32,9 +32,10 @@ trap 'rm -rf "$scratch"' EXIT
 bin/port-restricter configure podman --root "$scratch" --binary /usr/bin/port-restricter >/dev/null
 install -D -m 644 -t "$share/podman/hooks.d" "$scratch"/etc/port-restricter/podman/hooks.d/*.json
 
-mkdir -p "$all/usr/share/man/man1" "$all/usr/share/man/man5" "$all/usr/share/man/man7"
+man=$tree/doc/usr/share/man
+mkdir -p "$man/man1" "$man/man5" "$man/man7"
 for page in "$pages"/man/*; do
-	gzip -9nc "$page" >"$all/usr/share/man/man${page##*.}/$(basename "$page").gz"
+	gzip -9nc "$page" >"$man/man${page##*.}/$(basename "$page").gz"
 done
 completions=$pages/completions
 install -D -m 644 "$completions/bash" "$all/usr/share/bash-completion/completions/port-restricter"
@@ -44,10 +45,10 @@ install -D -m 644 "$completions/zsh" "$tree/deb/usr/share/zsh/vendor-completions
 install -D -m 644 "$completions/zsh" "$tree/rpm/usr/share/zsh/site-functions/_port-restricter"
 
 install -D -m 644 -t "$share/sbom" "$built"/*.cdx.json
-mkdir -p "$all/$doc"
-cp -r README.md SECURITY.md docs "$all/$doc/"
-rm -r "$all/$doc/docs/man"
-gzip -9nc CHANGELOG.md >"$all/$doc/CHANGELOG.md.gz"
+mkdir -p "$tree/doc/$doc"
+cp -r README.md SECURITY.md docs "$tree/doc/$doc/"
+rm -r "$tree/doc/$doc/docs/man"
+gzip -9nc CHANGELOG.md >"$tree/doc/$doc/CHANGELOG.md.gz"
 
 # Debian's rules.
 install -D -m 644 deploy/packages/deb/lintian-overrides \
@@ -65,7 +66,7 @@ gzip -9nc >"$tree/deb/$doc/changelog.gz" <<-END
 
 	 -- The port-restricter authors <port-restricter@users.noreply.github.com>  $(date -uR -d "@$SOURCE_DATE_EPOCH")
 END
-install -D -m 644 -t "$tree/rpm/usr/share/licenses/port-restricter" \
+install -D -m 644 -t "$tree/license/usr/share/licenses/port-restricter" \
 	LICENSE "$built/third-party-licences"
 # Directories and what cp made: modes of the umask and the checkout are not to be seen.
 find "$tree" -type d -exec chmod 755 {} +

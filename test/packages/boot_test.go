@@ -29,7 +29,7 @@ func debian(t *testing.T) string {
 	t.Helper()
 	dir, err := filepath.Abs("../../.cache/packages/debian")
 	require.NoError(t, err)
-	run(t, "testdata/debian.sh", dir, "systemd", "systemd-sysv", "runc", "busybox-static", "man-db")
+	run(t, "testdata/debian.sh", dir, "systemd", "systemd-sysv", "runc", "busybox-static")
 	return dir
 }
 

@@ -39,15 +39,10 @@ func olderVersion(t *testing.T) string {
 	run(t, "cp", "-a", built+"/amd64/tree", dir)
 	require.NoError(t, os.Remove(units+"/system/port-restricter-control.socket"))
 	run(t, "sed", "-i", "/control/d", units+"/system-preset/80-port-restricter.preset")
-	for _, packager := range []string{"deb", "rpm"} {
-		command := exec.Command(".cache/tools/nfpm", "package", "-f", "deploy/packages/nfpm.yaml",
-			"-p", packager, "-t", dir)
-		command.Dir = "../.."
-		command.Env = append(os.Environ(), "ARCH=amd64", "VERSION=0.0~1", "BUILT="+dir,
-			"SOURCE_DATE_EPOCH=0")
-		out, err := command.CombinedOutput()
-		require.NoError(t, err, "%s: %s", command, out)
-	}
+	command := exec.Command("../../deploy/packages/pack.sh", dir, dir)
+	command.Env = append(os.Environ(), "ARCH=amd64", "VERSION=0.0~1", "SOURCE_DATE_EPOCH=0")
+	out, err := command.CombinedOutput()
+	require.NoError(t, err, "%s", out)
 	return dir
 }
 
@@ -84,7 +79,7 @@ func TestTheBillIsComplete(t *testing.T) {
 
 // The manual pages are read by man without a warning.
 func TestTheManualPagesAreClean(t *testing.T) {
-	pages, err := filepath.Glob(built + "/amd64/tree/all/usr/share/man/man?/*.gz")
+	pages, err := filepath.Glob(built + "/amd64/tree/doc/usr/share/man/man?/*.gz")
 	require.NoError(t, err)
 	require.Greater(t, len(pages), 15)
 	for _, page := range pages {
@@ -116,7 +111,7 @@ func TestThePackagesAreReproducible(t *testing.T) {
 	require.NoError(t, err)
 	stamp, err := os.ReadFile(built + "/made")
 	require.NoError(t, err)
-	elsewhere := filepath.Join(t.TempDir(), "a longer path")
+	elsewhere := filepath.Join(t.TempDir(), "a/longer/path")
 	script := `umask 077
 		mkdir -p "$1" && cd "$1"
 		tar -C "$2" --exclude=./.git --exclude=./.cache --exclude=./bin -c . | tar -x
