@@ -5,6 +5,8 @@
 //	GET /v1/agent                        Agent
 //	GET /v1/containers                   a list of agent.Container, each in short
 //	GET /v1/containers/{id}?bundle=PATH  Details
+//	GET /v1/containers/{id}/explain?operation=bind&request=80/tcp
+//	                                     Explanation
 //	GET /v1/events?all=1&container=ID    decisions as they are made, a Line each
 //	GET /metrics                         numbers for Prometheus, also on a socket of their own
 //

@@ -16,6 +16,7 @@ import (
 
 	"github.com/port-restricter/port-restricter/agent"
 	"github.com/port-restricter/port-restricter/agent/metrics"
+	"github.com/port-restricter/port-restricter/config"
 )
 
 const (
@@ -35,6 +36,7 @@ type Source interface {
 	Containers() []agent.Container
 	ContainersOf(id string) []agent.Container
 	SubscribeContainer(id string, all bool, capacity int) *agent.Subscription
+	Policy(id string) (config.Policy, bool)
 	Stats() agent.Stats
 }
 
@@ -77,6 +79,7 @@ func (s *Server) ServeControl(ctx context.Context, l net.Listener) error {
 	mux.HandleFunc("GET /v1/agent", s.answerAgent)
 	mux.HandleFunc("GET /v1/containers", s.answerContainers)
 	mux.HandleFunc("GET /v1/containers/{id}", s.answerContainer)
+	mux.HandleFunc("GET /v1/containers/{id}/explain", s.answerExplain)
 	mux.HandleFunc("GET /v1/events", s.answerEvents)
 	mux.Handle("GET /metrics", metrics.Handler(s.numbers))
 	return s.serve(ctx, l, mux)

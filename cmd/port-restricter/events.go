@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"os"
 	"os/signal"
 	"syscall"
 
@@ -55,13 +53,11 @@ func printEvents(ctx context.Context, client *control.Client, all bool, containe
 	if err != nil && ctx.Err() == nil {
 		return err
 	}
-	out := json.NewEncoder(os.Stdout)
-	out.SetEscapeHTML(false)
 	for line, err := range lines {
 		if err == nil && line.Missed > 0 {
-			err = out.Encode(control.Missed{Missed: line.Missed})
+			err = printJSON(control.Missed{Missed: line.Missed}, "")
 		} else if err == nil {
-			err = out.Encode(line.Event)
+			err = printJSON(line.Event, "")
 		}
 		if err != nil {
 			return err

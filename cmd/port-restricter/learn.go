@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +19,8 @@ import (
 type learning struct {
 	from, container string
 	format, output  string
+	agent           controlFlag
+	limit           time.Duration
 
 	dialects []learn.Dialect
 	stderr   io.Writer
@@ -30,10 +34,12 @@ func newLearn() *cobra.Command {
 		Short: "Say which ports a command, or containers, need",
 		Long: "Say which ports a command, or containers, need.\n" +
 			"Run a command without restricting it, and print at its end, on standard error, the\n" +
-			"ports that it needs, as flags, annotations and settings. Or read what the agent\n" +
-			"said about containers (port-restricter events --all) from a file.\n" +
+			"ports that it needs, as flags, annotations and settings. Or learn from a container\n" +
+			"that runs, best with the annotation port-restricter.mode=audit, or from a file of\n" +
+			"what the agent said about containers (port-restricter events --all).\n" +
 			"A port that was seen stays one port at its address; what could be wider is a comment.",
 		Example: "  port-restricter learn -- nginx -g 'daemon off;'\n" +
+			"  port-restricter learn --container team-a/web --for 10m\n" +
 			"  port-restricter learn --format pod --from events.json --container web",
 		RunE: func(command *cobra.Command, args []string) error {
 			l.stderr = command.ErrOrStderr()
@@ -52,6 +58,9 @@ func newLearn() *cobra.Command {
 				defer file.Close()
 				l.out = file
 			}
+			if len(args) == 0 && l.from == "" {
+				return l.fromAgent(context.Background())
+			}
 			if len(args) == 0 {
 				return l.fromFile(command.InOrStdin())
 			}
@@ -66,7 +75,12 @@ func newLearn() *cobra.Command {
 	flags.SetInterspersed(false) // flags after CMD belong to CMD
 	flags.StringVar(&l.from, "from", "",
 		"`FILE` with lines of port-restricter events --all, or - for standard input")
-	flags.StringVar(&l.container, "container", "", "only the container of this `NAME` or id")
+	flags.StringVar(&l.container, "container", "",
+		"`NAME` of a container that runs: its id or the beginning of it, its name, or"+
+			" NAMESPACE/POD[/NAME]; with --from, the name or id of the only one to learn from")
+	flags.DurationVar(&l.limit, "for", 0,
+		"how long to learn from a container (default: until Ctrl-C)")
+	l.agent.add(flags)
 	flags.StringVar(&l.format, "format", "all",
 		"`FORMAT` to print: all, or "+strings.Join(formats(), ", "))
 	flags.StringVarP(&l.output, "output", "o", "", "`FILE` to write to")
@@ -97,9 +111,15 @@ func (l *learning) check(args []string) error {
 			args[0], l.from)
 	case len(args) > 0 && l.container != "":
 		return fmt.Errorf("--container is for containers: leave it out to run %q", args[0])
-	case len(args) == 0 && l.from == "":
+	case l.limit < 0:
+		return fmt.Errorf("--for %s: write a time that is to come, as in 10m", l.limit)
+	case l.limit > 0 && (len(args) > 0 || l.from != ""):
+		return errors.New("--for is for a container that runs:" +
+			" leave it out, or give --container only")
+	case len(args) == 0 && l.from == "" && l.container == "":
 		return errors.New("nothing to learn from: write port-restricter learn -- CMD [ARG...]," +
-			" or --from FILE with what port-restricter events --all has printed; see --help")
+			" --container NAME, or --from FILE with what port-restricter events --all has" +
+			" printed; see --help")
 	}
 	return nil
 }

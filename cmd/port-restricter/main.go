@@ -61,7 +61,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(wrongFlag)
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(newRun("run -p PORTS [flags] -- CMD [ARG...]"), newLearn(), newSystemd())
-	root.AddCommand(newAgent(), newConfig(), newEvents(), newCheck())
+	root.AddCommand(newAgent(), newConfig(), newCheck(), newStatus(), newExplain(), newEvents())
 	root.AddCommand(newConfigure(), newProfile(), newInject(), newHook(), newRuntime(), newNRI())
 	return root
 }

@@ -67,6 +67,8 @@ func TestAPrintableTextIsShortAndHasNoControlCharacter(t *testing.T) {
 		`"ä" is no port, \x`:            `"ä" is no port, \x`,
 		"a\x1b[31m\n\"b\"\u0085":        `a\x1b[31m\n"b"\u0085`,
 		"a\u2028b\u202ec\xff":           `a\u2028b\u202ec\xff`,
+		"a\x9b2Jb":                      `a\x9b2Jb`,
+		"web\u202eab\u200b":             `web\u202eab\u200b`,
 		strings.Repeat("é", 2000):       strings.Repeat("é", 1024) + "…",
 		"x" + strings.Repeat("é", 2000): "x" + strings.Repeat("é", 1023) + "…",
 	} {

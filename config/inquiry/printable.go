@@ -17,6 +17,7 @@ func Printable(text string) string {
 		text = strings.ToValidUTF8(text[:textLimit], "") + "…"
 	}
 	hidden := func(r rune) bool { return !strconv.IsPrint(r) }
+	// An invalid byte can be a control character to a terminal: 0x9b is one.
 	if utf8.ValidString(text) && !strings.ContainsFunc(text, hidden) {
 		return text
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/port-restricter/port-restricter/agent/confine"
+	"github.com/port-restricter/port-restricter/agent/control"
 	"github.com/port-restricter/port-restricter/config/settings"
 	"github.com/port-restricter/port-restricter/test/runc"
 )
@@ -32,6 +33,8 @@ func TestTheUnitsAreOnesThatSystemdUnderstands(t *testing.T) {
 			for name, line := range map[string]string{
 				"port-restricter.service": "\nExecStart=" + units.exec + "\n",
 				"port-restricter.socket":  "\nListenStream=" + units.socket + "\n",
+				"port-restricter-control.socket": "\nListenStream=" +
+					control.Path(units.socket) + "\n",
 			} {
 				text, err := os.ReadFile(filepath.Join("../../deploy/systemd", units.dir, name))
 				require.NoError(t, err)

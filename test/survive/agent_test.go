@@ -16,7 +16,9 @@ import (
 
 const units = "../../deploy/systemd"
 
-var agentUnits = []string{"port-restricter.service", "port-restricter.socket"}
+var agentUnits = []string{
+	"port-restricter.service", "port-restricter.socket", "port-restricter-control.socket",
+}
 
 // An agent is the unit port-restricter.service of a systemd.
 type agent struct {

@@ -89,8 +89,12 @@ func TestStopMeansStop(t *testing.T) {
 	a := startAgent(t)
 	old := startAsker(t, 7000).isReady()
 	require.Equal(t, "works", old.bind(7000))
+	require.Contains(t, run(t, "/usr/bin/port-restricter", "status"), "LAST REFUSAL")
 	run(t, "systemctl", "stop", "port-restricter.service", "port-restricter.socket")
 	require.Equal(t, "ENOSYS", old.bind(7000))
+	require.Contains(t, run(t, "/usr/bin/port-restricter", "status"),
+		"The agent serves no container")
+	run(t, "systemctl", "stop", "port-restricter.service")
 	run(t, "systemctl", "start", "port-restricter.socket", "port-restricter.service")
 	require.Equal(t, "ENOSYS", old.bind(7000))
 	next := startAsker(t, 7000).isReady()
