@@ -200,7 +200,7 @@ func (a *attempt) actInTargetContext() error {
 	if a.claimOrphan() {
 		return nil
 	}
-	if !a.call.argsInMemory && a.target.OwnsFileTable(a.session.home) {
+	if !a.call.argsInMemory && a.target.OwnsFileTable(a.session.record.Home) {
 		return errNative
 	}
 	a.writeDown()

@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"strings"
+
 	"github.com/sirupsen/logrus"
 
 	"github.com/port-restricter/port-restricter/agent/handover"
@@ -65,18 +67,23 @@ func (a *audit) count(r *record) {
 // write tells a decision after the target has its answer.
 func (a *audit) write(tid uint32, r *record) {
 	defer catch(a.log, new(error))
-	if a.subscribers.want(r.refused()) {
-		a.subscribers.send(a.event(tid, r), r.refused())
+	refused, verbose := r.refused(), a.log.Logger.IsLevelEnabled(logrus.DebugLevel)
+	subscribed := a.subscribers.want(refused)
+	if !subscribed && !r.logged && !verbose {
+		return
 	}
-	switch verbose := a.log.Logger.IsLevelEnabled(logrus.DebugLevel); {
-	case r.logged:
-		e := a.event(tid, r)
+	e := a.event(tid, r)
+	if subscribed {
+		a.subscribers.send(e, refused)
+	}
+	if r.logged {
 		a.refusals.describe(r, e)
+	}
+	switch {
+	case r.logged || verbose && refused:
 		a.writeLine(logrus.WarnLevel, e)
-	case verbose && r.refused():
-		a.writeLine(logrus.WarnLevel, a.event(tid, r))
 	case verbose:
-		a.writeLine(logrus.DebugLevel, a.event(tid, r))
+		a.writeLine(logrus.DebugLevel, e)
 	}
 }
 
@@ -95,8 +102,19 @@ func (a *audit) writeLine(level logrus.Level, e Event) {
 		"program": e.Program, "exe": e.Exe, "reason": e.Reason, "errno": e.Errno,
 	} {
 		if value != "" {
-			fields[key] = value
+			fields[key] = shortened(value)
 		}
 	}
 	a.log.WithFields(fields).Log(level, string(e.Operation)+" "+e.Decision)
+}
+
+// valueLimit bounds, in bytes, a text in a line that a container can provoke. As JSON it can be
+// twice as long.
+const valueLimit = 512
+
+func shortened(text string) string {
+	if len(text) <= valueLimit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:valueLimit], "") + "…"
 }

@@ -67,7 +67,8 @@ func (a *audit) event(tid uint32, r *record) Event {
 		Reason: inquiry.Printable(r.reason.String()),
 	}
 	if r.program != (target.Program{}) && r.program.UID >= 0 {
-		e.UID = &r.program.UID
+		uid := r.program.UID // r is used again for the worker's next decision
+		e.UID = &uid
 	}
 	if r.at.IsValid() {
 		e.Protocol, e.Address, e.Port = r.protocol, r.at.Addr().String(), r.at.Port()

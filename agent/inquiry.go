@@ -67,7 +67,7 @@ func (s *Supervisor) attached(id string, pid int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, sess := range s.sessions {
-		if sess.key.id == id && sess.pid == pid {
+		if sess.key.id == id && sess.record.Pid == pid {
 			return true
 		}
 	}

@@ -51,7 +51,7 @@ func (s *Supervisor) keep(sess *session) {
 	}
 	sess.kept, sess.audit.counters = kept, kept.Counters
 	fault.At("recorded", 0)
-	if sess.exec {
+	if sess.record.Exec {
 		time.AfterFunc(keepExecAfter, func() { s.keeper.add(sess) })
 	} else {
 		s.keeper.store(sess) // now, so that no container is lost with the agent

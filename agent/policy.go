@@ -5,6 +5,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/port-restricter/port-restricter/config"
+	"github.com/port-restricter/port-restricter/config/inquiry"
 )
 
 // A PolicyFunc returns what a container may bind.
@@ -31,9 +32,10 @@ func (s *Supervisor) SetPolicy(policy PolicyFunc) (changed int) {
 			continue
 		}
 		log := s.log.WithFields(logrus.Fields{
-			"container": sess.key.id, "policy": after.String(), "before": before.String(),
+			"container": sess.key.id, "policy": inquiry.Printable(after.String()),
+			"before": inquiry.Printable(before.String()),
 		})
-		if sess.exec {
+		if sess.record.Exec {
 			log.Debug("the policy of another process of the container (exec) is another one")
 		} else {
 			log.Info("the policy is another one")
@@ -49,16 +51,21 @@ func (s *Supervisor) renew(sess *session) {
 		used := s.policy.Load()
 		policy, err := s.policyBy(used, stateOf(sess.record))
 		if err != nil {
-			s.log.WithFields(logrus.Fields{
-				"container": sess.key.id, "reason": err.Error(),
-			}).Warn("every bind will be refused")
-			policy = config.DenyAll(err.Error())
+			policy = refuseAll(s.log.WithField("container", sess.key.id), logrus.WarnLevel, err)
 		}
 		sess.policy.Store(&policy)
 		if s.policy.Load() == used {
 			return
 		}
 	}
+}
+
+// refuseAll returns the policy of a container that has no valid one, and logs why. The reason
+// quotes what the container's author wrote, which can be long.
+func refuseAll(log *logrus.Entry, level logrus.Level, err error) config.Policy {
+	reason := inquiry.Printable(err.Error())
+	log.WithField("reason", reason).Log(level, "every bind will be refused")
+	return config.DenyAll(reason)
 }
 
 // policyBy returns what a container may bind, by a function.

@@ -1,7 +1,9 @@
 package agent
 
 import (
+	"bytes"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 
@@ -83,4 +85,23 @@ func TestSetPolicyMissesNoSessionThatIsAttachedMeanwhile(t *testing.T) {
 	close(set)
 	require.NoError(t, <-attached)
 	require.Equal(t, "6000", s.sessionOf(int32(fd)).policy.Load().String())
+}
+
+// A wrong annotation can have megabytes, and the author of a pod can have it in each container.
+func TestAWrongAnnotationFillsNeitherLogNorMemory(t *testing.T) {
+	var buffer bytes.Buffer
+	log := quietLog()
+	log.SetOutput(&buffer)
+	long := strings.Repeat("\u202e", 1<<16)
+	wrong := func(*specs.ContainerProcessState) (config.Policy, error) {
+		return config.Policy{}, errors.New(long)
+	}
+	s, err := NewSupervisor(log, wrong)
+	require.NoError(t, err)
+	defer s.Close()
+	require.NoError(t, s.Attach(stateIn("a", specs.StateCreating), notifyFDOf(t)))
+	s.SetPolicy(wrong)
+	require.Equal(t, 2, strings.Count(buffer.String(), "every bind will be refused"))
+	require.Less(t, buffer.Len(), 64<<10)
+	require.Less(t, len(s.Containers()[0].Problem), 16<<10)
 }

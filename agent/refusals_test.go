@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,8 +27,32 @@ func refusalOf(port uint16) *record {
 	}
 }
 
+// A logBuffer has what was logged, also by timers.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+func (b *logBuffer) Reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.text.Reset()
+}
+
 // loggedBy returns an audit that logs into a buffer as an agent does.
-func loggedBy(buffer *bytes.Buffer) *audit {
+func loggedBy(buffer *logBuffer) *audit {
 	log := logrus.New()
 	log.SetOutput(buffer)
 	log.SetFormatter(&logrus.JSONFormatter{})
@@ -46,7 +71,7 @@ func TestTheLogOfADayIsBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var buffer bytes.Buffer
+				var buffer logBuffer
 				a := loggedBy(&buffer)
 				const interval = 200 * time.Millisecond
 				for n := range int(24 * time.Hour / interval) {
@@ -56,7 +81,7 @@ func TestTheLogOfADayIsBounded(t *testing.T) {
 					time.Sleep(interval)
 				}
 				time.Sleep(2 * countAfter)
-				require.Less(t, buffer.Len(), 1<<20)
+				require.Less(t, len(buffer.String()), 1<<20)
 				require.LessOrEqual(t, len(a.refusals.kinds), kindLimit)
 
 				// Every refusal is in the log, in a line or in a count.
@@ -75,11 +100,27 @@ func TestTheLogOfADayIsBounded(t *testing.T) {
 	}
 }
 
+// Nor does one that gives its program the longest and worst name.
+func TestALineOfTheLogIsShort(t *testing.T) {
+	var buffer logBuffer
+	a := loggedBy(&buffer)
+	for _, text := range []string{strings.Repeat("\x01", 4095), strings.Repeat("\u202e", 1365)} {
+		r := refusalOf(80)
+		r.program.Exe = text
+		r.reason = config.NewReason(text)
+		r.logged = true
+		buffer.Reset()
+		a.write(42, r)
+		const lines = kindBurst + int(24*time.Hour/kindInterval)
+		require.Less(t, lines*len(buffer.String()), 1<<20)
+	}
+}
+
 // The first refusal of its kind is logged at once, with all that helps to find its program. The
 // others make a count.
 func TestTheFirstRefusalIsLoggedAtOnceAndThenACount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var buffer bytes.Buffer
+		var buffer logBuffer
 		a := loggedBy(&buffer)
 		refuse := func(port uint16, times int) {
 			for range times {
@@ -121,7 +162,7 @@ func TestTheFirstRefusalIsLoggedAtOnceAndThenACount(t *testing.T) {
 
 // What a container calls its program is no command to a terminal.
 func TestANameWithAnEscapeIsPrintable(t *testing.T) {
-	var buffer bytes.Buffer
+	var buffer logBuffer
 	a := loggedBy(&buffer)
 	a.log.Logger.SetFormatter(&logrus.TextFormatter{DisableQuote: true})
 	r := refusalOf(80)

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -23,10 +24,7 @@ type session struct {
 	notifyFD  int
 	notifier  notifier
 	key       containerKey
-	pid       int  // that loaded the filter, as the OCI runtime numbers it
-	exec      bool // of a process that joined the running container
 	container *container
-	home      int // target.Home of the container
 	record    handover.Record
 	unknown   bool // the record could not be read: no policy can be made of it
 	policy    atomic.Pointer[config.Policy]
@@ -68,10 +66,12 @@ func newSession(
 	who, _ := config.Identify(config.Container{
 		ID: record.Container, Annotations: record.Annotations,
 	}, record.Metadata) // an error is one of the policy, too
+	// A key, which an image can bring, chooses between the names, and nobody is to be taken for
+	// another.
+	who.Name = cmp.Or(who.PodmanName, who.Name)
 	s := &session{
 		notifyFD: int(notifier), notifier: notifier, record: record,
-		key: containerKey{record.Container, record.Bundle},
-		pid: record.Pid, home: record.Home, exec: record.Exec,
+		key:   containerKey{record.Container, record.Bundle},
 		audit: newAudit(log, record.Container, who),
 		open:  openThread,
 	}

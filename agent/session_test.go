@@ -84,7 +84,9 @@ func TestASessionOutlivesALookThatASignalEnded(t *testing.T) {
 	}
 	require.NoError(t, supervisor.add(s))
 	again := make(chan uint32, 1)
+	s.mu.Lock()
 	s.arm = func(events uint32) { again <- events }
+	s.mu.Unlock()
 	port := int(freePort(t, unix.SOCK_DGRAM))
 	nobody := &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}
 	require.NoError(t, unix.Connect(broken, nobody))

@@ -18,6 +18,7 @@ type Container struct {
 	Name      string    `json:"name,omitempty"`
 	Since     time.Time `json:"since"` // when it was attached
 	PIDs      []int     `json:"pids"`  // that loaded the filter, and whose descendants it holds
+	Homes     []int     `json:"-"`     // for each of PIDs, target.Home of the container
 
 	Annotations map[string]string `json:"annotations,omitempty"` // on which its policy depends
 	Metadata    string            `json:"metadata,omitempty"`
@@ -102,8 +103,8 @@ func (s *Supervisor) views(id string) map[containerKey]*view {
 // first returns the index of the session of the container's first process, or of its oldest one.
 func (v *view) first() (first int) {
 	for i, sess := range v.sessions {
-		old := v.sessions[first]
-		if sess.exec == old.exec && sess.record.Since < old.record.Since || old.exec && !sess.exec {
+		this, best := &sess.record, &v.sessions[first].record
+		if this.Exec == best.Exec && this.Since < best.Since || best.Exec && !this.Exec {
 			first = i
 		}
 	}
@@ -133,8 +134,9 @@ func (v *view) describe(refusals int) Container {
 	})
 	described.Since = time.Unix(0, v.sessions[0].record.Since)
 	for _, sess := range v.sessions {
-		if sess.pid != 0 {
-			described.PIDs = append(described.PIDs, sess.pid)
+		if sess.record.Pid != 0 {
+			described.PIDs = append(described.PIDs, sess.record.Pid)
+			described.Homes = append(described.Homes, sess.record.Home)
 		}
 		described.Allowed += sess.audit.counters.Allowed.Load()
 		described.Denied += sess.audit.counters.Denied.Load()
@@ -158,7 +160,7 @@ func (s *Supervisor) Policy(id string) (policy config.Policy, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, sess := range s.sessions {
-		if sess.key.id == id && (!ok || !sess.exec) {
+		if sess.key.id == id && (!ok || !sess.record.Exec) {
 			policy, ok = *sess.policy.Load(), true
 		}
 	}

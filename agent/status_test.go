@@ -145,3 +145,14 @@ func TestCountsOutliveTheAgentAndTheExec(t *testing.T) {
 	s.detach(s.sessionOf(int32(execFD)), unix.EIO)
 	require.EqualValues(t, 30, described().Allowed)
 }
+
+// A container of podman is shown by podman's name, whatever the name by which keys speak of it.
+func TestAKeyDoesNotChooseTheNameThatIsShown(t *testing.T) {
+	s, err := NewSupervisor(quietLog(), allows(t, "5000"))
+	require.NoError(t, err)
+	defer s.Close()
+	state := stateIn("a", specs.StateCreating)
+	state.Metadata = config.WithName("", config.Identity{Name: "web", PodmanName: "evil-web"})
+	require.NoError(t, s.Attach(state, notifyFDOf(t)))
+	require.Equal(t, "evil-web", s.Containers()[0].Name)
+}

@@ -18,6 +18,7 @@ import (
 	"github.com/port-restricter/port-restricter/agent/sysmon"
 	"github.com/port-restricter/port-restricter/agent/target"
 	"github.com/port-restricter/port-restricter/config"
+	"github.com/port-restricter/port-restricter/config/inquiry"
 )
 
 // workerLimit bounds the OS threads. Because of inFlightLimit it is reached only
@@ -186,11 +187,10 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 	}
 	if err != nil {
 		s.stats.attachFailed(failedPolicy)
-		log.WithField("reason", err.Error()).Log(level, "every bind will be refused")
-		policy = config.DenyAll(err.Error())
+		policy = refuseAll(log, level, err)
 	}
 	for _, reason := range policy.Ignored() {
-		log.WithField("reason", reason).Log(level, "annotation ignored")
+		log.WithField("reason", inquiry.Printable(reason)).Log(level, "annotation ignored")
 	}
 	notifier, err := newNotifyFD(fd)
 	if err != nil {
@@ -216,11 +216,11 @@ func (s *Supervisor) attach(state *specs.ContainerProcessState, fd int, inherite
 	}
 	s.keep(sess)
 	fault.At("attached", 0)
-	log = log.WithField("policy", sess.policy.Load().String())
+	log = log.WithField("policy", inquiry.Printable(sess.policy.Load().String()))
 	if state.Pid != 0 { // crun tells no pid of an exec'd process
 		log = log.WithField("pid", state.Pid)
 	}
-	if sess.exec {
+	if sess.record.Exec {
 		log.Debug("attached another process of the container (exec)")
 	} else {
 		log.Info("attached")
@@ -282,7 +282,7 @@ func (s *Supervisor) add(sess *session) error {
 	a.refusals, a.tally = sess.container.refusals, s.stats.tallyOf(a.who.Namespace)
 	a.stats, a.subscribers = &s.stats, &s.subscribers
 	sess.container.sessions++
-	sess.container.started = sess.container.started || !sess.exec
+	sess.container.started = sess.container.started || !sess.record.Exec
 	return nil
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"github.com/port-restricter/port-restricter/agent/fdstore"
 	"github.com/port-restricter/port-restricter/agent/handover"
-	"github.com/port-restricter/port-restricter/config"
 )
 
 // NewSuccessor starts a supervisor that takes over the sessions of the agent before it, and
@@ -113,10 +112,8 @@ func (s *Supervisor) adopt(fd leftFD, records map[uint32]*leftRecord) (*session,
 	id, left := s.recordOf(fd.name, records)
 	record, policy := left.record, left.policy
 	if left.err != nil {
-		s.log.WithFields(logrus.Fields{
-			"container": record.Container, "fd": fd.name, "reason": left.err.Error(),
-		}).Error("every bind will be refused")
-		policy = config.DenyAll(left.err.Error())
+		log := s.log.WithFields(logrus.Fields{"container": record.Container, "fd": fd.name})
+		policy = refuseAll(log, logrus.ErrorLevel, left.err)
 	}
 	sess := newSession(fd.notifier, record, policy, s.log)
 	sess.id, sess.kept = id, left.kept

@@ -99,7 +99,7 @@ func TestBadStoredFDsDoNotStopTheStart(t *testing.T) {
 	require.Equal(t, map[string]int{"good: 5000": 1, "bad: deny all": 1, "unknown: deny all": 3},
 		policies)
 	good := s.ids[1]
-	require.Equal(t, 7, good.home)
+	require.Equal(t, 7, good.record.Home)
 	require.Nil(t, good.container.bound.sockets, "nobody waits for what one container has bound")
 	require.True(t, good.container.bound.has(socketID{cookie: 77}))
 	var said []string

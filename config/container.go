@@ -23,7 +23,7 @@ type Identity struct {
 	Namespace string // of the pod
 	Pod       string // the pod's name
 	Name      string // of the container in its pod; under podman, as in PodmanNames.Choose
-	// PodmanName is podman's own name of the container, if that is not Name and rules ask for it.
+	// PodmanName is podman's own name of the container, if that is not Name.
 	PodmanName string
 	Sandbox    bool // the container holds the namespaces of its pod, and runs nothing else
 }
@@ -166,9 +166,15 @@ func (c Container) fromCRIO() bool { return c.ID != "" && c.Annotations[idCRIO] 
 // podman's, and has keys of podman's.
 func (c Container) fromContainerd() bool {
 	_, typed := c.Annotations[typeContainerd]
-	_, stops := c.Annotations[stopSignal]
-	_, managed := c.Annotations[manager]
-	return typed && !stops && !managed
+	return typed && !HasMarkOfPodman(c.Annotations)
+}
+
+// HasMarkOfPodman reports whether there is an annotation that podman always sets. An image can have
+// it, and can't take it away.
+func HasMarkOfPodman(annotations map[string]string) bool {
+	_, stops := annotations[stopSignal]
+	_, managed := annotations[manager]
+	return stops || managed
 }
 
 // claimsName reports whether the annotations have a name for the container, whoever

@@ -194,17 +194,6 @@ func (rules Rules) NeedName(c Container) bool {
 	return false
 }
 
-// PodmanName returns podman's own name of a container if rules need it beside the name by which
-// keys speak of the container.
-func (rules Rules) PodmanName(own, name string) string {
-	for _, r := range rules.list {
-		if r.conditions.container != "" && own != name {
-			return own
-		}
-	}
-	return ""
-}
-
 // audit reports whether annotations may choose mode=audit: if the rule or the metadata says so,
 // and neither says no. metadata is nil if the metadata says nothing.
 func (r *rule) audit(metadata *bool) bool {

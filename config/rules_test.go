@@ -323,15 +323,13 @@ func TestPodmansOwnNameDecides(t *testing.T) {
 	c := fromPodman(nil)
 	c.Annotations = map[string]string{AnnotationPort + "/db": "1-65535"}
 	require.True(t, rules.NeedName(c))
-	who := Identity{Name: "db", PodmanName: rules.PodmanName("web-db", "db")}
+	who := Identity{Name: "db", PodmanName: "web-db"}
 	_, err := FromState(c, WithName("", who), rules)
 	require.ErrorContains(t, err, "1-65535 is more than allow")
 	c.Annotations = map[string]string{AnnotationPort + "/db": "8000"}
 	p, err := FromState(c, WithName("", who), rules)
 	require.NoError(t, err)
 	require.Equal(t, "8000 and 8000", p.String())
-	require.Empty(t, rules.PodmanName("web-db", "web-db"))
-	require.Empty(t, rulesOf(t, RuleText{Allow: new("1")}).PodmanName("web-db", "db"))
 
 	for _, key := range []string{AnnotationName, AnnotationPodmanName} {
 		_, err = FromState(of(map[string]string{AnnotationPort: "8000", key: "x"}), "", rules)

@@ -93,9 +93,9 @@ func (h *held) name() error {
 	}
 	names, err := podmanNames(h.spec, h.container.ID)
 	switch {
-	case err != nil && byRule && !errors.Is(err, errNotPodman):
-		return fmt.Errorf("the administrator's rules are for containers of names, and the name of"+
-			" this one is unknown: %w", err)
+	case err != nil && (byRule || len(administrator) > 0) && !errors.Is(err, errNotPodman):
+		return fmt.Errorf("the administrator's rules or metadata are for containers of names, and"+
+			" the name of this one is unknown: %w", err)
 	case err != nil && len(annotations) == 0:
 		return nil // metadata and rules are for containers that have a name
 	case err != nil:
@@ -107,7 +107,9 @@ func (h *held) name() error {
 	if known.Name, err = names.Choose(h.container.Annotations, administrator); err != nil {
 		return err
 	}
-	known.PodmanName = h.options.Rules.PodmanName(names.Container, known.Name)
+	if known.Name != names.Container {
+		known.PodmanName = names.Container // also for rules that come by a reload
+	}
 	metadata := h.options.ListenerMetadata
 	if profile := h.seccomp(); metadata == "" && profile != nil {
 		metadata = profile.ListenerMetadata

@@ -58,7 +58,14 @@ func podmanPaths(spec *specs.Spec) (run, part, id string, err error) {
 	return run, part, id, nil
 }
 
-var errNotPodman = errors.New("podman did not make it")
+var (
+	errNotPodman = errors.New("podman did not make it")
+
+	// Podman leaves out its mount where an image has a volume, and an image can have one at each
+	// place in ownMounts. Without a name the container would escape what is for that name.
+	errHidden = errors.New("its annotations are podman's, and its mounts are not: an image, or an" +
+		" option, has volumes at " + strings.Join(ownMounts, ", "))
+)
 
 // podmanNames returns how podman names the container of a spec. id is the container's id by its
 // cgroup, or "" if it has none.
@@ -66,6 +73,9 @@ func podmanNames(spec *specs.Spec, id string) (config.PodmanNames, error) {
 	run, part, own, err := podmanPaths(spec)
 	if err == nil && (id != "" && id != own || spec.Root == nil) {
 		err = errNotPodman
+	}
+	if errors.Is(err, errNotPodman) && config.HasMarkOfPodman(spec.Annotations) {
+		err = errHidden
 	}
 	if err != nil {
 		return config.PodmanNames{}, err

@@ -99,7 +99,10 @@ func TestThePodmanStoreNamesAContainer(t *testing.T) {
 // Who has no name that can be trusted is refused, if a key is for a name.
 func TestAContainerWithoutAKnownNameIsRefusedForAKeyOfAName(t *testing.T) {
 	for says, edit := range map[string]func(spec *specs.Spec, store string){
-		"podman did not make it": func(spec *specs.Spec, _ string) { spec.Mounts = nil },
+		"podman did not make it": func(spec *specs.Spec, _ string) {
+			spec.Mounts = nil
+			delete(spec.Annotations, "io.container.manager")
+		},
 		"has no name of container " + webID: func(spec *specs.Spec, _ string) {
 			spec.Root.Path = "/srv/rootfs"
 			spec.Mounts[1].Source = "/dev/shm" // --ipc=host
@@ -109,6 +112,7 @@ func TestAContainerWithoutAKnownNameIsRefusedForAKeyOfAName(t *testing.T) {
 		},
 		"(podman did not make it)": func(spec *specs.Spec, _ string) {
 			spec.Linux.CgroupsPath = "/libpod-" + otherID
+			delete(spec.Annotations, "io.container.manager")
 		},
 		"has no name of container": func(_ *specs.Spec, store string) {
 			path := filepath.Join(store, "overlay-containers/containers.json")
@@ -131,14 +135,16 @@ func TestAContainerWithoutAKnownNameIsRefusedForAKeyOfAName(t *testing.T) {
 	}
 }
 
-// The agent can't read podman's store, so the injection tells it the name.
+// The agent can't read podman's store, so the injection tells it the names: podman's own one too,
+// by which a rule can come later.
 func TestTheFilterOfANamedContainerHasTheName(t *testing.T) {
+	const names = "port-restricter.name=web\nport-restricter.name-in-podman=mypod-web"
 	spec, _ := fromPodman(t)
 	for _, c := range []struct{ profile, options, want string }{
-		{"", "", "port-restricter.name=web"},
-		{"", "a note", "a note\nport-restricter.name=web"},
-		{"a note", "", "a note\nport-restricter.name=web"},
-		{"a note", "a note", "a note\nport-restricter.name=web"},
+		{"", "", names},
+		{"", "a note", "a note\n" + names},
+		{"a note", "", "a note\n" + names},
+		{"a note", "a note", "a note\n" + names},
 	} {
 		spec.Linux.Seccomp = &specs.LinuxSeccomp{
 			DefaultAction: specs.ActAllow, ListenerMetadata: c.profile,
@@ -175,4 +181,26 @@ func TestAStoreOfAnotherUserNamesNobody(t *testing.T) {
 	require.NoError(t, os.Chown(path, 4321, 0))
 	_, err := podmanNames(spec, webID)
 	require.ErrorContains(t, err, "belongs to user 4321")
+}
+
+// An image whose volumes take the places of podman's mounts escapes neither a rule nor a key for
+// its name.
+func TestAnImageCantHideItsName(t *testing.T) {
+	spec, store := fromPodman(t)
+	spec.Mounts = nil
+	for _, destination := range append([]string{"/dev/shm"}, ownMounts...) {
+		spec.Mounts = append(spec.Mounts, specs.Mount{
+			Destination: destination, Source: filepath.Join(store, "volumes", otherID, "_data"),
+		})
+	}
+	spec.Annotations = map[string]string{"org.opencontainers.image.stopSignal": "15"}
+	_, err := Inject(textOf(t, spec), withRules(t,
+		config.RuleText{Container: new("mypod-web"), Default: new("none")},
+		config.RuleText{Default: new("unrestricted")}))
+	require.ErrorContains(t, err, "has volumes at /run/.containerenv")
+
+	o := options
+	o.ListenerMetadata = "port-restricter.port/mypod-web=5000"
+	_, err = Inject(textOf(t, spec), o)
+	require.ErrorContains(t, err, "has volumes at /run/.containerenv")
 }

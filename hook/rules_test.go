@@ -162,8 +162,8 @@ func TestARuleForAContainerOfPodman(t *testing.T) {
 	stored := filepath.Join(store, "overlay-containers/containers.json")
 	require.NoError(t, os.WriteFile(stored, []byte("["), 0o600))
 	_, err = metadata(spec, others)
-	require.ErrorContains(t, err, "rules are for containers of names, and the name of this one is"+
-		" unknown: read podman's store")
+	require.ErrorContains(t, err, "rules or metadata are for containers of names, and the name of"+
+		" this one is unknown: read podman's store")
 	_, err = metadata(spec, withRules(t, config.RuleText{Default: new("none")}))
 	require.NoError(t, err)
 }

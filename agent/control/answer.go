@@ -74,7 +74,9 @@ func (s *Server) answerContainer(w http.ResponseWriter, r *http.Request) {
 	id, bundle := r.PathValue("id"), r.FormValue("bundle")
 	for _, c := range s.source.ContainersOf(id) {
 		if bundle == "" || c.Bundle == bundle {
-			reply(w, Details{Container: c})
+			report := s.listening(r.Context(), c)
+			s.beginPiece(w) // it may have taken long
+			reply(w, Details{Container: c, Listening: report})
 			return
 		}
 	}

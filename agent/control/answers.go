@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/port-restricter/port-restricter/agent"
+	"github.com/port-restricter/port-restricter/agent/listening"
 )
 
 // An Agent is what an agent says of itself.
@@ -30,6 +31,9 @@ type Agent struct {
 // Details are all that is known of a container.
 type Details struct {
 	agent.Container
+
+	// Listening is on what its processes listen at the moment of the answer.
+	Listening listening.Report `json:"listening"`
 }
 
 // A Line is a line of the stream of events: an event, or how many did not fit into the stream

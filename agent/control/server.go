@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/port-restricter/port-restricter/agent"
+	"github.com/port-restricter/port-restricter/agent/listening"
 	"github.com/port-restricter/port-restricter/agent/metrics"
 	"github.com/port-restricter/port-restricter/config"
 )
@@ -29,6 +30,7 @@ const (
 	sendLimit   = 5 * time.Second  // for a client to send its request
 	readLimit   = 10 * time.Second // for a client to read its answer, or a piece of a long one
 	idleLimit   = time.Minute      // from one request to the next
+	lookLimit   = 5 * time.Second  // for a look at the processes of a container
 )
 
 // A Source is the part of an agent.Supervisor that is shown.
@@ -48,8 +50,10 @@ type Server struct {
 	log     *logrus.Logger
 	lists   chan struct{}
 	streams streams
+	looks   chan struct{}
+	look    func([]listening.Root) listening.Report
 
-	sendLimit, readLimit time.Duration // less in tests
+	sendLimit, readLimit, lookLimit time.Duration // less in tests
 }
 
 // NewServer returns a server. It must be called before the process confines itself. version is that
@@ -62,7 +66,8 @@ func NewServer(source Source, version string, log *logrus.Logger) (*Server, erro
 	return &Server{
 		source: source, agent: Agent{Version: version, PID: os.Getpid(), Since: time.Now()},
 		numbers: numbers, log: log, lists: make(chan struct{}, listLimit),
-		sendLimit: sendLimit, readLimit: readLimit,
+		looks: make(chan struct{}, 1), look: listening.Of,
+		sendLimit: sendLimit, readLimit: readLimit, lookLimit: lookLimit,
 	}, nil
 }
 

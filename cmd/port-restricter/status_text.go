@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -120,6 +121,13 @@ func describe(d control.Details) string {
 		survives = "it would lose its ports at a restart of the agent: see docs/operate.md"
 	}
 	line("Restart", survives)
+	for _, s := range d.Listening.Sockets {
+		line("Listens", fmt.Sprintf("%s/%s: %s (process %d)",
+			netip.AddrPortFrom(s.Address, s.Port), s.Protocol, s.Program, s.PID))
+	}
+	for _, why := range d.Listening.Incomplete {
+		line("Listens?", why)
+	}
 	for _, r := range d.Refusals {
 		line("Refusal", refusalText(r))
 	}

@@ -61,6 +61,16 @@ default = "unrestricted"
 		require.Equal(t, 126, byName.Code)
 		require.Contains(t, byName.Stderr, "5010 is more than allow = ")
 
+		// Nor do volumes in place of podman's own mounts, which an image can have as well.
+		hidden := []string{annotation + "5001"}
+		for _, place := range []string{"hosts", "hostname", "resolv.conf"} {
+			hidden = append(hidden, "--mount", "type=tmpfs,destination=/etc/"+place)
+		}
+		hidden = append(hidden, "--mount", "type=tmpfs,destination=/run/.containerenv")
+		nameless := listen("5001", "web-1", hidden...)
+		require.Equal(t, 126, nameless.Code)
+		require.Contains(t, nameless.Stderr, "has volumes at /run/.containerenv")
+
 		// Without the precreate hook, each guard refuses the container.
 		const hooks = "/etc/port-restricter/podman/hooks.d"
 		n.run(t, "rm", hooks+"/port-restricter-precreate.json")

@@ -127,7 +127,8 @@ func TestAnAgentOfAnotherVersionFailsClosed(t *testing.T) {
 	a := startAgent(t)
 	old := startAsker(t, 7000).isReady()
 	require.Equal(t, "works", old.bind(7000))
-	for _, version := range []string{faults + "Environment=PORT_RESTRICTER_FAULT_LAYOUT=2", ""} {
+	another := faults + "Environment=PORT_RESTRICTER_FAULT_LAYOUT=999999"
+	for _, version := range []string{another, ""} {
 		a.set(version)
 		run(t, "systemctl", "restart", "port-restricter.service")
 		require.Equal(t, "EPERM", old.bind(7000))
