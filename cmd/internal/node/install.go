@@ -298,14 +298,13 @@ func (i *installation) check(ctx context.Context) error {
 	if i.Engine != "" && i.engine.containerd == (engines.ContainerdFiles{}) {
 		command = append(command, i.Engine)
 	}
-	text, status, err := i.m.run(ctx, "port-restricter-check.service", command...)
+	text, err := i.m.run(ctx, "port-restricter-check.service", command...)
 	if err != nil {
 		return err
 	}
 	failed, err := failures(text)
 	if err != nil {
-		return fmt.Errorf("%s ended with status %d, and printed %q: %w",
-			strings.Join(command, " "), status, text, err)
+		return fmt.Errorf("%s printed %q: %w", strings.Join(command, " "), text, err)
 	}
 	if len(failed) > 0 {
 		return errors.New("all is installed, but this node can't restrict containers: " +

@@ -136,14 +136,14 @@ func (m *manager) isEnabled(ctx context.Context, unit string) (bool, error) {
 	return state == "enabled", err
 }
 
-// run runs a program of the node to its end, as a unit of its own that is gone afterwards, and returns what it
-// prints and its exit status.
-func (m *manager) run(ctx context.Context, unit string, command ...string) (string, int, error) {
+// run runs a program of the node to its end, as a unit of its own that is gone afterwards, and
+// returns what it prints.
+func (m *manager) run(ctx context.Context, unit string, command ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	out, in, err := os.Pipe()
 	if err != nil {
-		return "", 0, err
+		return "", err
 	}
 	defer out.Close()
 	defer in.Close()
@@ -155,37 +155,23 @@ func (m *manager) run(ctx context.Context, unit string, command ...string) (stri
 		systemd.PropDescription("Work for port-restricter"),
 		systemd.PropExecStart(command, false),
 		systemd.PropType("oneshot"),
-		systemd.PropRemainAfterExit(true), // until its exit status is read
+		property("CollectMode", "inactive-or-failed"),
 		property("StandardOutputFileDescriptor", dbus.UnixFD(in.Fd())),
 		property("StandardErrorFileDescriptor", dbus.UnixFD(in.Fd())),
 	}, done)
 	if err != nil {
-		return "", 0, fmt.Errorf("run %s: %w", command[0], err)
+		return "", fmt.Errorf("run %s: %w", command[0], err)
 	}
-	defer func() {
-		_ = m.stop(context.WithoutCancel(ctx), unit)
-		_ = m.ResetFailedUnitContext(context.WithoutCancel(ctx), unit)
-	}()
 	in.Close()
 	printed := make(chan []byte, 1)
 	go func() {
 		text, _ := io.ReadAll(io.LimitReader(out, 1<<20))
 		printed <- text
 	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-		return "", 0, fmt.Errorf("run %s: %w", command[0], ctx.Err())
-	}
-	status, err := m.GetServicePropertyContext(ctx, unit, "ExecMainStatus")
-	if err != nil {
-		return "", 0, fmt.Errorf("ask systemd how %s ended: %w", command[0], err)
-	}
-	code, _ := status.Value.Value().(int32)
-	select {
+	select { // systemd closes its end when the unit has ended
 	case text := <-printed:
-		return string(text), int(code), nil
+		return string(text), nil
 	case <-ctx.Done():
-		return "", 0, fmt.Errorf("read what %s prints: %w", command[0], ctx.Err())
+		return "", fmt.Errorf("read what %s prints: %w", command[0], ctx.Err())
 	}
 }

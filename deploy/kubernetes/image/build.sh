@@ -1,32 +1,44 @@
 #!/bin/sh
-# Builds the image for each architecture from the programs in BUILT/ARCH, into an OCI archive. It
-# needs no network.
-# usage: build.sh BUILT ARCHIVE NAME[:TAG] ARCH...
+# Builds the image for each architecture, for the Makefile, into an OCI archive. `make packages` has
+# built what is installed. It needs no network.
+# usage: build.sh VERSION NAME:TAG ARCH...
 set -eu
-built=$1 archive=$2 name=$3
-shift 3
-here=$(dirname "$0")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-# A storage of its own: that of the machine is not touched.
+version=$1 name=$2
+shift 2
+cd "$(dirname "$0")/../../.."
+out=bin/image
+rm -rf "$out"
+mkdir -p "$out"
+storage=$(mktemp -d) # that of the machine is not touched
+trap 'rm -rf "$storage"' EXIT
 podman() {
-	command podman --root "$work/storage" --runroot "$work/run" --storage-driver vfs "$@"
+	command podman --root "$storage/root" --runroot "$storage/run" --storage-driver vfs "$@"
 }
 podman manifest create "$name" >/dev/null
 for arch; do
-	root=$work/$arch
-	install -D -m 755 -t "$root" "$built/$arch/port-restricter-node"
-	all=$built/$arch/tree/all
-	install -D -m 755 -t "$root/tree/usr/bin" "$all"/usr/bin/*
-	install -D -m 644 -t "$root/tree/usr/lib/systemd/system" "$all"/usr/lib/systemd/system/*
-	install -D -m 644 -t "$root/tree/etc/port-restricter" deploy/config.toml
-	install -D -m 644 -t "$root/usr/share/licenses/port-restricter" "$built/$arch"/tree/license/usr/share/licenses/port-restricter/*
+	environment=$(test/kernels/toolchain.sh "$arch")
+	(
+		while IFS= read -r variable; do export "${variable?}"; done <<-END
+			$environment
+		END
+		make -s "$out/$arch/port-restricter-node" BIN="$out/$arch" VERSION="$version"
+		export VERSION="$version"
+		for program in port-restricter port-restricter-nri; do
+			ln -f "bin/packages/$arch/$program" "$out/$arch/"
+		done
+		deploy/packages/bill.sh "$out/$arch" "$out/$arch" \
+			port-restricter port-restricter-nri port-restricter-node
+	)
+	root=$out/$arch/root
+	deploy/kubernetes/image/root.sh \
+		"$out/$arch/port-restricter-node" "bin/packages/$arch/tree" "$root"
+	install -D -m 644 -t "$root/licenses" LICENSE "$out/$arch/third-party-licences"
+	install -D -m 644 -t "$root/sbom" "$out/$arch"/*.cdx.json
 	podman build --quiet --network none --platform "linux/$arch" --timestamp "$SOURCE_DATE_EPOCH" \
-		--label "org.opencontainers.image.version=$VERSION" \
+		--label "org.opencontainers.image.version=$version" \
 		--label org.opencontainers.image.source=https://github.com/port-restricter/port-restricter \
-		--label org.opencontainers.image.licenses="MIT AND LGPL-2.1-or-later AND Apache-2.0" \
-		--manifest "$name" --file "$here/Containerfile" "$root" >/dev/null
+		--manifest "$name" --file deploy/kubernetes/image/Containerfile "$root" >/dev/null
 done
-mkdir -p "$(dirname "$archive")"
-rm -f "$archive"
-podman manifest push --quiet --all "$name" "oci-archive:$archive:$name" >/dev/null
+podman manifest push --quiet --all "$name" "oci-archive:$out/port-restricter-node.tar:$name" \
+	>/dev/null
+ls "$out"/*.tar
