@@ -23,7 +23,7 @@ PACKAGE_TEST_NEEDS := debootstrap lintian rpm rpmlint zstd man-db zsh fish
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: $(BIN)/port-restricter $(BIN)/port-restricter-nri ## build both programs into bin
+build: $(BIN)/port-restricter $(BIN)/port-restricter-nri $(BIN)/port-restricter-events ## build the programs into bin
 
 # Static: a static program starts sooner, and runs on a node with any libc. Nothing in it depends
 # on where and when it was built.
