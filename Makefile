@@ -13,8 +13,8 @@ PROGRAMS := nginx-light haproxy php-cli default-jdk-headless nodejs redis-server
 	postgresql mariadb-server-core mariadb-client-core mosquitto mosquitto-clients openssh-server \
 	openssh-client dbus rabbitmq-server unbound dnsmasq-base bind9-dnsutils vsftpd tmux chromium \
 	bubblewrap strace gdb valgrind curl musl-tools iproute2
-TEST_NEEDS := systemd podman catatonit containerd conmon skopeo crun uidmap libcap2-bin gcc-multilib \
-	perl python3 qemu-system-x86 kmod prometheus $(PROGRAMS) \
+TEST_NEEDS := systemd podman catatonit containerd conmon skopeo containernetworking-plugins crun \
+	uidmap libcap2-bin gcc-multilib perl python3 qemu-system-x86 kmod prometheus $(PROGRAMS) \
 	$(PACKAGE_NEEDS) $(PACKAGE_TEST_NEEDS)
 KERNEL_NEEDS := qemu-system-arm
 PACKAGE_NEEDS := jq
@@ -74,7 +74,7 @@ unit: needs-build ## run the tests that need no root and install nothing, in und
 
 # The packages of the other architecture are for `make packages`.
 test: ARCHES = $(shell dpkg --print-architecture)
-test: needs-demo needs-test build packages bin/port-restricter-node bin/port-restricter-faults tools ## run every test; none is skipped; as root
+test: needs-demo needs-test build image bin/port-restricter-node bin/port-restricter-faults tools ## run every test; none is skipped; as root
 	test/all.sh
 
 # A guest is emulated, so it takes most of an hour for all probes on a busy machine.
@@ -86,6 +86,7 @@ tools: needs-build ## build the engines and runtimes that Debian lacks into .cac
 	test/tools/build.sh runc
 	test/tools/build.sh containerd
 	test/tools/build.sh crio
+	test/tools/build.sh kubernetes
 	test/tools/build.sh packages
 	test/tools/build.sh deploy
 	test/tools/build.sh quadlet

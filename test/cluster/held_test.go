@@ -2,8 +2,10 @@ package cluster
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -55,7 +57,7 @@ func TestWhatIsDeclaredIsEnforced(t *testing.T) {
 // install installs port-restricter, and waits for the node's label.
 func (n node) install(w way) {
 	n.t.Helper()
-	n.loadNodeImage(w, "latest")
+	n.loadNodeImage(w)
 	n.succeed("", "apply", "-k", kustomization(w.kustomization))
 	n.await("", "-n", "port-restricter", "rollout", "status", "daemonset/node")
 	n.await("", "wait", "node/"+nodeName,
@@ -87,10 +89,27 @@ spec:
         readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}
 `
 
+// declared returns the kustomization of the policies. With a runtime class, it is one's own, as
+// docs/admission.md says.
+func (w way) declared(t *testing.T) string {
+	t.Helper()
+	if w.kustomization == "" {
+		return kustomization("declared")
+	}
+	dir := t.TempDir()
+	absolute, err := filepath.Abs(kustomization("declared"))
+	require.NoError(t, err)
+	relative, err := filepath.Rel(dir, absolute)
+	require.NoError(t, err)
+	text := fmt.Sprintf("resources: [%s]\ncomponents: [%s/runtime-class]\n", relative, relative)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o644))
+	return dir
+}
+
 // declare makes the namespace held one in which what is declared is enforced.
 func (n node) declare(w way) {
 	n.t.Helper()
-	n.succeed("", "apply", "-k", kustomization("declared"))
+	n.succeed("", "apply", "-k", w.declared(n.t))
 	n.apply(`
 apiVersion: v1
 kind: Namespace
@@ -145,9 +164,7 @@ spec:
 func (n node) requireUpgradeUnderLoad(w way) {
 	n.t.Helper()
 	load := filepath.Join(n.t.TempDir(), "load")
-	out, err := exec.Command("gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-static", "-o", load,
-		"testdata/load.c").CombinedOutput()
-	require.NoError(n.t, err, "%s", out)
+	run(n.t, "gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-static", "-o", load, "testdata/load.c")
 	n.copy(load, "/run/load/load")
 	n.apply(`
 apiVersion: v1
@@ -166,9 +183,9 @@ spec:
   volumes: [{name: load, hostPath: {path: /run/load}}]
 `)
 	n.await("", "-n", "held", "wait", "--for=condition=Ready", "pod/load")
-	n.loadNodeImage(w, "next")
+	n.loadNextImage(w)
 	before := n.binds()
-	n.succeed("", "-n", "port-restricter", "set", "image", "daemonset/node", "*="+nodeImage+":next")
+	n.succeed("", "-n", "port-restricter", "set", "image", "daemonset/node", "*="+nodeImage+"next")
 	n.await("", "-n", "port-restricter", "rollout", "status", "daemonset/node")
 	after := n.binds()
 	require.Greater(n.t, after, before)
@@ -194,16 +211,47 @@ func (n node) binds() int {
 func (n node) uninstall(w way) {
 	n.t.Helper()
 	n.succeed("", "delete", "namespace", "held", "other")
-	n.succeed("", "delete", "-k", kustomization("declared"))
+	n.succeed("", "delete", "-k", w.declared(n.t))
 	n.succeed("", "apply", "-k", kustomization("uninstall"))
 	n.await("", "-n", "port-restricter", "rollout", "status", "daemonset/node")
 	n.succeed("", "delete", "-k", kustomization("uninstall"))
 }
 
-const nodeImage = "ghcr.io/port-restricter/node"
+// nodeImage is the image of deploy/kubernetes, without its tag.
+const nodeImage = "ghcr.io/port-restricter/node:"
 
-// loadNodeImage loads the image that make image has made into the node, with a tag.
-func (n node) loadNodeImage(w way, tag string) {
+// loadNodeImage loads the image that make image has made, with the tag latest.
+func (n node) loadNodeImage(w way) {
 	n.t.Helper()
-	n.loadImage(w.engine, "../../bin/image/port-restricter-node.tar", nodeImage+":"+tag)
+	archive := filepath.Join(n.t.TempDir(), "latest.tar")
+	run(n.t, "skopeo", "--insecure-policy", "copy",
+		"oci-archive:../../bin/image/port-restricter-node.tar",
+		"docker-archive:"+archive+":"+nodeImage+"latest")
+	n.loadImage(w.engine, archive, nodeImage+"latest")
+}
+
+// loadNextImage loads another version of the image, with the tag next. Its programs are the same to
+// the kernel, and not to the installer.
+func (n node) loadNextImage(w way) {
+	n.t.Helper()
+	dir := n.t.TempDir()
+	run(n.t, "sh", "-ec", `
+		cp -r ../../bin/image/`+runtime.GOARCH+`/root "$0/root"
+		for program in port-restricter port-restricter-nri; do
+			echo another version >>"$0/root/tree/usr/bin/$program"
+		done
+		podman() {
+			command podman --root "$0/storage" --runroot "$0/run" --storage-driver vfs "$@"
+		}
+		podman build --quiet --network none --tag "$1" \
+			--file ../../deploy/kubernetes/image/Containerfile "$0/root"
+		podman save --quiet --output "$0/next.tar" "$1"`, dir, nodeImage+"next")
+	n.loadImage(w.engine, filepath.Join(dir, "next.tar"), nodeImage+"next")
+}
+
+// run runs a command, which must succeed.
+func run(t *testing.T, command ...string) {
+	t.Helper()
+	out, err := exec.Command(command[0], command[1:]...).CombinedOutput()
+	require.NoError(t, err, "%s: %s", command, out)
 }

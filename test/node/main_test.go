@@ -31,7 +31,7 @@ func boot(t *testing.T, more ...string) node {
 	ask, image := filepath.Join(dir, "ask"), filepath.Join(dir, "image.tar")
 	booted.Run(t, "gcc", "-static", "-o", ask, "../survive/testdata/ask.c")
 	booted.Run(t, "sh", "-ec", `cd ../..
-		deploy/kubernetes/image/root.sh bin/port-restricter-node bin/packages/amd64/tree "$1/image"
+		deploy/kubernetes/image/root.sh bin bin/packages/amd64/tree "$1/image"
 		tar -cf "$1/image.tar" -C "$1" image`, "sh", dir)
 	files := append([]string{ask, image, tools + "/containerd"}, more...)
 	n := node{booted.Boot(t, files...), t}

@@ -16,7 +16,7 @@ for source in "$module"/* "$0"; do
 	if [ ! -e "$stamp" ] || [ "$source" -nt "$stamp" ]; then
 		echo "building test/tools/$name"
 		rm -f "$stamp"
-		(cd "$module" && go build -tags "$tags" -o "$cache/" tool)
+		(cd "$module" && go build -tags "$tags" -ldflags '-s -w' -o "$cache/" tool)
 		[ ! -x "$module/build.sh" ] || (cd "$module" && ./build.sh "$cache")
 		touch "$stamp"
 		exit

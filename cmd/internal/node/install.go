@@ -161,7 +161,7 @@ func (i *installation) apply(ctx context.Context) error {
 
 // units returns the units that start with the node.
 func (i *installation) units() []string {
-	units := []string{agentSocket, controlSocket}
+	units := []string{agentSocket, controlSocket, eventsSocket}
 	if i.NRI {
 		units = append(units, nriService)
 	}

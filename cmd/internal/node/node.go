@@ -34,12 +34,14 @@ const (
 	unitDir   = "/etc/systemd/system"
 	configDir = "/etc/port-restricter"
 	runDir    = "/run/port-restricter"
+	eventsDir = "/run/port-restricter-kubernetes/events"
 )
 
 // The units. The sockets come first: the services need them.
 const (
 	agentSocket   = "port-restricter.socket"
 	controlSocket = "port-restricter-control.socket"
+	eventsSocket  = "port-restricter-events.socket"
 	agentService  = "port-restricter.service"
 	nriService    = "port-restricter-nri.service"
 )

@@ -136,7 +136,7 @@ func (n Node) stopAll(ctx context.Context, m *manager, l *ledger, force bool) er
 			return err
 		}
 	}
-	units := []string{agentSocket, controlSocket}
+	units := []string{agentSocket, controlSocket, eventsSocket}
 	for name := range l.Files {
 		if unit := isUnit(name); unit != "" && !slices.Contains(units, unit) {
 			units = append(units, unit)
@@ -237,14 +237,18 @@ func (n Node) removeFile(ctx context.Context, m *manager, l *ledger, name string
 
 // removeSockets removes the sockets that systemd has left.
 func (n Node) removeSockets() error {
-	for _, name := range []string{"agent.sock", "control.sock"} {
-		err := os.Remove(n.at(path.Join(runDir, name)))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, name := range []string{
+		path.Join(runDir, "agent.sock"), path.Join(runDir, "control.sock"),
+		path.Join(eventsDir, "events.sock"),
+	} {
+		if err := os.Remove(n.at(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	if err := os.Remove(n.at(runDir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		n.Log.WithError(err).WithField("directory", runDir).Info("stays")
+	for _, dir := range []string{runDir, eventsDir, path.Dir(eventsDir)} {
+		if err := os.Remove(n.at(dir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			n.Log.WithError(err).WithField("directory", dir).Info("stays")
+		}
 	}
 	return nil
 }

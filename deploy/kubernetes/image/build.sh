@@ -21,17 +21,17 @@ for arch; do
 		while IFS= read -r variable; do export "${variable?}"; done <<-END
 			$environment
 		END
-		make -s "$out/$arch/port-restricter-node" BIN="$out/$arch" VERSION="$version"
+		make -s "$out/$arch/port-restricter-node" "$out/$arch/port-restricter-events" \
+			BIN="$out/$arch" VERSION="$version"
 		export VERSION="$version"
 		for program in port-restricter port-restricter-nri; do
 			ln -f "bin/packages/$arch/$program" "$out/$arch/"
 		done
 		deploy/packages/bill.sh "$out/$arch" "$out/$arch" \
-			port-restricter port-restricter-nri port-restricter-node
+			port-restricter port-restricter-nri port-restricter-node port-restricter-events
 	)
 	root=$out/$arch/root
-	deploy/kubernetes/image/root.sh \
-		"$out/$arch/port-restricter-node" "bin/packages/$arch/tree" "$root"
+	deploy/kubernetes/image/root.sh "$out/$arch" "bin/packages/$arch/tree" "$root"
 	install -D -m 644 -t "$root/licenses" LICENSE "$out/$arch/third-party-licences"
 	install -D -m 644 -t "$root/sbom" "$out/$arch"/*.cdx.json
 	podman build --quiet --network none --platform "linux/$arch" --timestamp "$SOURCE_DATE_EPOCH" \

@@ -31,6 +31,8 @@ for hierarchy in $cgroups; do
 	for file in cpuset.cpus cpuset.mems; do # of version 1: a new cgroup has none
 		[ ! -f "$hierarchy/$CGROUP/$file" ] || cat "$hierarchy/$file" >"$hierarchy/$CGROUP/$file"
 	done
+	# Beside processes that are in no cgroup, all of the node would have the share of one.
+	[ ! -f "$hierarchy/$CGROUP/cpu.shares" ] || echo 8192 >"$hierarchy/$CGROUP/cpu.shares"
 	echo $$ >"$hierarchy/$CGROUP/cgroup.procs"
 done
 
