@@ -13,20 +13,20 @@ PROGRAMS := nginx-light haproxy php-cli default-jdk-headless nodejs redis-server
 	postgresql mariadb-server-core mariadb-client-core mosquitto mosquitto-clients openssh-server \
 	openssh-client dbus rabbitmq-server unbound dnsmasq-base bind9-dnsutils vsftpd tmux chromium \
 	bubblewrap strace gdb valgrind curl musl-tools iproute2
-TEST_NEEDS := systemd podman catatonit containerd conmon skopeo crun uidmap libcap2-bin gcc-multilib \
-	perl python3 qemu-system-x86 kmod prometheus $(PROGRAMS) \
+TEST_NEEDS := systemd podman catatonit containerd conmon skopeo containernetworking-plugins crun \
+	uidmap libcap2-bin gcc-multilib perl python3 qemu-system-x86 kmod prometheus $(PROGRAMS) \
 	$(PACKAGE_NEEDS) $(PACKAGE_TEST_NEEDS)
 KERNEL_NEEDS := qemu-system-arm
 PACKAGE_NEEDS := jq
 PACKAGE_TEST_NEEDS := debootstrap lintian rpm rpmlint zstd man-db zsh fish
 
-.PHONY: help build packages reproducible demo picture unit test test-kernels tools lint race fuzz bench bench-scale bench-restart clean
+.PHONY: help build packages image chart reproducible demo picture unit test test-kernels tools lint race fuzz bench bench-scale bench-restart clean
 .DEFAULT_GOAL := build
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: $(BIN)/port-restricter $(BIN)/port-restricter-nri ## build both programs into bin
+build: $(BIN)/port-restricter $(BIN)/port-restricter-nri $(BIN)/port-restricter-events ## build the programs into bin
 
 # Static: a static program starts sooner, and runs on a node with any libc. Nothing in it depends
 # on where and when it was built.
@@ -39,6 +39,15 @@ packages: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/nul
 packages: needs-packages ## build deb and rpm for amd64 and arm64 into bin/packages, always the same bytes
 	test/tools/build.sh packages
 	deploy/packages/build.sh '$(VERSION)' $(ARCHES)
+
+IMAGE ?= ghcr.io/port-restricter/node:latest
+image: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+image: needs-image packages ## build the image of deploy/kubernetes into bin/image, an OCI archive with the name IMAGE
+	deploy/kubernetes/image/build.sh '$(VERSION)' '$(IMAGE)' $(ARCHES)
+
+chart: needs-build ## make the Helm chart of the manifests in deploy/kubernetes, into bin/chart
+	test/tools/build.sh deploy
+	deploy/kubernetes/chart/make.sh '$(VERSION)' '$(IMAGE)' bin/chart
 
 reproducible: needs-test packages ## build the packages again, elsewhere, with nothing compiled before: the same bytes
 	go test -count=1 -timeout 2h -run TestThePackagesAreReproducible ./test/packages -args -anew
@@ -65,7 +74,7 @@ unit: needs-build ## run the tests that need no root and install nothing, in und
 
 # The packages of the other architecture are for `make packages`.
 test: ARCHES = $(shell dpkg --print-architecture)
-test: needs-demo needs-test build packages bin/port-restricter-faults tools ## run every test; none is skipped; as root
+test: needs-demo needs-test build image bin/port-restricter-node bin/port-restricter-faults tools ## run every test; none is skipped; as root
 	test/all.sh
 
 # A guest is emulated, so it takes most of an hour for all probes on a busy machine.
@@ -77,7 +86,9 @@ tools: needs-build ## build the engines and runtimes that Debian lacks into .cac
 	test/tools/build.sh runc
 	test/tools/build.sh containerd
 	test/tools/build.sh crio
+	test/tools/build.sh kubernetes
 	test/tools/build.sh packages
+	test/tools/build.sh deploy
 	test/tools/build.sh quadlet
 
 lint: needs-build ## run golangci-lint: layers, line width, spelling, real faults
@@ -112,6 +123,7 @@ clean: ## remove what build made
 
 needs-build: NEEDS = $(BUILD_NEEDS)
 needs-packages: NEEDS = $(BUILD_NEEDS) $(PACKAGE_NEEDS)
+needs-image: NEEDS = $(BUILD_NEEDS) $(PACKAGE_NEEDS) podman
 needs-demo: NEEDS = $(BUILD_NEEDS) $(DEMO_NEEDS)
 needs-test: NEEDS = $(BUILD_NEEDS) $(DEMO_NEEDS) $(TEST_NEEDS)
 needs-kernels: NEEDS = $(BUILD_NEEDS) $(DEMO_NEEDS) $(TEST_NEEDS) $(KERNEL_NEEDS)

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/port-restricter/port-restricter/hook/internal/atomicfile"
+	"github.com/port-restricter/port-restricter/internal/atomicfile"
 )
 
 // An Edit is a config.json before and after Inject.

@@ -7,7 +7,8 @@
 //	GET /v1/containers/{id}?bundle=PATH  Details
 //	GET /v1/containers/{id}/explain?operation=bind&request=80/tcp
 //	                                     Explanation
-//	GET /v1/events?all=1&container=ID    decisions as they are made, a Line each
+//	GET /v1/events?all=1&container=ID    decisions as they are made, a Line each, also on a
+//	                                     socket of their own
 //	GET /metrics                         numbers for Prometheus, also on a socket of their own
 //
 // A Server answers, and a Client asks. The server is bounded: in connections, in streams of events,

@@ -90,6 +90,13 @@ func (s *Server) ServeControl(ctx context.Context, l net.Listener) error {
 	return s.serve(ctx, l, mux)
 }
 
+// ServeEvents answers on the socket for events until ctx is done. It takes over the listener.
+func (s *Server) ServeEvents(ctx context.Context, l net.Listener) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/events", s.answerEvents)
+	return s.serve(ctx, l, mux)
+}
+
 // ServeMetrics answers on the socket for metrics until ctx is done. It takes over the listener.
 func (s *Server) ServeMetrics(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()

@@ -16,7 +16,7 @@ import (
 // controlSockets are those on which an agent shows what it does. A socket that is not there is nil.
 // The agent serves its containers without, too.
 type controlSockets struct {
-	control, metrics net.Listener
+	control, events, metrics net.Listener
 
 	server  *control.Server
 	log     *logrus.Logger
@@ -35,6 +35,11 @@ func (s service) openControl(agentSocket string, log *logrus.Logger) *controlSoc
 	}
 	if err != nil {
 		log.WithError(err).Error("no control socket: port-restricter status will not work")
+	}
+	if s.events >= 0 {
+		if c.events, err = listenerOf(s.events); err != nil {
+			log.WithError(err).Error("no socket for events")
+		}
 	}
 	if s.metrics >= 0 {
 		if c.metrics, err = listenerOf(s.metrics); err != nil {
@@ -76,12 +81,13 @@ func (c *controlSockets) serve(ctx context.Context, about control.Agent) {
 		})
 	}
 	begin(c.control, c.server.ServeControl)
+	begin(c.events, c.server.ServeEvents)
 	begin(c.metrics, c.server.ServeMetrics)
 }
 
 // close closes the sockets, and waits until they are no longer served.
 func (c *controlSockets) close() {
-	for _, l := range []net.Listener{c.control, c.metrics} {
+	for _, l := range []net.Listener{c.control, c.events, c.metrics} {
 		if l != nil {
 			l.Close()
 		}

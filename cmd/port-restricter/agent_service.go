@@ -15,8 +15,9 @@ import (
 type service struct {
 	manager *fdstore.Manager // nil without a manager
 	// Sockets that listen, or -1.
-	listener, control, metrics int
-	stored                     []fdstore.FD // what the agent before has stored
+	listener, control, events, metrics int
+
+	stored []fdstore.FD // what the agent before has stored
 }
 
 // newService takes what the manager gave to this process.
@@ -29,6 +30,7 @@ func newService() (s service, err error) {
 		return s, err
 	}
 	s.control, s.metrics = s.takeSocket(isNamed("control")), s.takeSocket(isNamed("metrics"))
+	s.events = s.takeSocket(isNamed("events"))
 	// That of a unit without FileDescriptorName= has the name of the unit.
 	s.listener = s.takeSocket(func(string) bool { return true })
 	return s, nil

@@ -1,16 +1,18 @@
 #!/bin/sh
-# Writes what the two programs consist of: a bill of materials for each (CycloneDX), and the
+# Writes what programs consist of: a bill of materials for each (CycloneDX), and the
 # licences of all that is in them. The environment is that of their build.
-# usage: bill.sh DIR-OF-PROGRAMS TO
+# usage: bill.sh DIR-OF-PROGRAMS TO [PROGRAM...], by default the two of the packages
 set -eu
 from=$1 to=$2
+shift 2
+[ $# -gt 0 ] || set -- port-restricter port-restricter-nri
 arch=${GOARCH:-$(go env GOARCH)}
 
 # The C libraries that a static program contains are not in Go's build information.
 libseccomp=$(pkg-config --modversion libseccomp)
 glibc=$(printf '#include <gnu/libc-version.h>\n__GLIBC__.__GLIBC_MINOR__\n' |
 	${CC:-gcc} -E -P - | tail -n 1 | tr -d ' ')
-for program in port-restricter port-restricter-nri; do
+for program; do
 	"$PWD/.cache/tools/cyclonedx-gomod" bin -json -std -licenses -noserial -notimestamp \
 		-version "$VERSION" "$from/$program" 2>/dev/null |
 		jq --arg seccomp "$libseccomp" --arg glibc "$glibc" --arg arch "$arch" '
@@ -26,8 +28,8 @@ for program in port-restricter port-restricter-nri; do
 			| del(.metadata.component.properties)' >"$to/$program.cdx.json"
 done
 
-# The modules in both programs, and the licences that each has in its top directory.
-go version -m "$from/port-restricter" "$from/port-restricter-nri" |
+# The modules in the programs, and the licences that each has in its top directory.
+(cd "$from" && go version -m "$@") |
 	awk '$1 == "dep" { print $2 "@" $3 }' | LC_ALL=C sort -u >"$to/modules"
 {
 	cat <<-END

@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/port-restricter/port-restricter/hook/internal/atomicfile"
+	"github.com/port-restricter/port-restricter/internal/atomicfile"
 )
 
 // Apply makes the changes in order and calls done after each. Each file is

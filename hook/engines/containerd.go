@@ -1,6 +1,7 @@
 package engines
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -24,6 +25,7 @@ func Containerd(o Options) (*Plan, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
+	o.Containerd = o.Containerd.orUsual()
 	plan := &Plan{Next: "systemctl restart containerd; then annotate pods, " +
 		"and give them a RuntimeClass with handler: " + Handler}
 	if o.Remove {
@@ -33,7 +35,7 @@ func Containerd(o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	dropIn := ownFile{path: containerdDropIn, mode: 0o644, isOwn: hasMarker}
+	dropIn := ownFile{path: o.Containerd.DropIn, mode: 0o644, isOwn: hasMarker}
 	if o.Remove {
 		return plan.removeContainerd(o, config, dropIn)
 	}
@@ -48,7 +50,10 @@ func Containerd(o Options) (*Plan, error) {
 	if err := plan.writeOwn(o, runtimeScript(o, "containerd", ociRuntime)); err != nil {
 		return nil, err
 	}
-	if config.version < 3 {
+	if err := config.checkDropIn(o.Containerd); err != nil {
+		return nil, err
+	}
+	if config.version < 3 && !o.Containerd.Generated {
 		return plan.addContainerdBlock(o, config, handler, dropIn)
 	}
 	header := markerLine("containerd") + fmt.Sprintf("version = %d\n\n", config.version)
@@ -56,7 +61,27 @@ func Containerd(o Options) (*Plan, error) {
 	if err := plan.writeOwn(o, dropIn); err != nil {
 		return nil, err
 	}
+	if o.Containerd.Generated {
+		return plan, nil
+	}
 	return plan, plan.addContainerdImport(o, config)
+}
+
+// checkDropIn fails if the drop-in would not be read, and nothing can be done about it.
+func (c *containerdConfig) checkDropIn(files ContainerdFiles) error {
+	if !files.Generated || files.Merged || c.version > 2 && c.imports(files.DropIn) {
+		return nil
+	}
+	return fmt.Errorf("%s is written anew whenever containerd starts, and does not import %s: "+
+		"use NRI, or a version whose containerd is 2.x and reads that directory",
+		files.Main, files.DropIn)
+}
+
+// orUsual returns the places, with the usual ones for those that are not set.
+func (f ContainerdFiles) orUsual() ContainerdFiles {
+	f.Main = cmp.Or(f.Main, containerdMainFile)
+	f.DropIn = cmp.Or(f.DropIn, containerdDropIn)
+	return f
 }
 
 // addContainerdBlock plans a block with the handler in the file whose CRI section
@@ -75,7 +100,7 @@ func (p *Plan) addContainerdBlock(
 			case len(file.parsed) == 0:
 				handler = "version = 2\n\n" + handler // the file has nothing but comments
 			}
-			text = keepBlock(cutImport(file.text, containerdDropIn), text, handler)
+			text = keepBlock(cutImport(file.text, o.Containerd.DropIn), text, handler)
 			if err := config.checkEdit(file, text); err != nil {
 				return nil, err
 			}
@@ -93,11 +118,11 @@ func (p *Plan) addContainerdBlock(
 func (p *Plan) addContainerdImport(o Options, config *containerdConfig) error {
 	for i, file := range config.files {
 		text := file.original
-		if i == 0 && !config.imports(containerdDropIn) {
+		if dropIn := o.Containerd.DropIn; i == 0 && !config.imports(dropIn) {
 			var err error
-			if text, err = addImport(text, containerdDropIn); err != nil {
+			if text, err = addImport(text, dropIn); err != nil {
 				return fmt.Errorf("edit %s: %w; add %q to its imports by hand, "+
-					"then run this command again", file.path, err, containerdDropIn)
+					"then run this command again", file.path, err, dropIn)
 			}
 		}
 		if err := p.edit(o, file.path, text, 0o644); err != nil {
@@ -117,13 +142,16 @@ func (p *Plan) removeContainerd(
 	if err := p.writeOwn(o, dropIn); err != nil {
 		return nil, err
 	}
+	if o.Containerd.Generated {
+		return p.finish(o), nil
+	}
 	for i, file := range config.files {
 		text := file.original
-		if i == 0 && slices.Contains(stringsIn(file.parsed["imports"]), containerdDropIn) {
+		if i == 0 && slices.Contains(stringsIn(file.parsed["imports"]), o.Containerd.DropIn) {
 			return nil, fmt.Errorf("%s imports %q, but not in the form that port-restricter "+
 				"configure writes, and containerd does not start without a file that it imports: "+
 				"remove the entry from imports, then run this command again",
-				file.path, containerdDropIn)
+				file.path, o.Containerd.DropIn)
 		}
 		if string(text) == containerdHeader {
 			text = nil

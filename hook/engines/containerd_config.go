@@ -26,7 +26,12 @@ type containerdFile struct {
 
 func readContainerdConfig(o Options) (*containerdConfig, error) {
 	config := &containerdConfig{}
-	pending := []string{containerdMainFile}
+	o.Containerd = o.Containerd.orUsual()
+	pending := []string{o.Containerd.Main}
+	dropIn, err := o.read(o.Containerd.DropIn)
+	if err != nil {
+		return nil, err
+	}
 	for len(pending) > 0 {
 		path := pending[0]
 		pending = pending[1:]
@@ -35,16 +40,15 @@ func readContainerdConfig(o Options) (*containerdConfig, error) {
 			continue
 		}
 		file := containerdFile{path: path}
-		var err error
 		if file.text, err = o.read(path); err != nil {
 			return nil, err
 		}
-		if path == containerdDropIn && hasMarker(file.text) {
+		if path == o.Containerd.DropIn && hasMarker(file.text) {
 			continue
 		}
 		file.original = cutBlock(file.text)
-		if path == containerdMainFile {
-			file.original = cutImport(file.original, containerdDropIn)
+		if path == o.Containerd.Main {
+			file.original = cutImport(file.original, o.Containerd.DropIn)
 		}
 		if file.parsed, err = parseTable(path, file.original); err != nil {
 			return nil, err
@@ -60,6 +64,12 @@ func readContainerdConfig(o Options) (*containerdConfig, error) {
 	config.version, _ = main.parsed["version"].(int64)
 	if len(main.parsed) == 0 {
 		config.version = 2 // the file has no setting to which another version gives a meaning
+	}
+	if o.Containerd.Merged && hasMarker(dropIn) {
+		for _, file := range config.files {
+			runtimes := config.runtimeKeys(Handler)
+			delete(subtable(file.parsed, runtimes[:len(runtimes)-1]...), Handler)
+		}
 	}
 	return config, nil
 }
@@ -127,7 +137,7 @@ func (c *containerdConfig) check() error {
 	if c.version < 2 {
 		return fmt.Errorf("%s has version = 1 or no version: use the full names of plugins, "+
 			"as containerd config dump prints them, and put version = 2 at the top",
-			containerdMainFile)
+			c.files[0].path)
 	}
 	for _, file := range c.files {
 		for _, plugin := range stringsIn(file.parsed["disabled_plugins"]) {

@@ -33,6 +33,20 @@ type Options struct {
 	// KubeletRoot is the --root-dir of the kubelet. BaseProfile is a file with the
 	// seccomp profile to merge the filter into, or "". Only Kubelet uses them.
 	KubeletRoot, BaseProfile string
+	// Containerd are the places of containerd's configuration, where they are not the usual ones.
+	// Only function Containerd uses it.
+	Containerd ContainerdFiles
+}
+
+// ContainerdFiles are the places of containerd's configuration in a distribution of Kubernetes.
+type ContainerdFiles struct {
+	// Main is the file that containerd is started with. DropIn is the file for the handler where
+	// imported files are merged. The default is /etc/containerd.
+	Main, DropIn string
+	// Generated means that the distribution writes Main, which can't be edited.
+	Generated bool
+	// Merged means that the distribution itself merges DropIn into the files that Main imports.
+	Merged bool
 }
 
 func (o Options) validate() error {

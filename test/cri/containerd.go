@@ -49,7 +49,7 @@ func StartContainerd(t testing.TB, c Containerd) *Engine {
 	e.start(t, e.path("s"), append(command, binary, "--config", config)...)
 
 	tar := e.path("image.tar")
-	writeImage(t, tar)
+	WriteImage(t, tar)
 	out, err := exec.Command("ctr", "--address", e.path("s"), "--namespace", "k8s.io",
 		"images", "import", "--snapshotter", "native", tar).CombinedOutput()
 	require.NoError(t, err, "%s", out)
@@ -77,7 +77,7 @@ sandbox_image = %q
 restrict_oom_score_adj = true
 [%s.containerd]
 snapshotter = "native"
-`, cri, image, cri) + c.runtimes(cri+".containerd")
+`, cri, Image, cri) + c.runtimes(cri+".containerd")
 }
 
 // current returns a configuration for containerd 2.
@@ -96,7 +96,7 @@ disable = %t
 socket_path = %q
 plugin_path = %q
 plugin_config_path = %q
-`, images, images, image, cri, !c.NRI, e.NRISocket(), e.path("nri"), e.path("nri.d")) +
+`, images, images, Image, cri, !c.NRI, e.NRISocket(), e.path("nri"), e.path("nri.d")) +
 		c.runtimes(cri+".containerd")
 }
 

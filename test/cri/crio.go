@@ -25,10 +25,10 @@ type CRIO struct {
 	NRI bool
 }
 
-// editingRunc is a script that CRI-O runs in place of runc, for machines whose root lacks
+// EditingRunc is a script that CRI-O runs in place of runc, for machines whose root lacks
 // CAP_SYS_RESOURCE. It removes from config.json the settings that work on the node of a
 // kubelet but not on such a machine: a negative oom_score_adj, and limits of huge pages.
-const editingRunc = `#!/bin/sh
+const EditingRunc = `#!/bin/sh
 bundle=$PWD
 previous=
 for argument; do
@@ -53,7 +53,7 @@ func StartCRIO(t testing.TB, c CRIO) *Engine {
 	require.NoError(t, os.Mkdir(e.path("empty"), 0o755))
 	policy := e.write(t, "policy.json", `{"default":[{"type":"insecureAcceptAnything"}]}`)
 	e.copyImage(t, policy)
-	config := e.write(t, "crio.conf", c.config(t, e, e.write(t, "runc", editingRunc)))
+	config := e.write(t, "crio.conf", c.config(t, e, e.write(t, "runc", EditingRunc)))
 	e.start(t, e.path("s"),
 		runc.Built(t, "crio"), "--config", config, "--config-dir", e.path("empty"))
 	return e
@@ -63,9 +63,9 @@ func StartCRIO(t testing.TB, c CRIO) *Engine {
 // own: the overlay store makes a mount of its directory, which must not outlive the test.
 func (e *Engine) copyImage(t testing.TB, policy string) {
 	t.Helper()
-	writeImage(t, e.path("image.tar"))
+	WriteImage(t, e.path("image.tar"))
 	store := fmt.Sprintf("containers-storage:[overlay@%s+%s]%s",
-		e.path("root"), e.path("runroot"), image)
+		e.path("root"), e.path("runroot"), Image)
 	out, err := exec.Command("unshare", "--mount", "skopeo", "--policy", policy,
 		"copy", "docker-archive:"+e.path("image.tar"), store).CombinedOutput()
 	require.NoError(t, err, "%s", out)
@@ -125,7 +125,7 @@ hooks_dir = [%q]
 		e.path("root"), e.path("runroot"), e.path("pods"),
 		e.path("version"), e.path("persist"), e.path("clean"),
 		e.path("s"),
-		image, e.path("policy.json"),
+		Image, e.path("policy.json"),
 		e.path("net.d"),
 		c.NRI, e.NRISocket(), e.path("nri"), e.path("nri.d"),
 		e.path("exits"), e.path("attach"), e.path("ns"), runc.Built(t, "pinns"), hooks,

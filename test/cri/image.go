@@ -14,15 +14,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// image is the image of all containers, and of the pods' sandboxes. It has a static busybox
+// Image is the image of all containers, and of the pods' sandboxes. It has a static busybox
 // in /bin.
-const image = "localhost/busybox:latest"
+const Image = "localhost/busybox:latest"
 
 // Busybox is the path of the program in the image.
 const Busybox = "/bin/busybox"
 
-// writeImage writes the image into a tar archive, in the format of docker save.
-func writeImage(t testing.TB, path string) {
+// WriteImage writes the image into a tar archive, in the format of docker save.
+func WriteImage(t testing.TB, path string) {
 	t.Helper()
 	busybox, err := exec.LookPath("busybox")
 	require.NoError(t, err)
@@ -45,7 +45,7 @@ func writeImage(t testing.TB, path string) {
 	require.NoError(t, err)
 	name := fmt.Sprintf("%x.json", sha256.Sum256(config))
 	manifest, err := json.Marshal([]map[string]any{{
-		"Config": name, "RepoTags": []string{image}, "Layers": []string{"layer.tar"},
+		"Config": name, "RepoTags": []string{Image}, "Layers": []string{"layer.tar"},
 	}})
 	require.NoError(t, err)
 	all := archive(t, []file{{"manifest.json", manifest}, {name, config}, {"layer.tar", layer}})

@@ -111,7 +111,7 @@ func (p *Pod) Start(t testing.TB, c Container) (*Container, error) {
 		c.Seccomp = runtimeDefault
 	}
 	c.engine, c.log = p.engine, filepath.Join(p.config.LogDirectory, c.Name+".log")
-	image := &runtimeapi.ImageSpec{Image: image, UserSpecifiedImage: image}
+	image := &runtimeapi.ImageSpec{Image: Image, UserSpecifiedImage: Image}
 	response, err := p.engine.CreateContainer(ctx, &runtimeapi.CreateContainerRequest{
 		PodSandboxId: p.id, SandboxConfig: p.config,
 		Config: &runtimeapi.ContainerConfig{

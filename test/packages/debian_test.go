@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/port-restricter/port-restricter/test/booted"
 )
 
 // others are configuration files of others before this package is installed. `configure` changes
@@ -24,58 +26,58 @@ const state = `cd / && find etc/docker etc/containerd etc/crio etc/containers et
 
 func TestInstallUpgradeRemovePurge(t *testing.T) {
 	ask := filepath.Join(t.TempDir(), "ask")
-	run(t, "gcc", "-static", "-o", ask, "../survive/testdata/ask.c")
+	booted.Run(t, "gcc", "-static", "-o", ask, "../survive/testdata/ask.c")
 	older := only(t, olderVersion(t)+"/*.deb")
 	newer, _ := packagesOf(t, native)
-	s := boot(t, ask, older, newer, "../../.cache/tools/containerd")
-	s.sh(others)
-	before := s.sh(state)
+	s := booted.Boot(t, ask, older, newer, "../../.cache/tools/containerd")
+	s.Sh(others)
+	before := s.Sh(state)
 
-	s.sh("dpkg -i /srv/" + filepath.Base(older))
-	require.Equal(t, before, s.sh(state), "an installation configures no engine")
-	require.Equal(t, "enabled\nactive", s.sh(
+	s.Sh("dpkg -i /srv/" + filepath.Base(older))
+	require.Equal(t, before, s.Sh(state), "an installation configures no engine")
+	require.Equal(t, "enabled\nactive", s.Sh(
 		"systemctl is-enabled port-restricter.socket; systemctl is-active port-restricter.socket"))
 	for _, unit := range []string{"port-restricter.service",
 		"port-restricter-nri.service", "port-restricter-metrics.socket"} {
-		require.Equal(t, "disabled\ninactive", s.sh("systemctl is-enabled "+unit+
+		require.Equal(t, "disabled\ninactive", s.Sh("systemctl is-enabled "+unit+
 			" || :; systemctl is-active "+unit+" || :"))
 	}
 
 	// The first container starts the agent.
-	c := s.start(5000)
-	require.Equal(t, "works", c.bind(5000))
-	require.Equal(t, "EPERM", c.bind(5001))
+	c := s.Start(5000)
+	require.Equal(t, "works", c.Bind(5000))
+	require.Equal(t, "EPERM", c.Bind(5001))
 
 	// An upgrade replaces the agent, not its containers, and leaves the administrator's words.
-	s.sh("echo '# mine' >>/etc/port-restricter/config.toml")
+	s.Sh("echo '# mine' >>/etc/port-restricter/config.toml")
 	const agent = "systemctl show -p MainPID --value port-restricter"
-	old := s.sh(agent)
-	s.sh("dpkg -i /srv/" + filepath.Base(newer))
-	require.NotEqual(t, old, s.sh(agent))
-	require.Equal(t, "works", c.bind(5000))
-	require.Equal(t, "EPERM", c.bind(5001))
+	old := s.Sh(agent)
+	s.Sh("dpkg -i /srv/" + filepath.Base(newer))
+	require.NotEqual(t, old, s.Sh(agent))
+	require.Equal(t, "works", c.Bind(5000))
+	require.Equal(t, "EPERM", c.Bind(5001))
 	const control = "port-restricter-control.socket"
 	require.Equal(t, "enabled\nactive", // a unit that is new in this version
-		s.sh("systemctl is-enabled "+control+"; systemctl is-active "+control))
-	require.Contains(t, s.sh("tail -n 1 /etc/port-restricter/config.toml"), "# mine")
+		s.Sh("systemctl is-enabled "+control+"; systemctl is-active "+control))
+	require.Contains(t, s.Sh("tail -n 1 /etc/port-restricter/config.toml"), "# mine")
 
 	// What has been configured is taken back, and held containers are named.
 	for _, engine := range []string{"podman", "containerd", "crio", "docker", "kubelet"} {
-		s.sh("port-restricter configure " + engine)
+		s.Sh("port-restricter configure " + engine)
 	}
-	s.sh("port-restricter systemd web -p 5000")
-	require.NotEqual(t, before, s.sh(state))
-	said := s.sh("dpkg -r port-restricter")
+	s.Sh("port-restricter systemd web -p 5000")
+	require.NotEqual(t, before, s.Sh(state))
+	said := s.Sh("dpkg -r port-restricter")
 	require.Contains(t, said, "can bind no port from now on")
 	require.Contains(t, said, "removed /etc/containers/containers.conf.d/port-restricter.conf")
-	require.Equal(t, before, s.sh(state))
-	require.Equal(t, "ENOSYS", c.bind(5000))
-	require.Equal(t, "inactive", s.sh("systemctl is-active port-restricter.socket || :"))
-	require.Equal(t, "# mine", s.sh("tail -n 1 /etc/port-restricter/config.toml"))
+	require.Equal(t, before, s.Sh(state))
+	require.Equal(t, "ENOSYS", c.Bind(5000))
+	require.Equal(t, "inactive", s.Sh("systemctl is-active port-restricter.socket || :"))
+	require.Equal(t, "# mine", s.Sh("tail -n 1 /etc/port-restricter/config.toml"))
 
 	// With its sandbox, the unit of the NRI plugin reaches the engine and the agent.
-	s.sh("dpkg -i /srv/" + filepath.Base(newer))
-	s.sh(`systemd-run --unit containerd /srv/containerd \
+	s.Sh("dpkg -i /srv/" + filepath.Base(newer))
+	s.Sh(`systemd-run --unit containerd /srv/containerd \
 			--root /tmp/root --state /tmp/state --address /tmp/containerd.sock
 		mkdir -p /run/systemd/system/port-restricter-nri.service.d
 		printf '[Service]\nStandardError=file:/run/nri.log\n' \
@@ -87,23 +89,23 @@ func TestInstallUpgradeRemovePurge(t *testing.T) {
 			{ cat /run/nri.log; exit 1; }`)
 
 	// A socket that was disabled stays so.
-	s.sh("systemctl disable port-restricter.socket")
-	s.sh("dpkg -i /srv/" + filepath.Base(newer))
-	require.Equal(t, "disabled", s.sh("systemctl is-enabled port-restricter.socket || :"))
+	s.Sh("systemctl disable port-restricter.socket")
+	s.Sh("dpkg -i /srv/" + filepath.Base(newer))
+	require.Equal(t, "disabled", s.Sh("systemctl is-enabled port-restricter.socket || :"))
 
-	s.sh("dpkg -P port-restricter")
-	require.Equal(t, before, s.sh(state))
-	require.Empty(t, s.sh("find / -xdev -path /srv -prune -o -name '*port-restricter*' -print | "+
+	s.Sh("dpkg -P port-restricter")
+	require.Equal(t, before, s.Sh(state))
+	require.Empty(t, s.Sh("find / -xdev -path /srv -prune -o -name '*port-restricter*' -print | "+
 		"grep -v -e ^/var/log -e ^/var/lib/systemd/timers || :"))
-	s.sh("dpkg -i /srv/" + filepath.Base(newer))
-	require.Equal(t, "enabled", s.sh("systemctl is-enabled port-restricter.socket"))
+	s.Sh("dpkg -i /srv/" + filepath.Base(newer))
+	require.Equal(t, "enabled", s.Sh("systemctl is-enabled port-restricter.socket"))
 }
 
 // The same by rpm, in the root directory of a system that does not run.
 func TestRPMInstallUpgradeErase(t *testing.T) {
 	older := only(t, olderVersion(t)+"/*.rpm")
 	_, newer := packagesOf(t, native)
-	out := run(t, "unshare", "--mount", "--propagation", "private", "testdata/rpm.sh",
-		debian(t), older, newer)
+	out := booted.Run(t, "unshare", "--mount", "--propagation", "private", "testdata/rpm.sh",
+		booted.Debian(t), older, newer)
 	require.True(t, strings.HasSuffix(out, "done"), out)
 }

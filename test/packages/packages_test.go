@@ -63,9 +63,9 @@ func olderVersion(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	units := dir + "/tree/all/usr/lib/systemd"
-	run(t, "cp", "-a", built+"/"+native+"/tree", dir)
+	booted.Run(t, "cp", "-a", built+"/"+native+"/tree", dir)
 	require.NoError(t, os.Remove(units+"/system/port-restricter-control.socket"))
-	run(t, "sed", "-i", "/control/d", units+"/system-preset/80-port-restricter.preset")
+	booted.Run(t, "sed", "-i", "/control/d", units+"/system-preset/80-port-restricter.preset")
 	command := exec.Command("../../deploy/packages/pack.sh", dir, dir)
 	command.Env = append(os.Environ(), "ARCH="+native, "VERSION=0.0~1", "SOURCE_DATE_EPOCH=0")
 	out, err := command.CombinedOutput()
@@ -76,8 +76,8 @@ func olderVersion(t *testing.T) string {
 func TestTheCheckersFindNoError(t *testing.T) {
 	for _, arch := range arches(t) {
 		deb, rpm := packagesOf(t, arch)
-		run(t, "lintian", "--allow-root", "--fail-on", "error", deb)
-		run(t, "rpmlint", "--config", "testdata/rpmlint.toml", rpm)
+		booted.Run(t, "lintian", "--allow-root", "--fail-on", "error", deb)
+		booted.Run(t, "rpmlint", "--config", "testdata/rpmlint.toml", rpm)
 	}
 }
 
@@ -88,7 +88,7 @@ func TestTheBillIsComplete(t *testing.T) {
 			bill, err := os.ReadFile(filepath.Join(built, arch, program+".cdx.json"))
 			require.NoError(t, err)
 			modules := 0
-			for line := range strings.Lines(run(t, "go", "version", "-m",
+			for line := range strings.Lines(booted.Run(t, "go", "version", "-m",
 				filepath.Join(built, arch, program))) {
 				fields := strings.Fields(line)
 				if len(fields) < 3 || fields[0] != "dep" {
@@ -140,10 +140,10 @@ func TestTheCompletionsAreRead(t *testing.T) {
 	tree, err := filepath.Abs(built + "/" + native + "/tree")
 	require.NoError(t, err)
 	bash := tree + "/all/usr/share/bash-completion/completions/port-restricter"
-	require.Contains(t, run(t, "bash", "-c", ". "+bash+" && complete -p port-restricter"),
+	require.Contains(t, booted.Run(t, "bash", "-c", ". "+bash+" && complete -p port-restricter"),
 		"__start_port-restricter")
-	run(t, "zsh", "-n", tree+"/deb/usr/share/zsh/vendor-completions/_port-restricter")
-	run(t, "fish", "--no-execute",
+	booted.Run(t, "zsh", "-n", tree+"/deb/usr/share/zsh/vendor-completions/_port-restricter")
+	booted.Run(t, "fish", "--no-execute",
 		tree+"/all/usr/share/fish/vendor_completions.d/port-restricter.fish")
 }
 
@@ -171,7 +171,7 @@ func TestThePackagesAreReproducible(t *testing.T) {
 	for _, arch := range arches(t) {
 		deb, rpm := packagesOf(t, arch)
 		for _, file := range []string{deb, rpm} {
-			run(t, "cmp", file, filepath.Join(elsewhere, "bin/packages", filepath.Base(file)))
+			booted.Run(t, "cmp", file, filepath.Join(elsewhere, "bin/packages", filepath.Base(file)))
 		}
 	}
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
+
+	"github.com/port-restricter/port-restricter/agent/control"
 )
 
 // Binary returns the absolute path of the port-restricter to test: PORT_RESTRICTER_BIN, or
@@ -211,4 +213,12 @@ func (a *Agent) Profile(t testing.TB, options ...string) *specs.LinuxSeccomp {
 	var seccomp specs.LinuxSeccomp
 	require.NoError(t, json.Unmarshal(out, &seccomp))
 	return &seccomp
+}
+
+// Readers returns how many programs read the agent's events.
+func (a *Agent) Readers(t testing.TB) int {
+	t.Helper()
+	about, err := control.NewClient(a.ControlSocket()).Agent(context.Background())
+	require.NoError(t, err)
+	return about.Readers
 }

@@ -16,6 +16,6 @@ sum=$(cd "$here" && find "$name" build.sh -type f -exec sha256sum {} + | sort | 
 [ "$(cat "$stamp" 2>/dev/null)" != "$sum" ] || exit 0
 echo "building test/tools/$name"
 rm -f "$stamp"
-(cd "$module" && go build -tags "$tags" -o "$cache/" tool)
+(cd "$module" && go build -tags "$tags" -ldflags '-s -w' -o "$cache/" tool)
 [ ! -x "$module/build.sh" ] || (cd "$module" && ./build.sh "$cache")
 echo "$sum" >"$stamp"

@@ -1,4 +1,5 @@
-package packages
+// Package booted boots systems for tests: copies of a small Debian with a real systemd as PID 1.
+package booted
 
 import (
 	"fmt"
@@ -15,30 +16,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// patience bounds every wait, on a busy machine.
-const patience = time.Minute
+// Patience bounds every wait, on a busy machine.
+const Patience = time.Minute
 
-// A system is a copy of a small Debian, with a real systemd as PID 1.
-type system struct {
+// A System is a copy of a small Debian, with a real systemd as PID 1.
+type System struct {
 	t   *testing.T
-	pid int // of PID 1, as the test sees it
+	PID int // of PID 1, as the test sees it
 }
 
-// debian returns the root directory of a small Debian. It is made once.
-func debian(t *testing.T) string {
+// Debian returns the root directory of a small Debian. It is made once.
+func Debian(t *testing.T) string {
 	t.Helper()
 	dir, err := filepath.Abs("../../.cache/packages/debian")
 	require.NoError(t, err)
-	run(t, "testdata/debian.sh", dir, "systemd", "systemd-sysv", "runc", "busybox-static")
+	Run(t, "../packages/testdata/debian.sh", dir, "systemd", "systemd-sysv", "runc", "busybox-static")
 	return dir
 }
 
-// boot starts a system with files in /srv. It ends with the test.
-func boot(t *testing.T, files ...string) system {
+// Boot starts a system with files in /srv. It ends with the test.
+func Boot(t *testing.T, files ...string) System {
 	t.Helper()
 	command := exec.Command("unshare",
 		append([]string{"--net", "../systemd/testdata/boot.sh"}, files...)...)
-	command.Env = append(os.Environ(), "ROOT="+debian(t))
+	command.Env = append(os.Environ(), "ROOT="+Debian(t))
 	command.Stderr = os.Stderr
 	// ^C must not keep it from cleaning up.
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -51,51 +52,51 @@ func boot(t *testing.T, files ...string) system {
 		input.Close()
 		_ = command.Wait()
 	})
-	s := system{t: t}
-	_, err = fmt.Fscan(output, &s.pid)
+	s := System{t: t}
+	_, err = fmt.Fscan(output, &s.PID)
 	require.NoError(t, err, "boot systemd")
 	require.Eventually(t, func() bool {
-		return s.command("systemctl", "is-active", "test.target").Run() == nil
-	}, patience, 50*time.Millisecond, "systemd does not start")
+		return s.Command("systemctl", "is-active", "test.target").Run() == nil
+	}, Patience, 50*time.Millisecond, "systemd does not start")
 	return s
 }
 
-// command returns a command that runs in the system.
-func (s system) command(args ...string) *exec.Cmd {
-	enter := []string{"--target", fmt.Sprint(s.pid), "--mount", "--pid", "--net", "--cgroup",
+// Command returns a command that runs in the system.
+func (s System) Command(args ...string) *exec.Cmd {
+	enter := []string{"--target", fmt.Sprint(s.PID), "--mount", "--pid", "--net", "--cgroup",
 		"--root", "--wd", "--"}
 	command := exec.Command("nsenter", append(enter, args...)...)
-	command.Env = []string{"PATH=/usr/sbin:/usr/bin", "LC_ALL=C.UTF-8",
+	command.Env = []string{"PATH=/usr/local/bin:/usr/sbin:/usr/bin", "LC_ALL=C.UTF-8",
 		"DEBIAN_FRONTEND=noninteractive"}
 	return command
 }
 
-// sh runs a script in the system, and returns what it prints.
-func (s system) sh(script string) string {
+// Sh runs a script in the system, and returns what it prints.
+func (s System) Sh(script string) string {
 	s.t.Helper()
-	out, err := s.command("sh", "-ec", script).CombinedOutput()
+	out, err := s.Command("sh", "-ec", script).CombinedOutput()
 	require.NoError(s.t, err, "%s: %s", script, out)
 	return strings.TrimSpace(string(out))
 }
 
-// A container asks to bind ports.
-type container struct {
+// A Container asks to bind ports.
+type Container struct {
 	t   *testing.T
 	in  io.Writer
 	out io.Reader
 }
 
-// start runs a container of runc, with an annotation, by the program that the package installed.
-func (s system) start(port int) container {
+// Start runs a container of runc, with an annotation, by the program that the package installed.
+func (s System) Start(port int) Container {
 	s.t.Helper()
-	s.sh(fmt.Sprintf(`mkdir -p /srv/bundle/rootfs
+	s.Sh(fmt.Sprintf(`mkdir -p /srv/bundle/rootfs
 		cp /srv/ask /srv/bundle/rootfs
 		cd /srv/bundle
 		runc spec
 		sed -i 's|"terminal": true|"terminal": false|; s|"sh"|"/ask"|
 			s|"ociVersion"|"annotations": {"port-restricter.port": "%d"}, &|' config.json
 		port-restricter inject --bundle .`, port))
-	command := s.command("sh", "-c", `mkdir -p /sys/fs/cgroup/caller &&
+	command := s.Command("sh", "-c", `mkdir -p /sys/fs/cgroup/caller &&
 		echo $$ >/sys/fs/cgroup/caller/cgroup.procs && exec runc run --bundle /srv/bundle test`)
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
 	command.Stderr = os.Stderr
@@ -108,27 +109,28 @@ func (s system) start(port int) container {
 		in.Close()
 		_ = command.Wait()
 	})
-	c := container{s.t, in, out}
+	c := Container{s.t, in, out}
 	require.Equal(s.t, "ready", c.line())
 	return c
 }
 
-// bind returns what the container gets for a bind: "works", or the name of the errno.
-func (c container) bind(port int) string {
+// Bind returns what the container gets for a bind: "works", or the name of the errno.
+func (c Container) Bind(port int) string {
 	c.t.Helper()
 	_, err := fmt.Fprintln(c.in, port)
 	require.NoError(c.t, err)
 	return c.line()
 }
 
-func (c container) line() (line string) {
+func (c Container) line() (line string) {
 	c.t.Helper()
 	_, err := fmt.Fscan(c.out, &line)
 	require.NoError(c.t, err)
 	return line
 }
 
-func run(t *testing.T, args ...string) string {
+// Run runs a command of this machine, and returns what it prints.
+func Run(t *testing.T, args ...string) string {
 	t.Helper()
 	out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
 	require.NoError(t, err, "%s: %s", strings.Join(args, " "), out)

@@ -9,6 +9,10 @@ import (
 	"syscall"
 )
 
+// Temporary is what the name of a file begins with that is not yet in place. One that is left over
+// is of a process that was killed.
+const Temporary = ".port-restricter-"
+
 // Replace writes data to the file path. A reader sees the old content or the new one as a
 // whole, also after a crash; one that has the file open keeps the old content. An existing
 // file keeps its permissions, owner and group. A new file gets the permissions in mode,
@@ -23,7 +27,7 @@ func Replace(path string, data []byte, mode fs.FileMode) (err error) {
 	// The temporary file is in the same directory, since rename(2) does not cross file
 	// systems. It is hidden and has no suffix, since engines read every other file of
 	// some directories.
-	file, err := os.CreateTemp(filepath.Dir(path), ".port-restricter-*")
+	file, err := os.CreateTemp(filepath.Dir(path), Temporary+"*")
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,254 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/port-restricter/port-restricter/agent/control"
+	"github.com/port-restricter/port-restricter/config/inquiry"
+)
+
+// ErrHeld means that containers would lose their ports.
+var ErrHeld = errors.New("containers are held by the agent of this node")
+
+// Uninstall takes away what Install brought. If the agent holds containers, it changes nothing,
+// unless force is set.
+func (n Node) Uninstall(ctx context.Context, force bool) error {
+	if err := n.validate(); err != nil {
+		return err
+	}
+	l, err := n.readLedger()
+	if err != nil {
+		return err
+	}
+	m, err := n.systemd(ctx)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if !force {
+		if err := n.checkHeld(ctx, m); err != nil {
+			return err
+		}
+	}
+	if n.Label != nil {
+		if err := n.Label(ctx, false); err != nil {
+			return err
+		}
+	}
+	if len(l.Files) == 0 && l.Engine == "" {
+		n.Log.Info("nothing is installed on this node")
+		return nil
+	}
+	if l.Engine != "" {
+		if err := n.removeEngine(ctx, m, l); err != nil {
+			return err
+		}
+	}
+	if err := n.stopAll(ctx, m, l, force); err != nil {
+		return err
+	}
+	if err := n.removeFiles(ctx, m, l); err != nil {
+		return err
+	}
+	n.Log.Info("nothing is left on this node")
+	return nil
+}
+
+// checkHeld fails if the agent holds containers. An agent that does not run, and for which systemd
+// keeps nothing, holds none; it must not be asked, since that would start it.
+func (n Node) checkHeld(ctx context.Context, m *manager) error {
+	active, err := m.isActive(ctx, agentService)
+	if err != nil || !active {
+		return err
+	}
+	all, err := control.NewClient(n.at(path.Join(runDir, "control.sock"))).Containers(ctx)
+	if err != nil {
+		return fmt.Errorf("find out which containers are held: %w; --force does not ask", err)
+	}
+	var names []string
+	for _, c := range all {
+		name := c.ID
+		if c.Pod != "" {
+			name = c.Namespace + "/" + c.Pod + "/" + c.Name
+		}
+		names = append(names, inquiry.Printable(name))
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	const shown = 10
+	more := ""
+	if len(names) > shown {
+		more = fmt.Sprintf(" and %d more", len(names)-shown)
+		names = names[:shown]
+	}
+	return fmt.Errorf("%w, and could bind no port afterwards: %s%s; remove them, or use --force",
+		ErrHeld, strings.Join(names, ", "), more)
+}
+
+// removeEngine takes the runtime handler out of the engine's configuration, and restarts the engine.
+func (n Node) removeEngine(ctx context.Context, m *manager, l *ledger) error {
+	d, unit, err := detect(ctx, m.isActive, l.Engine)
+	if err != nil {
+		return err
+	}
+	plan, err := d.plan(n, true)
+	if err != nil {
+		return err
+	}
+	if len(plan.Changes) > 0 {
+		l.restart(unit)
+		if err := n.save(l); err != nil {
+			return err
+		}
+	}
+	if err := n.carryOut(plan); err != nil {
+		return err
+	}
+	if slices.Contains(l.Restart, unit) && !d.rereads {
+		if err := n.restarted(ctx, m, l, unit); err != nil {
+			return err
+		}
+	}
+	l.Engine = ""
+	return n.save(l)
+}
+
+// stopAll stops and disables the units. The plugin ends first: after it, no new container gets the
+// filter.
+func (n Node) stopAll(ctx context.Context, m *manager, l *ledger, force bool) error {
+	if err := n.end(ctx, m, nriService); err != nil {
+		return err
+	}
+	if !force {
+		if err := n.checkHeld(ctx, m); err != nil {
+			if slices.Contains(l.Units, nriService) {
+				err = errors.Join(err, m.start(ctx, nriService))
+			}
+			return err
+		}
+	}
+	units := []string{agentSocket, controlSocket, eventsSocket}
+	for name := range l.Files {
+		if unit := isUnit(name); unit != "" && !slices.Contains(units, unit) {
+			units = append(units, unit)
+		}
+	}
+	for _, unit := range units {
+		if err := n.end(ctx, m, unit); err != nil {
+			return err
+		}
+	}
+	for _, unit := range slices.Clone(l.Units) {
+		if err := n.disable(ctx, m, l, unit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// end stops a unit, if there is one, and makes systemd forget how it ended.
+func (n Node) end(ctx context.Context, m *manager, unit string) error {
+	loaded, err := m.property(ctx, unit, "LoadState")
+	if err != nil || loaded == "not-found" {
+		return err
+	}
+	if err := m.stop(ctx, unit); err != nil {
+		return err
+	}
+	_ = m.ResetFailedUnitContext(ctx, unit) // it fails for one that has not failed
+	return nil
+}
+
+// disable stops a unit, and keeps it from starting with the node.
+func (n Node) disable(ctx context.Context, m *manager, l *ledger, unit string) error {
+	if err := n.end(ctx, m, unit); err != nil {
+		return err
+	}
+	if _, err := m.DisableUnitFilesContext(ctx, []string{unit}, false); err != nil {
+		return fmt.Errorf("disable %s: %w", unit, err)
+	}
+	l.Units = slices.DeleteFunc(l.Units, func(other string) bool { return other == unit })
+	return n.save(l)
+}
+
+// removeFiles removes the files that were written, the directories that were made, and the ledger at
+// last.
+func (n Node) removeFiles(ctx context.Context, m *manager, l *ledger) error {
+	if err := n.cleanUp(l.Files); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.Files)) {
+		if err := n.removeFile(ctx, m, l, name); err != nil {
+			return err
+		}
+	}
+	if err := m.ReloadContext(ctx); err != nil {
+		return fmt.Errorf("make systemd read its units again: %w", err)
+	}
+	if err := n.removeSockets(); err != nil {
+		return err
+	}
+	if err := os.Remove(n.at(n.ledgerPath())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	dirs := append(slices.Clone(l.Dirs), path.Dir(n.ledgerPath()))
+	slices.Sort(dirs)
+	for _, dir := range slices.Backward(dirs) {
+		if err := os.Remove(n.at(dir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			n.Log.WithError(err).WithField("directory", dir).Info("stays")
+		}
+	}
+	return nil
+}
+
+// removeFile removes a file that was written, unless it was changed since.
+func (n Node) removeFile(ctx context.Context, m *manager, l *ledger, name string) error {
+	now, err := n.read(name)
+	if err != nil {
+		return err
+	}
+	if unit := isUnit(name); unit != "" && now != nil {
+		if err := n.disable(ctx, m, l, unit); err != nil {
+			return err
+		}
+	}
+	switch {
+	case now == nil:
+	case isUnit(name) == "" && !slices.Contains(l.Files[name], sum(now)):
+		n.Log.WithField("file", name).Info("stays: it was changed since it was installed")
+	default:
+		if err := os.Remove(n.at(name)); err != nil {
+			return err
+		}
+		n.Log.WithField("file", name).Info("removed")
+	}
+	delete(l.Files, name)
+	return n.save(l)
+}
+
+// removeSockets removes the sockets that systemd has left.
+func (n Node) removeSockets() error {
+	for _, name := range []string{
+		path.Join(runDir, "agent.sock"), path.Join(runDir, "control.sock"),
+		path.Join(eventsDir, "events.sock"),
+	} {
+		if err := os.Remove(n.at(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	for _, dir := range []string{runDir, eventsDir, path.Dir(eventsDir)} {
+		if err := os.Remove(n.at(dir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			n.Log.WithError(err).WithField("directory", dir).Info("stays")
+		}
+	}
+	return nil
+}

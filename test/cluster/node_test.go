@@ -1,0 +1,137 @@
+// Package cluster runs Kubernetes: its own programs, real engines and a real systemd on a node,
+// where port-restricter is installed as docs/kubernetes.md says.
+package cluster
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// patience bounds every wait, on a busy machine.
+const patience = 3 * time.Minute
+
+// A node is a machine of the cluster: a systemd with namespaces of its own, whose root directory
+// is a copy of this machine's.
+type node struct {
+	t   *testing.T
+	pid int // of its PID 1, as the test sees it
+}
+
+// boot starts a node. It ends with the test.
+func boot(t *testing.T) node {
+	t.Helper()
+	tools, err := filepath.Abs("../../.cache/tools")
+	require.NoError(t, err)
+	tools, err = filepath.EvalSymlinks(tools)
+	require.NoError(t, err)
+	command := exec.Command("testdata/boot.sh", tools)
+	command.Stderr = os.Stderr
+	// ^C must not keep it from cleaning up.
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	input, err := command.StdinPipe()
+	require.NoError(t, err)
+	output, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	t.Cleanup(func() {
+		input.Close()
+		require.NoError(t, command.Wait(), "end the node")
+	})
+	n := node{t: t}
+	_, err = fmt.Fscan(output, &n.pid)
+	require.NoError(t, err, "boot systemd")
+	require.Eventually(t, func() bool {
+		return n.command("systemctl", "is-active", "test.target").Run() == nil
+	}, patience, 50*time.Millisecond, "systemd does not start")
+	return n
+}
+
+// command returns a command that runs on the node.
+func (n node) command(args ...string) *exec.Cmd {
+	enter := []string{"--target", fmt.Sprint(n.pid), "--mount", "--pid", "--net", "--uts", "--ipc",
+		"--cgroup", "--root", "--wd", "--"}
+	command := exec.Command("nsenter", append(enter, args...)...)
+	command.Env = []string{"PATH=/usr/local/bin:/usr/sbin:/usr/bin", "LC_ALL=C.UTF-8"}
+	return command
+}
+
+// sh runs a script on the node, and returns what it prints.
+func (n node) sh(script string) string {
+	n.t.Helper()
+	out, err := n.command("sh", "-ec", script).CombinedOutput()
+	require.NoError(n.t, err, "%s: %s", script, out)
+	return strings.TrimSpace(string(out))
+}
+
+// path returns where the test sees a file of the node.
+func (n node) path(name string) string {
+	return filepath.Join("/proc", fmt.Sprint(n.pid), "root", name)
+}
+
+// write writes a file on the node.
+func (n node) write(name, text string) {
+	n.t.Helper()
+	require.NoError(n.t, os.MkdirAll(filepath.Dir(n.path(name)), 0o755))
+	require.NoError(n.t, os.WriteFile(n.path(name), []byte(text), 0o755))
+}
+
+// service starts a service of the node, of a type that systemd.service(5) lists.
+func (n node) service(kind, name string, command ...string) {
+	n.t.Helper()
+	log := "/var/log/" + name + ".log"
+	n.write("/etc/systemd/system/"+name+".service", fmt.Sprintf(`[Service]
+Type=%s
+ExecStart=%s
+StandardOutput=append:%s
+StandardError=inherit
+Delegate=yes
+CPUAccounting=yes
+MemoryAccounting=yes
+KillMode=process
+LimitNOFILE=65536
+TimeoutStartSec=%d
+Restart=on-failure
+`, kind, strings.Join(command, " \\\n\t"), log, int(patience.Seconds())))
+	n.t.Cleanup(func() {
+		if n.t.Failed() {
+			text, _ := os.ReadFile(n.path(log))
+			n.t.Logf("the end of %s:\n%s", log, text[max(0, len(text)-8192):])
+		}
+	})
+	n.sh("systemctl daemon-reload; systemctl start " + name)
+}
+
+// copy copies a file of the test to the node.
+func (n node) copy(from, to string) {
+	n.t.Helper()
+	text, err := os.ReadFile(from)
+	require.NoError(n.t, err)
+	n.write(to, string(text))
+}
+
+// finished is a command that has ended.
+type finished struct {
+	code           int
+	stdout, stderr string
+}
+
+// finish runs a command to its end.
+func finish(t *testing.T, command *exec.Cmd) finished {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	err := command.Run()
+	if exit := (*exec.ExitError)(nil); err != nil {
+		require.ErrorAs(t, err, &exit)
+	}
+	return finished{command.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
