@@ -24,11 +24,11 @@ func TestAnEngineIsConfiguredAndPutBack(t *testing.T) {
 
 		installed, running := n.state(), n.running()
 		n.do("install", "--engine", "containerd")
-		require.Equal(t, installed, n.state(), name)
+		n.is(installed, name+", installed again")
 		require.Equal(t, running, n.running(), name)
 
 		n.do("uninstall")
-		require.Equal(t, before, n.state(), name)
+		n.is(before, name+", uninstalled")
 		require.NotEqual(t, second, n.Sh("systemctl show -p InvocationID containerd"), name)
 	}
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aymanbagabas/go-udiff"
 	"github.com/stretchr/testify/require"
 
 	"github.com/port-restricter/port-restricter/test/booted"
@@ -104,8 +105,16 @@ func (n node) refused(args ...string) string {
 	var exit *exec.ExitError
 	require.ErrorAs(n.t, err, &exit, "%s: %s", strings.Join(args, " "), out)
 	require.Equal(n.t, 125, exit.ExitCode(), out)
-	require.Equal(n.t, before, n.state())
+	n.is(before, strings.Join(args, " "))
 	return out
+}
+
+// is fails the test if the node's state is another one.
+func (n node) is(want, when string) {
+	n.t.Helper()
+	if got := n.state(); got != want {
+		n.t.Fatalf("the node is not as it was: %s\n%s", when, udiff.Unified("was", "is", want, got))
+	}
 }
 
 // state is all that there is on the node: names, kinds, modes, owners, links, and what is in the
@@ -114,7 +123,7 @@ func (n node) state() string {
 	n.t.Helper()
 	return n.Sh(`cd /
 		find . \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./run -o -path ./tmp \
-			-o -path ./srv -o -path ./var/log -o -path ./var/lib/systemd \) -prune -o \
+			-o -path ./srv -o -path ./var/tmp -o -path ./var/log -o -path ./var/lib/systemd \) -prune -o \
 			-printf '%p %y %m %u %g %l\n' | sort
 		find etc usr/local opt var/lib root -path var/lib/systemd -prune -o -type f -print |
 			sort | xargs sha256sum

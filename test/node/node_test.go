@@ -21,7 +21,7 @@ func TestInstallUpgradeUninstall(t *testing.T) {
 	installed, running := n.state(), n.running()
 	out := n.do("install")
 	require.NotContains(t, out, "written")
-	require.Equal(t, installed, n.state())
+	n.is(installed, "installed again")
 	require.Equal(t, running, n.running())
 
 	// An upgrade replaces the agent, not its containers, and leaves the administrator's words.
@@ -52,13 +52,13 @@ func TestInstallUpgradeUninstall(t *testing.T) {
 	require.Equal(t, "ENOSYS", c.Bind(5000))
 	require.Equal(t, "# mine", n.Sh("tail -n 1 /etc/port-restricter/config.toml"))
 	n.Sh("rm -r /etc/port-restricter")
-	require.Equal(t, before, n.state())
+	n.is(before, "uninstalled")
 	require.Contains(t, n.do("uninstall"), "nothing is installed on this node")
 
 	// A node whose containers are gone is as it was, to the byte.
 	n.do("install")
 	n.do("uninstall")
-	require.Equal(t, before, n.state())
+	n.is(before, "uninstalled")
 }
 
 // Whenever a run is killed, the next one does the rest.
@@ -73,15 +73,15 @@ func TestARunThatIsKilledLeavesNothingHalfDone(t *testing.T) {
 		}
 		kill("uninstall")
 		n.do("uninstall")
-		require.Equal(t, before, n.state(), "uninstall was killed after %s", after)
+		n.is(before, "uninstall was killed after "+after)
 		kill("install")
 		n.do("install")
-		require.Equal(t, installed, n.state(), "install was killed after %s", after)
+		n.is(installed, "install was killed after "+after)
 		require.Equal(t, "active\nactive", n.Sh(
 			"systemctl is-active port-restricter port-restricter-nri"))
 	}
 	n.do("uninstall")
-	require.Equal(t, before, n.state())
+	n.is(before, "uninstalled")
 }
 
 func TestANodeThatCanNotHaveItIsLeftAlone(t *testing.T) {

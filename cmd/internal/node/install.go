@@ -49,11 +49,11 @@ func (n Node) Install(ctx context.Context) error {
 }
 
 // look finds out what is to be done. It changes nothing, and fails where the node can't have it.
-func (n Node) look(ctx context.Context) (i *installation, err error) {
+func (n Node) look(ctx context.Context) (_ *installation, err error) {
 	if err := n.validate(); err != nil {
 		return nil, err
 	}
-	i = &installation{Node: n}
+	i := &installation{Node: n}
 	if i.files, err = n.files(); err != nil {
 		return nil, err
 	}
@@ -197,6 +197,9 @@ func (i *installation) noteChanges(stale []string) (units bool) {
 	}
 	if i.plan != nil && len(i.plan.Changes) > 0 {
 		i.l.restart(i.unit)
+		for _, c := range i.plan.Changes {
+			i.noteDirs(i.l, strings.TrimPrefix(c.Path, i.Host))
+		}
 	}
 	for _, unit := range i.units() {
 		if !slices.Contains(i.l.Units, unit) {
