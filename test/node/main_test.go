@@ -125,7 +125,7 @@ func (n node) state() string {
 		find . \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./run -o -path ./tmp \
 			-o -path ./srv -o -path ./var/tmp -o -path ./var/log -o -path ./var/lib/systemd \) -prune -o \
 			-printf '%p %y %m %u %g %l\n' | sort
-		find etc usr/local opt var/lib root -path var/lib/systemd -prune -o -type f -print |
+		find etc usr/local opt var/lib root \( -path var/lib/systemd -o -path var/lib/containers \) -prune -o -type f -print |
 			sort | xargs sha256sum
 		find run -name '*port-restricter*' -not -path 'run/systemd/*'
 		find run/systemd -name '*port-restricter*' -type f`)
@@ -135,5 +135,5 @@ func (n node) state() string {
 func (n node) running() string {
 	n.t.Helper()
 	return n.Sh("systemctl show -p Id,InvocationID,ActiveEnterTimestamp,MainPID,NRestarts " +
-		"containerd.service 'port-restricter*'")
+		"containerd.service crio.service 'port-restricter*'")
 }

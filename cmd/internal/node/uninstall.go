@@ -44,6 +44,11 @@ func (n Node) Uninstall(ctx context.Context, force bool) error {
 		}
 	}
 	if len(l.Files) == 0 && l.Engine == "" {
+		unit, err := n.read(path.Join(unitDir, agentService))
+		if err != nil || strings.HasPrefix(string(unit), marker) {
+			return errors.Join(err, fmt.Errorf("port-restricter is installed on this node with "+
+				"another --prefix than %s, as ExecStart= of %s says", n.Prefix, agentService))
+		}
 		n.Log.Info("nothing is installed on this node")
 		return nil
 	}
