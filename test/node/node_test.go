@@ -17,6 +17,10 @@ func TestInstallUpgradeUninstall(t *testing.T) {
 		systemctl is-active port-restricter.socket port-restricter port-restricter-nri`))
 	require.Empty(t, n.Sh("grep port-restricter /etc/passwd /etc/group || :"))
 
+	require.Equal(t, "root:root 600\nroot:root 660", n.Sh(
+		"stat -c '%U:%G %a' /run/port-restricter/agent.sock /run/port-restricter/control.sock"))
+	require.NotEqual(t, "0", n.Sh("stat -c %u /proc/$("+agentPID+")/status"))
+
 	// The second run changes nothing, and restarts nothing.
 	installed, running := n.state(), n.running()
 	out := n.do("install")
