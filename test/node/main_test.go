@@ -5,6 +5,7 @@ package node
 import (
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -14,10 +15,7 @@ import (
 	"github.com/port-restricter/port-restricter/test/booted"
 )
 
-const (
-	built = "../../bin/packages/amd64"
-	tools = "../../.cache/tools"
-)
+const tools = "../../.cache/tools"
 
 // A node is a system with the files of the image in /srv/image.
 type node struct {
@@ -32,8 +30,9 @@ func boot(t *testing.T, more ...string) node {
 	ask, image := filepath.Join(dir, "ask"), filepath.Join(dir, "image.tar")
 	booted.Run(t, "gcc", "-static", "-o", ask, "../survive/testdata/ask.c")
 	booted.Run(t, "sh", "-ec", `cd ../..
-		deploy/kubernetes/image/root.sh bin/port-restricter-node bin/packages/amd64/tree "$1/image"
-		tar -cf "$1/image.tar" -C "$1" image`, "sh", dir)
+		deploy/kubernetes/image/root.sh bin/port-restricter-node "bin/packages/$2/tree" \
+			"$1/image"
+		tar -cf "$1/image.tar" -C "$1" image`, "sh", dir, runtime.GOARCH)
 	files := append([]string{ask, image, tools + "/containerd"}, more...)
 	n := node{booted.Boot(t, files...), t}
 	n.Sh("tar -xf /srv/image.tar -C /srv && rm /srv/image.tar")
@@ -123,9 +122,10 @@ func (n node) state() string {
 	n.t.Helper()
 	return n.Sh(`cd /
 		find . \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./run -o -path ./tmp \
-			-o -path ./srv -o -path ./var/tmp -o -path ./var/log -o -path ./var/lib/systemd \) -prune -o \
-			-printf '%p %y %m %u %g %l\n' | sort
-		find etc usr/local opt var/lib root \( -path var/lib/systemd -o -path var/lib/containers \) -prune -o -type f -print |
+			-o -path ./srv -o -path ./var/tmp -o -path ./var/log -o -path ./var/lib/systemd \) \
+			-prune -o -printf '%p %y %m %u %g %l\n' | sort
+		find etc usr/local opt var/lib root \
+			\( -path var/lib/systemd -o -path var/lib/containers \) -prune -o -type f -print |
 			sort | xargs sha256sum
 		find run -name '*port-restricter*' -not -path 'run/systemd/*'
 		find run/systemd -name '*port-restricter*' -type f`)

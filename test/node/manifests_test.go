@@ -93,6 +93,9 @@ func field(value any, path ...any) any {
 	return value
 }
 
+// shared are what a pod can have of the node, or a container of another one.
+var shared = []string{"hostPID", "hostNetwork", "hostIPC", "shareProcessNamespace"}
+
 // What an attacker finds in the pod that stays is nothing.
 func TestOnlyTheInstallerHasTheNode(t *testing.T) {
 	for _, overlay := range []string{"", "/containerd", "/crio", "/openshift", "/flatcar",
@@ -102,7 +105,7 @@ func TestOnlyTheInstallerHasTheNode(t *testing.T) {
 			case "DaemonSet":
 				pod := field(o, "spec", "template", "spec").(object)
 				require.Equal(t, false, pod["automountServiceAccountToken"])
-				for _, key := range []string{"hostPID", "hostNetwork", "hostIPC", "shareProcessNamespace"} {
+				for _, key := range shared {
 					require.NotContains(t, pod, key)
 				}
 				require.Len(t, pod["initContainers"], 1)

@@ -2,6 +2,7 @@ package node
 
 import (
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,7 +14,8 @@ func TestInstallUpgradeUninstall(t *testing.T) {
 	n := boot(t)
 	before := n.state()
 	n.do("install")
-	require.Equal(t, "enabled\nactive\nactive\nactive", n.Sh(`systemctl is-enabled port-restricter.socket
+	require.Equal(t, "enabled\nactive\nactive\nactive", n.Sh(`
+		systemctl is-enabled port-restricter.socket
 		systemctl is-active port-restricter.socket port-restricter port-restricter-nri`))
 	require.Empty(t, n.Sh("grep port-restricter /etc/passwd /etc/group || :"))
 
@@ -89,19 +91,22 @@ func TestARunThatIsKilledLeavesNothingHalfDone(t *testing.T) {
 }
 
 func TestANodeThatCanNotHaveItIsLeftAlone(t *testing.T) {
-	deb, err := filepath.Glob("../../bin/packages/*_amd64.deb")
+	deb, err := filepath.Glob("../../bin/packages/*_" + runtime.GOARCH + ".deb")
 	require.NoError(t, err)
 	require.Len(t, deb, 1, "run make packages")
 	n := boot(t, deb[0])
 
 	n.Sh("mkdir -p /usr/local/bin; echo mine >/usr/local/bin/port-restricter")
-	require.Contains(t, n.refused("install"), "/usr/local/bin/port-restricter is on this node, and is not from here")
+	require.Contains(t, n.refused("install"),
+		"/usr/local/bin/port-restricter is on this node, and is not from here")
 	n.Sh("rm /usr/local/bin/port-restricter")
 
 	require.Contains(t, n.refused("install", "--prefix", "/opt"), "not mounted at /srv/host/opt")
-	require.Contains(t, n.refused("install", "--engine", "crio"), "none of its units crio.service runs")
+	require.Contains(t, n.refused("install", "--engine", "crio"),
+		"none of its units crio.service runs")
 	require.Contains(t, n.refused("install", "--engine", "podman"), "it is containerd or crio")
-	require.Contains(t, n.refused("install", "--host", "/srv/nothing"), "--prefix /usr/local is not a directory")
+	require.Contains(t, n.refused("install", "--host", "/srv/nothing"),
+		"--prefix /usr/local is not a directory")
 
 	n.Sh("systemctl stop containerd; rm /run/nri/nri.sock")
 	require.Contains(t, n.refused("install"), "--engine containerd or --engine crio")

@@ -16,6 +16,8 @@ import (
 
 	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/config/settings"
+
+	"github.com/port-restricter/port-restricter/test/booted"
 )
 
 const built = "../../bin/packages"

@@ -25,8 +25,8 @@ type installation struct {
 	plan    *engines.Plan // of the engine, or nil
 }
 
-// Install brings the node into the state that is wanted. What is there already is left alone: if all
-// is, no file is written and no unit is restarted.
+// Install brings the node into the state that is wanted. What is there already is left alone: if
+// all is, no file is written and no unit is restarted.
 func (n Node) Install(ctx context.Context) error {
 	i, err := n.look(ctx)
 	if err != nil {
@@ -225,12 +225,12 @@ func (i *installation) run(ctx context.Context) error {
 		}
 	}
 	for _, unit := range i.units() {
-		if enabled, err := i.m.isEnabled(ctx, unit); err != nil {
-			return err
-		} else if !enabled {
-			if _, _, err := i.m.EnableUnitFilesContext(ctx, []string{unit}, false, false); err != nil {
-				return fmt.Errorf("enable %s: %w", unit, err)
-			}
+		enabled, err := i.m.isEnabled(ctx, unit)
+		if err == nil && !enabled {
+			_, _, err = i.m.EnableUnitFilesContext(ctx, []string{unit}, false, false)
+		}
+		if err != nil {
+			return fmt.Errorf("enable %s: %w", unit, err)
 		}
 	}
 	for _, unit := range []string{agentService, nriService} {

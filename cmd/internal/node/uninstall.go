@@ -99,7 +99,8 @@ func (n Node) checkHeld(ctx context.Context, m *manager) error {
 		ErrHeld, strings.Join(names, ", "), more)
 }
 
-// removeEngine takes the runtime handler out of the engine's configuration, and restarts the engine.
+// removeEngine takes the runtime handler out of the engine's configuration, and restarts the
+// engine.
 func (n Node) removeEngine(ctx context.Context, m *manager, l *ledger) error {
 	d, unit, err := detect(ctx, m.isActive, l.Engine)
 	if err != nil {
@@ -185,8 +186,8 @@ func (n Node) disable(ctx context.Context, m *manager, l *ledger, unit string) e
 	return n.save(l)
 }
 
-// removeFiles removes the files that were written, the directories that were made, and the ledger at
-// last.
+// removeFiles removes the files that were written, the directories that were made, and the ledger
+// at last.
 func (n Node) removeFiles(ctx context.Context, m *manager, l *ledger) error {
 	if err := n.cleanUp(l.Files); err != nil {
 		return err
