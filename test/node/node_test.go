@@ -21,7 +21,7 @@ func TestInstallUpgradeUninstall(t *testing.T) {
 
 	require.Equal(t, "root:root 600\nroot:root 660", n.Sh(
 		"stat -c '%U:%G %a' /run/port-restricter/agent.sock /run/port-restricter/control.sock"))
-	require.NotEqual(t, "0", n.Sh("stat -c %u /proc/$("+agentPID+")/status"))
+	require.NotEqual(t, "0", n.Sh("awk '/^Uid:/ { print $2 }' /proc/$("+agentPID+")/status"))
 
 	// The second run changes nothing, and restarts nothing.
 	installed, running := n.state(), n.running()
