@@ -118,8 +118,8 @@ func newUninstall() *cobra.Command {
 	return command
 }
 
-// newWait returns the command for a pod that has done its work: without it, the pod would be started
-// again and again.
+// newWait returns the command for a pod that has done its work: without it, the pod would be
+// started again and again.
 func newWait() *cobra.Command {
 	return &cobra.Command{
 		Use:   "wait",

@@ -30,7 +30,8 @@ func Debian(t *testing.T) string {
 	t.Helper()
 	dir, err := filepath.Abs("../../.cache/packages/debian")
 	require.NoError(t, err)
-	Run(t, "../packages/testdata/debian.sh", dir, "systemd", "systemd-sysv", "runc", "busybox-static")
+	Run(t, "../packages/testdata/debian.sh",
+		dir, "systemd", "systemd-sysv", "runc", "busybox-static")
 	return dir
 }
 

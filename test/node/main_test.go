@@ -5,18 +5,17 @@ package node
 import (
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/aymanbagabas/go-udiff"
 	"github.com/stretchr/testify/require"
 
 	"github.com/port-restricter/port-restricter/test/booted"
 )
 
-const (
-	built = "../../bin/packages/amd64"
-	tools = "../../.cache/tools"
-)
+const tools = "../../.cache/tools"
 
 // A node is a system with the files of the image in /srv/image.
 type node struct {
@@ -31,8 +30,8 @@ func boot(t *testing.T, more ...string) node {
 	ask, image := filepath.Join(dir, "ask"), filepath.Join(dir, "image.tar")
 	booted.Run(t, "gcc", "-static", "-o", ask, "../survive/testdata/ask.c")
 	booted.Run(t, "sh", "-ec", `cd ../..
-		deploy/kubernetes/image/root.sh bin bin/packages/amd64/tree "$1/image"
-		tar -cf "$1/image.tar" -C "$1" image`, "sh", dir)
+		deploy/kubernetes/image/root.sh bin "bin/packages/$2/tree" "$1/image"
+		tar -cf "$1/image.tar" -C "$1" image`, "sh", dir, runtime.GOARCH)
 	files := append([]string{ask, image, tools + "/containerd"}, more...)
 	n := node{booted.Boot(t, files...), t}
 	n.Sh("tar -xf /srv/image.tar -C /srv && rm /srv/image.tar")
@@ -104,8 +103,16 @@ func (n node) refused(args ...string) string {
 	var exit *exec.ExitError
 	require.ErrorAs(n.t, err, &exit, "%s: %s", strings.Join(args, " "), out)
 	require.Equal(n.t, 125, exit.ExitCode(), out)
-	require.Equal(n.t, before, n.state())
+	n.is(before, strings.Join(args, " "))
 	return out
+}
+
+// is fails the test if the node's state is another one.
+func (n node) is(want, when string) {
+	n.t.Helper()
+	if got := n.state(); got != want {
+		n.t.Fatalf("the node is not as it was: %s\n%s", when, udiff.Unified("was", "is", want, got))
+	}
 }
 
 // state is all that there is on the node: names, kinds, modes, owners, links, and what is in the
@@ -114,9 +121,10 @@ func (n node) state() string {
 	n.t.Helper()
 	return n.Sh(`cd /
 		find . \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./run -o -path ./tmp \
-			-o -path ./srv -o -path ./var/log -o -path ./var/lib/systemd \) -prune -o \
-			-printf '%p %y %m %u %g %l\n' | sort
-		find etc usr/local opt var/lib root -path var/lib/systemd -prune -o -type f -print |
+			-o -path ./srv -o -path ./var/tmp -o -path ./var/log -o -path ./var/lib/systemd \) \
+			-prune -o -printf '%p %y %m %u %g %l\n' | sort
+		find etc usr/local opt var/lib root \
+			\( -path var/lib/systemd -o -path var/lib/containers \) -prune -o -type f -print |
 			sort | xargs sha256sum
 		find run -name '*port-restricter*' -not -path 'run/systemd/*'
 		find run/systemd -name '*port-restricter*' -type f`)
@@ -126,5 +134,5 @@ func (n node) state() string {
 func (n node) running() string {
 	n.t.Helper()
 	return n.Sh("systemctl show -p Id,InvocationID,ActiveEnterTimestamp,MainPID,NRestarts " +
-		"containerd.service 'port-restricter*'")
+		"containerd.service crio.service 'port-restricter*'")
 }

@@ -60,12 +60,13 @@ func TestTheChartSaysWhatTheManifestsSay(t *testing.T) {
 	booted.Run(t, manifests+"/chart/make.sh", "v1.2.3", image, dir)
 	chart := dir + "/port-restricter"
 	for overlay, values := range map[string]string{
-		"":                  "action=install",
-		"/containerd":       "engine=containerd",
-		"/crio":             "engine=crio",
-		"/flatcar":          "prefix=/opt",
-		"/uninstall":        "action=uninstall",
-		"/uninstall-forced": "action=uninstall-forced",
+		"":                   "action=install",
+		"/containerd":        "engine=containerd",
+		"/crio":              "engine=crio",
+		"/flatcar":           "prefix=/opt",
+		"/flatcar-uninstall": "prefix=/opt,action=uninstall",
+		"/uninstall":         "action=uninstall",
+		"/uninstall-forced":  "action=uninstall-forced",
 	} {
 		want := render(t, "kustomize", "build", manifests+overlay)
 		require.GreaterOrEqual(t, len(want), 8, overlay)
@@ -92,16 +93,19 @@ func field(value any, path ...any) any {
 	return value
 }
 
+// shared are what a pod can have of the node, or a container of another one.
+var shared = []string{"hostPID", "hostNetwork", "hostIPC", "shareProcessNamespace"}
+
 // What an attacker finds in the pod that stays is nothing.
 func TestOnlyTheInstallerHasTheNode(t *testing.T) {
 	for _, overlay := range []string{"", "/containerd", "/crio", "/openshift", "/flatcar",
-		"/uninstall", "/uninstall-forced"} {
+		"/flatcar-uninstall", "/uninstall", "/uninstall-forced"} {
 		for _, o := range render(t, "kustomize", "build", manifests+overlay) {
 			switch o["kind"] {
 			case "DaemonSet":
 				pod := field(o, "spec", "template", "spec").(object)
 				require.Equal(t, false, pod["automountServiceAccountToken"])
-				for _, key := range []string{"hostPID", "hostNetwork", "hostIPC", "shareProcessNamespace"} {
+				for _, key := range shared {
 					require.NotContains(t, pod, key)
 				}
 				require.Len(t, pod["initContainers"], 1)

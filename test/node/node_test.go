@@ -2,6 +2,7 @@ package node
 
 import (
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,15 +14,20 @@ func TestInstallUpgradeUninstall(t *testing.T) {
 	n := boot(t)
 	before := n.state()
 	n.do("install")
-	require.Equal(t, "enabled\nactive\nactive\nactive", n.Sh(`systemctl is-enabled port-restricter.socket
+	require.Equal(t, "enabled\nactive\nactive\nactive", n.Sh(`
+		systemctl is-enabled port-restricter.socket
 		systemctl is-active port-restricter.socket port-restricter port-restricter-nri`))
 	require.Empty(t, n.Sh("grep port-restricter /etc/passwd /etc/group || :"))
+
+	require.Equal(t, "root:root 600\nroot:root 660", n.Sh(
+		"stat -c '%U:%G %a' /run/port-restricter/agent.sock /run/port-restricter/control.sock"))
+	require.NotEqual(t, "0", n.Sh("awk '/^Uid:/ { print $2 }' /proc/$("+agentPID+")/status"))
 
 	// The second run changes nothing, and restarts nothing.
 	installed, running := n.state(), n.running()
 	out := n.do("install")
 	require.NotContains(t, out, "written")
-	require.Equal(t, installed, n.state())
+	n.is(installed, "installed again")
 	require.Equal(t, running, n.running())
 
 	// An upgrade replaces the agent, not its containers, and leaves the administrator's words.
@@ -52,13 +58,13 @@ func TestInstallUpgradeUninstall(t *testing.T) {
 	require.Equal(t, "ENOSYS", c.Bind(5000))
 	require.Equal(t, "# mine", n.Sh("tail -n 1 /etc/port-restricter/config.toml"))
 	n.Sh("rm -r /etc/port-restricter")
-	require.Equal(t, before, n.state())
+	n.is(before, "uninstalled")
 	require.Contains(t, n.do("uninstall"), "nothing is installed on this node")
 
 	// A node whose containers are gone is as it was, to the byte.
 	n.do("install")
 	n.do("uninstall")
-	require.Equal(t, before, n.state())
+	n.is(before, "uninstalled")
 }
 
 // Whenever a run is killed, the next one does the rest.
@@ -73,31 +79,34 @@ func TestARunThatIsKilledLeavesNothingHalfDone(t *testing.T) {
 		}
 		kill("uninstall")
 		n.do("uninstall")
-		require.Equal(t, before, n.state(), "uninstall was killed after %s", after)
+		n.is(before, "uninstall was killed after "+after)
 		kill("install")
 		n.do("install")
-		require.Equal(t, installed, n.state(), "install was killed after %s", after)
+		n.is(installed, "install was killed after "+after)
 		require.Equal(t, "active\nactive", n.Sh(
 			"systemctl is-active port-restricter port-restricter-nri"))
 	}
 	n.do("uninstall")
-	require.Equal(t, before, n.state())
+	n.is(before, "uninstalled")
 }
 
 func TestANodeThatCanNotHaveItIsLeftAlone(t *testing.T) {
-	deb, err := filepath.Glob("../../bin/packages/*_amd64.deb")
+	deb, err := filepath.Glob("../../bin/packages/*_" + runtime.GOARCH + ".deb")
 	require.NoError(t, err)
 	require.Len(t, deb, 1, "run make packages")
 	n := boot(t, deb[0])
 
 	n.Sh("mkdir -p /usr/local/bin; echo mine >/usr/local/bin/port-restricter")
-	require.Contains(t, n.refused("install"), "/usr/local/bin/port-restricter is on this node, and is not from here")
+	require.Contains(t, n.refused("install"),
+		"/usr/local/bin/port-restricter is on this node, and is not from here")
 	n.Sh("rm /usr/local/bin/port-restricter")
 
 	require.Contains(t, n.refused("install", "--prefix", "/opt"), "not mounted at /srv/host/opt")
-	require.Contains(t, n.refused("install", "--engine", "crio"), "none of its units crio.service runs")
+	require.Contains(t, n.refused("install", "--engine", "crio"),
+		"none of its units crio.service runs")
 	require.Contains(t, n.refused("install", "--engine", "podman"), "it is containerd or crio")
-	require.Contains(t, n.refused("install", "--host", "/srv/nothing"), "--prefix /usr/local is not a directory")
+	require.Contains(t, n.refused("install", "--host", "/srv/nothing"),
+		"--prefix /usr/local is not a directory")
 
 	n.Sh("systemctl stop containerd; rm /run/nri/nri.sock")
 	require.Contains(t, n.refused("install"), "--engine containerd or --engine crio")

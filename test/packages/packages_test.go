@@ -16,6 +16,8 @@ import (
 
 	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/config/settings"
+
+	"github.com/port-restricter/port-restricter/test/booted"
 )
 
 const built = "../../bin/packages"
@@ -171,7 +173,8 @@ func TestThePackagesAreReproducible(t *testing.T) {
 	for _, arch := range arches(t) {
 		deb, rpm := packagesOf(t, arch)
 		for _, file := range []string{deb, rpm} {
-			booted.Run(t, "cmp", file, filepath.Join(elsewhere, "bin/packages", filepath.Base(file)))
+			again := filepath.Join(elsewhere, "bin/packages", filepath.Base(file))
+			booted.Run(t, "cmp", file, again)
 		}
 	}
 }

@@ -112,9 +112,9 @@ func (n Node) checkNRI() error {
 	conn, err := net.DialTimeout("unix", n.at(nriSocket), 10*time.Second)
 	if err != nil {
 		return fmt.Errorf("the engine of this node has NRI not enabled, or is too old: %w. "+
-			"containerd 2.2 and newer has it enabled, unless its configuration has disable = true in "+
-			`[plugins."io.containerd.nri.v1.nri"]; CRI-O newer than 1.34, unless [crio.nri] has `+
-			"enable_nri = false. Older engines get a runtime handler instead: "+
+			"containerd 2.2 and newer has it enabled, unless its configuration has disable = true "+
+			`in [plugins."io.containerd.nri.v1.nri"]; CRI-O newer than 1.34, unless [crio.nri] `+
+			"has enable_nri = false. Older engines get a runtime handler instead: "+
 			"--engine containerd or --engine crio", err)
 	}
 	return conn.Close()

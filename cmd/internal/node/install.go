@@ -25,8 +25,8 @@ type installation struct {
 	plan    *engines.Plan // of the engine, or nil
 }
 
-// Install brings the node into the state that is wanted. What is there already is left alone: if all
-// is, no file is written and no unit is restarted.
+// Install brings the node into the state that is wanted. What is there already is left alone: if
+// all is, no file is written and no unit is restarted.
 func (n Node) Install(ctx context.Context) error {
 	i, err := n.look(ctx)
 	if err != nil {
@@ -49,11 +49,11 @@ func (n Node) Install(ctx context.Context) error {
 }
 
 // look finds out what is to be done. It changes nothing, and fails where the node can't have it.
-func (n Node) look(ctx context.Context) (i *installation, err error) {
+func (n Node) look(ctx context.Context) (_ *installation, err error) {
 	if err := n.validate(); err != nil {
 		return nil, err
 	}
-	i = &installation{Node: n}
+	i := &installation{Node: n}
 	if i.files, err = n.files(); err != nil {
 		return nil, err
 	}
@@ -197,6 +197,9 @@ func (i *installation) noteChanges(stale []string) (units bool) {
 	}
 	if i.plan != nil && len(i.plan.Changes) > 0 {
 		i.l.restart(i.unit)
+		for _, c := range i.plan.Changes {
+			i.noteDirs(i.l, strings.TrimPrefix(c.Path, i.Host))
+		}
 	}
 	for _, unit := range i.units() {
 		if !slices.Contains(i.l.Units, unit) {
@@ -222,12 +225,12 @@ func (i *installation) run(ctx context.Context) error {
 		}
 	}
 	for _, unit := range i.units() {
-		if enabled, err := i.m.isEnabled(ctx, unit); err != nil {
-			return err
-		} else if !enabled {
-			if _, _, err := i.m.EnableUnitFilesContext(ctx, []string{unit}, false, false); err != nil {
-				return fmt.Errorf("enable %s: %w", unit, err)
-			}
+		enabled, err := i.m.isEnabled(ctx, unit)
+		if err == nil && !enabled {
+			_, _, err = i.m.EnableUnitFilesContext(ctx, []string{unit}, false, false)
+		}
+		if err != nil {
+			return fmt.Errorf("enable %s: %w", unit, err)
 		}
 	}
 	for _, unit := range []string{agentService, nriService} {

@@ -64,17 +64,20 @@ func (n Node) save(l *ledger) error {
 
 // note adds what is about to be written.
 func (n Node) note(l *ledger, changes []change) {
-	for _, dir := range n.missing(path.Dir(n.ledgerPath())) {
-		l.Dirs = append(l.Dirs, dir)
-	}
+	n.noteDirs(l, n.ledgerPath())
 	for _, c := range changes {
 		if hash := sum(c.text); !slices.Contains(l.Files[c.path], hash) {
 			l.Files[c.path] = append(l.Files[c.path], hash)
 		}
-		for _, dir := range n.missing(path.Dir(c.path)) {
-			if !slices.Contains(l.Dirs, dir) {
-				l.Dirs = append(l.Dirs, dir)
-			}
+		n.noteDirs(l, c.path)
+	}
+}
+
+// noteDirs adds the directories that are to be made for a file.
+func (n Node) noteDirs(l *ledger, file string) {
+	for _, dir := range n.missing(path.Dir(file)) {
+		if !slices.Contains(l.Dirs, dir) {
+			l.Dirs = append(l.Dirs, dir)
 		}
 	}
 }

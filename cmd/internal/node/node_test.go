@@ -62,7 +62,8 @@ func TestTheConfigurationOfEachDistributionIsPutBack(t *testing.T) {
 		{"k3s.service", "version = 3\n", "", "does not import"},
 		{"rke2-server.service", "version = 2\n", "", "is written anew whenever containerd starts"},
 		{"k0sworker.service", "# k0s_managed=true\nversion = 3\n" +
-			"imports = [\"/run/k0s/containerd-cri.toml\"]\n", "containerd.d/port-restricter.toml", ""},
+			"imports = [\"/run/k0s/containerd-cri.toml\"]\n",
+			"containerd.d/port-restricter.toml", ""},
 		{"snap.microk8s.daemon-containerd.service",
 			"version = 2\n[plugins.'io.containerd.grpc.v1.cri']\nx = '${SNAP_DATA}/x'\n", "", ""},
 		{"snap.microk8s.daemon-containerd.service", "version = 3\n", "port-restricter.toml", ""},
@@ -70,7 +71,9 @@ func TestTheConfigurationOfEachDistributionIsPutBack(t *testing.T) {
 	} {
 		n := Node{Host: t.TempDir(), Prefix: "/usr/local", Log: logrus.New()}
 		n.Log.SetOutput(t.Output())
-		isActive := func(_ context.Context, unit string) (bool, error) { return unit == c.unit, nil }
+		isActive := func(_ context.Context, unit string) (bool, error) {
+			return unit == c.unit, nil
+		}
 		d, _, err := detect(t.Context(), isActive, Containerd)
 		require.NoError(t, err)
 		main := d.containerd.Main
@@ -98,7 +101,8 @@ func TestTheConfigurationOfEachDistributionIsPutBack(t *testing.T) {
 			require.Equal(t, c.config, string(text), "a generated file is not touched")
 		}
 		if d.containerd.Merged { // as k0s does
-			merged := "[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.port-restricter]\n"
+			merged := "[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes." +
+				"port-restricter]\n"
 			require.NoError(t, os.MkdirAll(n.at("/run/k0s"), 0o755))
 			require.NoError(t, os.WriteFile(n.at("/run/k0s/containerd-cri.toml"),
 				[]byte("version = 3\n"+merged), 0o600))

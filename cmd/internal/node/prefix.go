@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// checkPrefix fails if the node can't have programs below the prefix. Programs are in /usr/local/bin
-// by default: it is in every PATH, it is apart from /usr, which is read-only on many nodes, and where
-// SELinux decides, systemd may run what is there, as it may not in /var/lib or /opt.
+// checkPrefix fails if the node can't have programs below the prefix. By default, programs are in
+// /usr/local/bin: it is in every PATH, it is apart from /usr, which is read-only on many nodes, and
+// where SELinux decides, systemd may run what is there, as it may not in /var/lib.
 func (n Node) checkPrefix() error {
 	const choose = "choose another directory with --prefix, and mount it: docs/kubernetes.md"
 	var about unix.Statfs_t

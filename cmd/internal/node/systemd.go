@@ -34,8 +34,9 @@ func (n Node) systemd(ctx context.Context) (*manager, error) {
 	if err != nil {
 		var onBus error
 		if conn, onBus = systemd.NewConnection(bus); onBus != nil {
-			return nil, fmt.Errorf("reach the node's systemd: %w; the agent is a service of systemd, "+
-				"and this node has none, or its /run is not at %s", errors.Join(err, onBus), n.at("/run"))
+			return nil, fmt.Errorf("reach the node's systemd: %w; the agent is a service of "+
+				"systemd, and this node has none, or its /run is not at %s",
+				errors.Join(err, onBus), n.at("/run"))
 		}
 		if err := conn.Subscribe(); err != nil {
 			return nil, fmt.Errorf("listen to the node's systemd: %w", err)
@@ -56,14 +57,14 @@ func dial(
 		err = greet(conn)
 	}
 	if err != nil {
-		conn.Close()
+		_ = conn.Close()
 		return nil, fmt.Errorf("greet %s: %w", socket, err)
 	}
 	return conn, nil
 }
 
-// wake makes the first call on a connection to systemd itself. systemd can read such a call together
-// with the end of the greeting, and then leaves it until something else comes.
+// wake makes the first call on a connection to systemd itself. systemd can read such a call
+// together with the end of the greeting, and then leaves it until something else comes.
 func wake(conn *dbus.Conn) error {
 	err := context.DeadlineExceeded
 	for range 30 {

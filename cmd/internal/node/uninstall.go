@@ -44,6 +44,11 @@ func (n Node) Uninstall(ctx context.Context, force bool) error {
 		}
 	}
 	if len(l.Files) == 0 && l.Engine == "" {
+		unit, err := n.read(path.Join(unitDir, agentService))
+		if err != nil || strings.HasPrefix(string(unit), marker) {
+			return errors.Join(err, fmt.Errorf("port-restricter is installed on this node with "+
+				"another --prefix than %s, as ExecStart= of %s says", n.Prefix, agentService))
+		}
 		n.Log.Info("nothing is installed on this node")
 		return nil
 	}
@@ -94,7 +99,8 @@ func (n Node) checkHeld(ctx context.Context, m *manager) error {
 		ErrHeld, strings.Join(names, ", "), more)
 }
 
-// removeEngine takes the runtime handler out of the engine's configuration, and restarts the engine.
+// removeEngine takes the runtime handler out of the engine's configuration, and restarts the
+// engine.
 func (n Node) removeEngine(ctx context.Context, m *manager, l *ledger) error {
 	d, unit, err := detect(ctx, m.isActive, l.Engine)
 	if err != nil {
@@ -180,8 +186,8 @@ func (n Node) disable(ctx context.Context, m *manager, l *ledger, unit string) e
 	return n.save(l)
 }
 
-// removeFiles removes the files that were written, the directories that were made, and the ledger at
-// last.
+// removeFiles removes the files that were written, the directories that were made, and the ledger
+// at last.
 func (n Node) removeFiles(ctx context.Context, m *manager, l *ledger) error {
 	if err := n.cleanUp(l.Files); err != nil {
 		return err

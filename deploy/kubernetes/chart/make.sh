@@ -31,7 +31,7 @@ cp "$here/args.tpl" "$chart/templates/_args.tpl"
 			if (kind == "") return
 			file = dir "/" tolower(kind) ".yaml"
 			if (kind == "RuntimeClass")
-				text = "{{- if or .Values.engine (ne .Values.action \"install\") }}\n" text "{{- end }}\n"
+				text = "{{- if .Values.engine }}\n" text "{{- end }}\n"
 			printf "%s", text > file
 			close(file)
 			text = kind = ""
