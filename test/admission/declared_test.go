@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -223,7 +224,8 @@ func create(t *testing.T, namespace string, p pod) error {
 	t.Helper()
 	_, err := as(t, "tenant").Pods(namespace).Create(t.Context(), p.build(), meta.CreateOptions{})
 	t.Cleanup(func() {
-		_ = as(t, "admin").Pods(namespace).Delete(t.Context(), p.build().Name,
+		// That of the test has ended.
+		_ = as(t, "admin").Pods(namespace).Delete(context.Background(), p.build().Name,
 			meta.DeleteOptions{GracePeriodSeconds: new(int64(0))})
 	})
 	return err
