@@ -31,7 +31,7 @@ import (
 const patience = 3 * time.Minute
 
 // tools has the programs of Kubernetes.
-var tools = "../../.cache/tools/"
+const tools = "../../.cache/tools/"
 
 // kubeconfig is a file with which one is the administrator.
 var kubeconfig string
