@@ -277,7 +277,7 @@ func TestTheClientTrustsNoAnswer(t *testing.T) {
 		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{":                       "read the answer",
 		"HTTP/1.1 500 \r\nContent-Length: 0\r\n\r\n":                          "another version",
 		"HTTP/1.1 503 \r\nContent-Length: 18\r\n\r\n{\"error\":\"\x1b[31m\"}": "another version",
-		"rubbish": "",
+		"rubbish": "not as an agent's control socket does",
 	} {
 		path := filepath.Join(t.TempDir(), "s")
 		l, err := net.Listen("unix", path)

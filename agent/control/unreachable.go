@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -36,11 +35,16 @@ func (c *Client) explain(err error) error {
 	case isTimeout(err):
 		return fmt.Errorf("the agent at %s does not answer: is it stopped, or starting? "+
 			"See systemctl status port-restricter: %w", c.path, err)
-	case errors.Is(err, io.EOF), errors.Is(err, unix.ECONNRESET), errors.Is(err, unix.EPIPE):
-		return fmt.Errorf("%s answered, and not as an agent's control socket does: name that one, "+
-			"which is control.sock beside agent.sock: %w", c.path, err)
+	case isDial(err):
+		return fmt.Errorf("ask the agent at %s: %w", c.path, err)
 	}
-	return fmt.Errorf("ask the agent at %s: %w", c.path, err)
+	return fmt.Errorf("%s answered, and not as an agent's control socket does: name that one, "+
+		"which is control.sock beside agent.sock: %w", c.path, err)
+}
+
+func isDial(err error) bool {
+	var network *net.OpError
+	return errors.As(err, &network) && network.Op == "dial"
 }
 
 func isTimeout(err error) bool {

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Lays out the files of the packages: TREE/all, TREE/doc, which RPM marks as documentation, and
-# what has another place in each kind of package in TREE/deb, TREE/rpm and TREE/license. VERSION is the packages' version.
+# what has another place in each kind of package in TREE/deb, TREE/rpm and TREE/license. VERSION is
+# the packages' version.
 # usage: tree.sh DIR-OF-PROGRAMS PAGES TREE
 set -eu
 built=$1 pages=$2 tree=$3

@@ -53,6 +53,9 @@ func (m machine) toolchain(t *testing.T) toolchain {
 
 const repository = "../.."
 
+// tags are the Makefile's: what is compiled with the same flags is compiled once.
+const tags = "seccomp,netgo,osusergo"
+
 // programs are the Debian packages of a guest, and what their programs load. runc is that of
 // test/tools, since Debian's does not run on Linux 5.10.
 var programs = []string{
@@ -90,7 +93,7 @@ func (m machine) newRoot(t *testing.T) string {
 	compiled, err := filepath.Abs(filepath.Join(repository, ".cache/kernels/probes-"+m.arch))
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(compiled, 0o755))
-	run(t, "go", "test", "-tags", "seccomp", "-count=1", "-run", "^TestCompile$",
+	run(t, "go", "test", "-tags", tags, "-count=1", "-run", "^TestCompile$",
 		repository+"/test/probes", "-args", "-cc", tools.cc, "-compile", compiled)
 	run(t, "cp", "-a", compiled, filepath.Join(root, "compiled"))
 	return root
@@ -100,8 +103,8 @@ func (m machine) newRoot(t *testing.T) string {
 // directory.
 func (tools toolchain) build(t *testing.T, output, module, pkg string, subcommand ...string) {
 	t.Helper()
-	command := exec.Command("go", append(subcommand, "-o", output, "-tags",
-		"seccomp,netgo,osusergo", "-ldflags", "-linkmode external -extldflags -static", pkg)...)
+	command := exec.Command("go", append(subcommand, "-o", output, "-trimpath", "-tags", tags,
+		"-ldflags", "-linkmode external -extldflags -static", pkg)...)
 	command.Dir, command.Env = module, tools.environment
 	out, err := command.CombinedOutput()
 	require.NoError(t, err, "%s: %s", command, out)

@@ -6,7 +6,8 @@
 set -eu
 arch=$1
 here=$(cd "$(dirname "$0")" && pwd)
-cache=$(cd "$here/../.." && pwd)/.cache/kernels
+mkdir -p "$here/../../.cache"
+cache=$(cd -P "$here/../../.cache" && pwd)/kernels
 if [ "$arch" = "$(dpkg --print-architecture)" ]; then
 	printf '%s\n' "GOARCH=$arch" CGO_ENABLED=1 CC=gcc
 	exit

@@ -26,7 +26,7 @@ func TestInstallUpgradeRemovePurge(t *testing.T) {
 	ask := filepath.Join(t.TempDir(), "ask")
 	run(t, "gcc", "-static", "-o", ask, "../survive/testdata/ask.c")
 	older := only(t, olderVersion(t)+"/*.deb")
-	newer, _ := packagesOf(t, "amd64")
+	newer, _ := packagesOf(t, native)
 	s := boot(t, ask, older, newer, "../../.cache/tools/containerd")
 	s.sh(others)
 	before := s.sh(state)
@@ -103,7 +103,7 @@ func TestInstallUpgradeRemovePurge(t *testing.T) {
 // The same by rpm, in the root directory of a system that does not run.
 func TestRPMInstallUpgradeErase(t *testing.T) {
 	older := only(t, olderVersion(t)+"/*.rpm")
-	_, newer := packagesOf(t, "amd64")
+	_, newer := packagesOf(t, native)
 	out := run(t, "unshare", "--mount", "--propagation", "private", "testdata/rpm.sh",
 		debian(t), older, newer)
 	require.True(t, strings.HasSuffix(out, "done"), out)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the tools of the Go module test/tools/NAME into .cache/tools. It does nothing
-# if they are newer than the module. The optional file NAME/tags lists the module's
+# if they are of this module's files. The optional file NAME/tags lists the module's
 # build tags, and the optional script NAME/build.sh builds what is not written in Go.
 set -eu
 name=${1:?"usage: $0 NAME, where NAME is a directory beside this script"}
@@ -12,13 +12,10 @@ mkdir -p "$cache"
 stamp=$cache/$name.built
 tags=seccomp
 [ ! -f "$module/tags" ] || tags=$(tr '\n' ' ' <"$module/tags")
-for source in "$module"/* "$0"; do
-	if [ ! -e "$stamp" ] || [ "$source" -nt "$stamp" ]; then
-		echo "building test/tools/$name"
-		rm -f "$stamp"
-		(cd "$module" && go build -tags "$tags" -o "$cache/" tool)
-		[ ! -x "$module/build.sh" ] || (cd "$module" && ./build.sh "$cache")
-		touch "$stamp"
-		exit
-	fi
-done
+sum=$(cd "$here" && find "$name" build.sh -type f -exec sha256sum {} + | sort | sha256sum)
+[ "$(cat "$stamp" 2>/dev/null)" != "$sum" ] || exit 0
+echo "building test/tools/$name"
+rm -f "$stamp"
+(cd "$module" && go build -tags "$tags" -o "$cache/" tool)
+[ ! -x "$module/build.sh" ] || (cd "$module" && ./build.sh "$cache")
+echo "$sum" >"$stamp"
