@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -76,7 +77,7 @@ func TestWhatIsLessStays(t *testing.T) {
 		"the plain key none": {pod{notes: notes{key: "none"}, containers: []string{"a 80"}}, nil},
 		"another annotation": {pod{
 			notes: notes{
-				"port-restricter.map": "80:8080", "port-restricter.ephemeral": "deny",
+				"port-restricter.map/a": "80:8080", "port-restricter.ephemeral": "deny",
 				"port-restricter.mode/a": "enforce",
 			},
 			containers: []string{"a 8080"},
@@ -144,6 +145,7 @@ func TestWhatIsMoreIsRefused(t *testing.T) {
 			one(key+"/debugger", "22/tcp"), "port-restricter.port/debugger is for no container of the" +
 				" pod that can declare ports: they are web",
 		},
+		"a map without ports":  {one("port-restricter.map", "80:8080"), "write port-restricter.map/CONTAINER"},
 		"the mode":             {one("port-restricter.mode", "audit"), "port-restricter.mode can only be enforce here"},
 		"the mode of one":      {one("port-restricter.mode/web", "audit"), "port-restricter.mode/web can only be"},
 		"an unknown key":       {one("port-restricter.io_uring", "allow"), "port-restricter.io_uring is not known"},
@@ -222,7 +224,8 @@ func create(t *testing.T, namespace string, p pod) error {
 	t.Helper()
 	_, err := as(t, "tenant").Pods(namespace).Create(t.Context(), p.build(), meta.CreateOptions{})
 	t.Cleanup(func() {
-		_ = as(t, "admin").Pods(namespace).Delete(t.Context(), p.build().Name,
+		// That of the test has ended.
+		_ = as(t, "admin").Pods(namespace).Delete(context.Background(), p.build().Name,
 			meta.DeleteOptions{GracePeriodSeconds: new(int64(0))})
 	})
 	return err

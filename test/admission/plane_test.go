@@ -149,6 +149,9 @@ func kubectl(t *testing.T, args ...string) string {
 // docs/admission.md says. It returns once all of them are in force.
 func install(t *testing.T) {
 	t.Helper()
+	if installed {
+		return
+	}
 	require.Eventually(t, func() bool {
 		return exec.Command(tools+"kubectl", "--kubeconfig", kubeconfig, "get", "--raw",
 			"/readyz").Run() == nil
@@ -157,7 +160,11 @@ func install(t *testing.T) {
 	kubectl(t, "apply", "-k", "../../deploy/kubernetes/declared")
 	setRow(t, "ranged", rangedRow)
 	inForce(t)
+	installed = true
 }
+
+// installed is whether the policies are in force.
+var installed bool
 
 // inForce waits until each policy does what it does. kube-apiserver reads them a while later.
 func inForce(t *testing.T) {

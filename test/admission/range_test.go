@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/port-restricter/port-restricter/config"
 )
@@ -67,6 +68,7 @@ func TestARangeCountsForAChange(t *testing.T) {
 func TestWithoutTheTableNoPodIsCreated(t *testing.T) {
 	install(t)
 	kubectl(t, "-n", tableNamespace, "delete", "configmap", "ranges")
+	t.Cleanup(func() { installed = false })
 	p := pod{containers: []string{"web 8080"}}
 	var err error
 	require.Eventually(t, func() bool {
@@ -179,12 +181,17 @@ func TestThePoliciesReadListsAsTheAgentDoes(t *testing.T) {
 
 func setRow(t *testing.T, namespace, row string) {
 	t.Helper()
-	kubectl(t, "-n", tableNamespace, "patch", "configmap", "ranges", "-p",
-		fmt.Sprintf(`{"data": {%q: %q}}`, namespace, row))
+	patchTable(t, fmt.Sprintf(`{"data": {%q: %q}}`, namespace, row))
 }
 
 func removeRow(t *testing.T, namespace string) {
 	t.Helper()
-	kubectl(t, "-n", tableNamespace, "patch", "configmap", "ranges", "-p",
-		fmt.Sprintf(`{"data": {%q: null}}`, namespace))
+	patchTable(t, fmt.Sprintf(`{"data": {%q: null}}`, namespace))
+}
+
+func patchTable(t *testing.T, text string) {
+	t.Helper()
+	_, err := as(t, "admin").ConfigMaps(tableNamespace).Patch(t.Context(), "ranges",
+		types.MergePatchType, []byte(text), meta.PatchOptions{})
+	require.NoError(t, err)
 }

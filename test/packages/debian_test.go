@@ -38,7 +38,8 @@ func TestInstallUpgradeRemovePurge(t *testing.T) {
 	require.Equal(t, "enabled\nactive", s.Sh(
 		"systemctl is-enabled port-restricter.socket; systemctl is-active port-restricter.socket"))
 	for _, unit := range []string{"port-restricter.service",
-		"port-restricter-nri.service", "port-restricter-metrics.socket"} {
+		"port-restricter-nri.service", "port-restricter-metrics.socket",
+		"port-restricter-events.socket"} {
 		require.Equal(t, "disabled\ninactive", s.Sh("systemctl is-enabled "+unit+
 			" || :; systemctl is-active "+unit+" || :"))
 	}
