@@ -37,8 +37,10 @@ func newEvents() *cobra.Command {
 		SilenceErrors: true,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if node == "" {
-				return errors.New("the name of this node is not known: give --node, or set NODE_NAME" +
-					" to spec.nodeName of the pod")
+				return errors.New(
+					"the name of this node is not known: give --node, or set NODE_NAME" +
+						" to spec.nodeName of the pod",
+				)
 			}
 			settings, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 			if err != nil {

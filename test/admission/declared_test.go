@@ -33,9 +33,11 @@ func TestWhatIsDeclaredIsAnnotated(t *testing.T) {
 				key + "/migrate": "1/tcp", key + "/proxy": "15001/tcp",
 			},
 		},
-		"the longest name": {pod{containers: []string{long + " 80"}}, notes{key + "/" + long: "80/tcp"}},
+		"the longest name": {pod{containers: []string{long + " 80"}},
+			notes{key + "/" + long: "80/tcp"}},
 		"as many as can be": {
-			pod{containers: []string{"web " + many(1000, 1024, "TCP"), "b " + many(1, 1000, "UDP")}},
+			pod{containers: []string{
+				"web " + many(1000, 1024, "TCP"), "b " + many(1, 1000, "UDP")}},
 			notes{
 				key + "/web": strings.ToLower(many(1000, 1024, "TCP")),
 				key + "/b":   strings.ToLower(many(1, 1000, "UDP")),
@@ -73,7 +75,8 @@ func TestWhatIsLessStays(t *testing.T) {
 		"one of two": {pod{
 			notes: notes{key + "/a": "none"}, containers: []string{"a 80", "b 80"},
 		}, notes{key: "none", "port-restricter.mode": "enforce", key + "/b": "80/tcp"}},
-		"the plain key":      {pod{notes: notes{key: "80/tcp"}, containers: []string{"a 80", "b 80,81"}}, nil},
+		"the plain key": {pod{notes: notes{key: "80/tcp"},
+			containers: []string{"a 80", "b 80,81"}}, nil},
 		"the plain key none": {pod{notes: notes{key: "none"}, containers: []string{"a 80"}}, nil},
 		"another annotation": {pod{
 			notes: notes{
@@ -95,7 +98,8 @@ func TestWhatIsLessStays(t *testing.T) {
 	}
 }
 
-// requireNotes requires that a pod gets exactly these annotations, and goes to a node that holds it.
+// requireNotes requires that a pod gets exactly these annotations, and goes to a node that holds
+// it.
 func requireNotes(t *testing.T, p pod, want notes) {
 	t.Helper()
 	created, err := as(t, "tenant").Pods("enforced").Create(t.Context(), p.build(), dryRun)
@@ -115,7 +119,8 @@ func TestWhatIsMoreIsRefused(t *testing.T) {
 		why string
 	}{
 		"another port": {one(key+"/web", "9090/tcp"), "the annotation port-restricter.port/web=" +
-			"9090/tcp asks for more than the container web declares (8080/tcp): declare the port, or" +
+			"9090/tcp asks for more than the container web declares (8080/tcp): declare the port," +
+			" or" +
 			" ask for less"},
 		"one more port":       {one(key+"/web", "8080/tcp,8081/tcp"), "asks for more"},
 		"another protocol":    {one(key+"/web", "8080/udp"), "asks for more"},
@@ -130,7 +135,8 @@ func TestWhatIsMoreIsRefused(t *testing.T) {
 			"asks for more than the container b declares (none)",
 		},
 		"a port declared twice fills no gap": {
-			pod{notes: notes{key + "/web": "8080-8082/tcp"}, containers: []string{"web 8080,8080,8082"}},
+			pod{notes: notes{key + "/web": "8080-8082/tcp"},
+				containers: []string{"web 8080,8080,8082"}},
 			"asks for more",
 		},
 		"the plain key, for a container that declares nothing": {
@@ -142,24 +148,32 @@ func TestWhatIsMoreIsRefused(t *testing.T) {
 			"asks for more than the pod declares",
 		},
 		"a key for a container that may come later": {
-			one(key+"/debugger", "22/tcp"), "port-restricter.port/debugger is for no container of the" +
+			one(key+"/debugger", "22/tcp"),
+			"port-restricter.port/debugger is for no container of the" +
 				" pod that can declare ports: they are web",
 		},
-		"a map without ports":  {one("port-restricter.map", "80:8080"), "write port-restricter.map/CONTAINER"},
-		"the mode":             {one("port-restricter.mode", "audit"), "port-restricter.mode can only be enforce here"},
-		"the mode of one":      {one("port-restricter.mode/web", "audit"), "port-restricter.mode/web can only be"},
-		"an unknown key":       {one("port-restricter.io_uring", "allow"), "port-restricter.io_uring is not known"},
-		"the administrator's":  {one("port-restricter.audit", "allow"), "is not known"},
-		"a longer key":         {one("port-restricter.ports", "1"), "is not known"},
-		"upper case":           {one("Port-Restricter.port", "1"), "Port-Restricter.port is not known"},
+		"a map without ports": {one("port-restricter.map", "80:8080"),
+			"write port-restricter.map/CONTAINER"},
+		"the mode": {one("port-restricter.mode", "audit"),
+			"port-restricter.mode can only be enforce here"},
+		"the mode of one": {one("port-restricter.mode/web", "audit"),
+			"port-restricter.mode/web can only be"},
+		"an unknown key": {one("port-restricter.io_uring", "allow"),
+			"port-restricter.io_uring is not known"},
+		"the administrator's": {one("port-restricter.audit", "allow"), "is not known"},
+		"a longer key":        {one("port-restricter.ports", "1"), "is not known"},
+		"upper case": {one("Port-Restricter.port", "1"),
+			"Port-Restricter.port is not known"},
 		"upper case with name": {one("port-restricter.port/WEB", "1"), "is for no container"},
 		"another separator":    {one("port_restricter.port", "1"), "is not known"},
-		"what is no list":      {one(key+"/web", "8080/tcp\n9090/tcp"), "port-restricter.port/web can't be compared"},
-		"an empty list":        {one(key+"/web", ""), "can't be compared"},
-		"none with a port":     {one(key+"/web", "none,1"), "can't be compared"},
-		"a name for a port":    {one(key+"/web", "http"), "can't be compared"},
-		"a long list":          {one(key+"/web", many(1, 65, "tcp")), "can't be compared"},
-		"a very long list":     {one(key+"/web", strings.Repeat("8080/tcp,", 20000)+"1"), "can't be compared"},
+		"what is no list": {one(key+"/web", "8080/tcp\n9090/tcp"),
+			"port-restricter.port/web can't be compared"},
+		"an empty list":     {one(key+"/web", ""), "can't be compared"},
+		"none with a port":  {one(key+"/web", "none,1"), "can't be compared"},
+		"a name for a port": {one(key+"/web", "http"), "can't be compared"},
+		"a long list":       {one(key+"/web", many(1, 65, "tcp")), "can't be compared"},
+		"a very long list": {one(key+"/web", strings.Repeat("8080/tcp,", 20000)+"1"),
+			"can't be compared"},
 		"too many ports": {
 			pod{containers: []string{"web " + many(1, 1025, "TCP")}}, "more than 1024 ports",
 		},
@@ -203,7 +217,8 @@ func TestAnnotationsOfARunningPodAreHeld(t *testing.T) {
 		refused("an added key", patch(t, namespace,
 			`{"metadata": {"annotations": {"port-restricter.port/x": ""}}}`), "is for no container")
 		refused("a mode", patch(t, namespace,
-			`{"metadata": {"annotations": {"port-restricter.mode": "audit"}}}`), "can only be enforce")
+			`{"metadata": {"annotations": {"port-restricter.mode": "audit"}}}`),
+			"can only be enforce")
 		refused("a removal", patch(t, namespace,
 			`{"metadata": {"annotations": null}}`), "port-restricter.port is missing")
 		require.NoError(t, patch(t, namespace,

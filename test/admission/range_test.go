@@ -26,14 +26,22 @@ func TestANamespaceIsHeldToItsRange(t *testing.T) {
 		pod
 		why string // of the refusal, or "" if there is none
 	}{
-		"within":        {pod{containers: []string{"a 8000,8999,53,53/UDP", "b 9000/SCTP", "c"}}, ""},
-		"many":          {pod{containers: []string{"a " + many(8000, 1000, "TCP")}}, ""},
-		"less":          {pod{notes: notes{key + "/a": "none"}, containers: []string{"a 80"}}, ""},
-		"below":         {pod{containers: []string{"a 7999"}}, "port-restricter.port/a=7999/tcp asks for more than the namespace ranged may have (8000-8999/tcp,53,9000/sctp): declare other ports, or ask the administrator for them"},
-		"above":         {pod{containers: []string{"a 8000,9000"}}, "asks for more than the namespace"},
-		"protocol":      {pod{containers: []string{"a 8000/UDP"}}, "asks for more than the namespace"},
-		"init":          {pod{containers: []string{"a"}, init: []string{"b 80"}}, "port/b=80/tcp asks"},
-		"the plain key": {pod{notes: notes{key: "80/tcp"}, containers: []string{"a 80"}}, "port=80/tcp asks"},
+		"within": {pod{containers: []string{"a 8000,8999,53,53/UDP", "b 9000/SCTP", "c"}},
+			""},
+		"many": {pod{containers: []string{"a " + many(8000, 1000, "TCP")}}, ""},
+		"less": {pod{notes: notes{key + "/a": "none"}, containers: []string{"a 80"}}, ""},
+		"below": {pod{containers: []string{"a 7999"}},
+			"port-restricter.port/a=7999/tcp asks for more than the namespace ranged may have " +
+				"(8000-8999/tcp,53,9000/sctp): declare other ports, or ask the administrator for " +
+				"them"},
+		"above": {pod{containers: []string{"a 8000,9000"}},
+			"asks for more than the namespace"},
+		"protocol": {pod{containers: []string{"a 8000/UDP"}},
+			"asks for more than the namespace"},
+		"init": {pod{containers: []string{"a"}, init: []string{"b 80"}},
+			"port/b=80/tcp asks"},
+		"the plain key": {pod{notes: notes{key: "80/tcp"}, containers: []string{"a 80"}},
+			"port=80/tcp asks"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := as(t, "tenant").Pods("ranged").Create(t.Context(), c.build(), dryRun)
@@ -84,7 +92,8 @@ func TestWithoutTheTableNoPodIsCreated(t *testing.T) {
 func TestTheTableIsRead(t *testing.T) {
 	install(t)
 	for _, row := range []string{
-		"", "8080/TCP", "8080, 8081", "http", "9-8", "65536", "08080", "0-5", "127.0.0.1:80", "none,1", "*",
+		"", "8080/TCP", "8080, 8081", "http", "9-8", "65536", "08080", "0-5", "127.0.0.1:80",
+		"none,1", "*",
 		strings.Repeat("1,", 64) + "1",
 	} {
 		_, err := as(t, "tenant").ConfigMaps(tableNamespace).Update(t.Context(), &v1.ConfigMap{
@@ -133,7 +142,8 @@ func TestThePoliciesReadListsAsTheAgentDoes(t *testing.T) {
 		return err == nil
 	}
 	elements := []string{
-		"5", "6-7/tcp", "8/tcp", "8/udp", "9-12/tcp", "13/sctp", "10/tcp", "*:8/tcp", "[::1]:10-11/tcp",
+		"5", "6-7/tcp", "8/tcp", "8/udp", "9-12/tcp", "13/sctp", "10/tcp", "*:8/tcp",
+		"[::1]:10-11/tcp",
 		"127.0.0.1:5-7", "0", "1-65535", "5-20/tcp", "8", "10-20/tcp", "1-65535/tcp",
 	}
 	for i, row := range rows {
@@ -163,7 +173,8 @@ func TestThePoliciesReadListsAsTheAgentDoes(t *testing.T) {
 			compare(namespace, row, pod{containers: []string{"web"}})
 		}
 	}
-	declared := []string{"5,6,7,8/UDP", "8,9,10,11,12", "10,12,13/SCTP", "8,8,10,10,11", "5/UDP,6,7"}
+	declared := []string{"5,6,7,8/UDP", "8,9,10,11,12", "10,12,13/SCTP", "8,8,10,10,11",
+		"5/UDP,6,7"}
 	for _, ports := range declared {
 		bound := strings.ToLower(ports)
 		var exact []string

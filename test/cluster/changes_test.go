@@ -39,7 +39,8 @@ func (n node) state() map[string]string {
 			found[name] = "exists"
 		}
 	}
-	if units := n.sh("systemctl list-units --all --plain --no-legend 'port-restricter*'"); units != "" {
+	units := n.sh("systemctl list-units --all --plain --no-legend 'port-restricter*'")
+	if units != "" {
 		found["units"] = units
 	}
 	return found

@@ -12,7 +12,8 @@ import (
 // Who has the directory of the socket for events mounted, as a pod has, reads events there, and
 // nothing else. Nobody else may connect: no other user of the machine, whatever its groups.
 func TestTheSocketForEventsIsForWhoMountsIt(t *testing.T) {
-	const unit, directory = "port-restricter-events.socket", "/run/port-restricter-kubernetes/events"
+	const unit, directory = "port-restricter-events.socket",
+		"/run/port-restricter-kubernetes/events"
 	a := startAgent(t)
 	copyFile(t, filepath.Join(units, unit), filepath.Join(a.units, unit))
 	a.ctl("daemon-reload")
@@ -20,7 +21,8 @@ func TestTheSocketForEventsIsForWhoMountsIt(t *testing.T) {
 	a.ctl("start", unit, "port-restricter.service")
 	t.Cleanup(func() { a.ctl("stop", unit) })
 
-	nobody := []string{"setpriv", "--reuid=65532", "--regid=65532", "--clear-groups", "curl", "-siN"}
+	nobody := []string{"setpriv", "--reuid=65532", "--regid=65532", "--clear-groups", "curl",
+		"-siN"}
 	ask := func(path, question string) *exec.Cmd {
 		const mount = `mount --bind -o ro "$0" /mnt && exec "$@"`
 		command := append([]string{"--mount", "sh", "-c", mount, directory}, nobody...)

@@ -17,8 +17,11 @@ func TestAMessageSaysWhatWasRefused(t *testing.T) {
 	require.Equal(t, "container web: nginx was refused a bind: it is not in the list",
 		message(e, "web"))
 	e.Decision, e.Program = "audit", ""
-	require.Equal(t, "container web: a program would have been refused a bind: it is not in the list",
-		message(e, "web"))
+	require.Equal(
+		t,
+		"container web: a program would have been refused a bind: it is not in the list",
+		message(e, "web"),
+	)
 }
 
 // A container chooses the name of its program, and a part of the reason.
