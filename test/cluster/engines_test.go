@@ -16,10 +16,12 @@ type engine struct {
 }
 
 var containerd = engine{
-	name:    "containerd",
-	socket:  "/run/containerd/containerd.sock",
-	config:  "/etc/containerd/config.toml",
-	command: []string{"/tools/containerd"},
+	name:   "containerd",
+	socket: "/run/containerd/containerd.sock",
+	config: "/etc/containerd/config.toml",
+	// containerd takes its own shim, containerd-shim-runc-v2, from PATH.
+	command: []string{"/usr/bin/env", "PATH=/tools:/usr/sbin:/usr/bin:/sbin:/bin",
+		"/tools/containerd"},
 	// A machine that runs tests may refuse a negative oom_score_adj even to root.
 	settings: `version = 3
 [plugins."io.containerd.cri.v1.images"]
@@ -114,7 +116,6 @@ failCgroupV1: false
 failSwapOn: false
 oomScoreAdj: 0
 resolvConf: ""
-staticPodPath: /etc/kubernetes/manifests
 evictionHard: {memory.available: "0%%", nodefs.available: "0%%", imagefs.available: "0%%"}
 imageGCHighThresholdPercent: 100
 authentication: {anonymous: {enabled: true}, webhook: {enabled: false}}

@@ -62,6 +62,8 @@ func (n node) install(w way) {
 	n.await("", "-n", "port-restricter", "rollout", "status", "daemonset/node")
 	n.await("", "wait", "node/"+nodeName,
 		"--for=jsonpath={.metadata.labels.port-restricter\\.io/ready}=true")
+	n.succeed("", "apply", "-k", kustomization("events"))
+	n.await("", "-n", "port-restricter", "rollout", "status", "daemonset/events")
 }
 
 func kustomization(name string) string {
@@ -212,6 +214,7 @@ func (n node) uninstall(w way) {
 	n.t.Helper()
 	n.succeed("", "delete", "namespace", "held", "other")
 	n.succeed("", "delete", "-k", w.declared(n.t))
+	n.succeed("", "delete", "-k", kustomization("events"))
 	n.succeed("", "apply", "-k", kustomization("uninstall"))
 	n.await("", "-n", "port-restricter", "rollout", "status", "daemonset/node")
 	n.succeed("", "delete", "-k", kustomization("uninstall"))

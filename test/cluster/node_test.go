@@ -104,7 +104,7 @@ Restart=on-failure
 	n.t.Cleanup(func() {
 		if n.t.Failed() {
 			text, _ := os.ReadFile(n.path(log))
-			n.t.Logf("the end of %s:\n%s", log, text[max(0, len(text)-8192):])
+			n.t.Logf("the end of %s:\n%s", log, text[max(0, len(text)-2048):])
 		}
 	})
 	n.sh("systemctl daemon-reload; systemctl start " + name)

@@ -55,7 +55,7 @@ contexts: [{name: cluster, context: {cluster: cluster, user: user}}]
 	n.service("notify", "kube-apiserver", "/tools/kube-apiserver",
 		"--etcd-servers=http://127.0.0.1:2379", "--cert-dir=/etc/kubernetes/pki",
 		"--secure-port=443", "--advertise-address="+nodeIP,
-		"--service-cluster-ip-range=10.96.0.0/24",
+		"--kubelet-preferred-address-types=InternalIP", "--service-cluster-ip-range=10.96.0.0/24",
 		"--token-auth-file=/etc/kubernetes/tokens.csv", "--authorization-mode=Node,RBAC",
 		"--enable-admission-plugins=NodeRestriction",
 		"--service-account-key-file=/etc/kubernetes/pki/sa.key",
