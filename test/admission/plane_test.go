@@ -31,7 +31,7 @@ import (
 const patience = 3 * time.Minute
 
 // tools has the programs of Kubernetes.
-const tools = "../../.cache/tools/"
+var tools string
 
 // kubeconfig is a file with which one is the administrator.
 var kubeconfig string
@@ -41,6 +41,12 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
+	built, err := filepath.Abs("../../.cache/tools")
+	if err != nil {
+		panic(err)
+	}
+	tools = built + "/"
+	rest.SetDefaultWarningHandler(rest.NoWarnings{}) // about ports that are declared twice
 	dir, err := os.MkdirTemp("", "plane-")
 	if err != nil {
 		panic(err)
