@@ -39,6 +39,10 @@ func (n node) adminConfig() string {
 func (n node) succeed(input string, args ...string) string {
 	n.t.Helper()
 	done := n.kubectl(input, args...)
+	if done.code != 0 {
+		pods := n.kubectl("", "-n", "port-restricter", "describe", "pods")
+		n.t.Logf("the pods of port-restricter:\n%s", pods.stdout)
+	}
 	require.Zero(n.t, done.code, "kubectl %s: %s%s", args, done.stdout, done.stderr)
 	return strings.TrimSpace(done.stdout)
 }
