@@ -157,7 +157,11 @@ int start_child(struct child *child)
 	/* No signal handler of this process may run in the child. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int error = clone(run_child, stack + sizeof stack, flags, child, &child->pidfd) < 0 ? errno : 0;
+	pid_t pid = clone(run_child, stack + sizeof stack, flags, child, &child->pidfd);
+	int error = errno;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error;
+	if (pid < 0)
+		return error;
+	child->pid = pid; /* for a child that was killed before it could say so */
+	return 0;
 }

@@ -61,8 +61,10 @@ func (c Command) start(notifications *notifications) (*child, error) {
 		return nil, err
 	}
 	if told.pid == 0 {
-		unix.Close(pair[0])
-		return nil, fmt.Errorf("start the child: %w", <-ended)
+		if errno := <-ended; errno != 0 {
+			unix.Close(pair[0])
+			return nil, fmt.Errorf("start the child: %w", errno)
+		}
 	}
 	started.pid, started.pidfd = int(told.pid), int(told.pidfd)
 	return started, nil
