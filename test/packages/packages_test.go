@@ -76,6 +76,8 @@ func olderVersion(t *testing.T) string {
 }
 
 func TestTheCheckersFindNoError(t *testing.T) {
+	tools, err := filepath.Abs("testdata/bin")
+	require.NoError(t, err)
 	for _, arch := range arches(t) {
 		deb, rpm := packagesOf(t, arch)
 		booted.Run(t, "lintian", "--allow-root", "--fail-on", "error", deb)
