@@ -186,11 +186,13 @@ spec:
 `)
 	n.await("", "-n", "held", "wait", "--for=condition=Ready", "pod/load")
 	n.loadNextImage(w)
-	before := n.binds()
+	agent := func() string { return n.sh("systemctl show --property MainPID port-restricter") }
+	before, former := n.binds(), agent()
 	n.succeed("", "-n", "port-restricter", "set", "image", "daemonset/node", "*="+nodeImage+"next")
 	n.await("", "-n", "port-restricter", "rollout", "status", "daemonset/node")
 	after := n.binds()
 	require.Greater(n.t, after, before)
+	require.NotEqual(n.t, former, agent(), "the upgrade restarts the agent")
 	require.Eventually(n.t, func() bool { return n.binds() > after },
 		patience, 100*time.Millisecond, "no bind is done after the upgrade")
 	require.Equal(n.t, "Running",
@@ -212,10 +214,14 @@ func (n node) binds() int {
 // uninstall takes back what install did. It is refused while a container is held.
 func (n node) uninstall(w way) {
 	n.t.Helper()
-	n.succeed("", "delete", "namespace", "held", "other")
 	n.succeed("", "delete", "-k", w.declared(n.t))
 	n.succeed("", "delete", "-k", kustomization("events"))
 	n.succeed("", "apply", "-k", kustomization("uninstall"))
+	n.prints("containers are held", "-n", "port-restricter", "logs", "daemonset/node", "-c", "install")
+	bound := n.binds()
+	require.Eventually(n.t, func() bool { return n.binds() > bound },
+		patience, 100*time.Millisecond, "no bind is done after an uninstallation was refused")
+	n.succeed("", "delete", "namespace", "held", "other")
 	n.await("", "-n", "port-restricter", "rollout", "status", "daemonset/node")
 	n.succeed("", "delete", "-k", kustomization("uninstall"))
 }
@@ -239,12 +245,14 @@ func (n node) loadNextImage(w way) {
 	n.t.Helper()
 	dir := n.t.TempDir()
 	run(n.t, "sh", "-ec", `
+		storage=$(mktemp -d) # podman takes no long path
+		trap 'rm -rf "$storage"' EXIT
 		cp -r ../../bin/image/`+runtime.GOARCH+`/root "$0/root"
 		for program in port-restricter port-restricter-nri; do
 			echo another version >>"$0/root/tree/usr/bin/$program"
 		done
 		podman() {
-			command podman --root "$0/storage" --runroot "$0/run" --storage-driver vfs "$@"
+			command podman --root "$storage/root" --runroot "$storage/run" --storage-driver vfs "$@"
 		}
 		podman build --quiet --network none --tag "$1" \
 			--file ../../deploy/kubernetes/image/Containerfile "$0/root"
