@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -34,9 +35,11 @@ func (n node) state() map[string]string {
 		return nil
 	})
 	require.NoError(n.t, err)
-	for _, name := range []string{"/run/port-restricter", "/var/lib/kubelet/seccomp"} {
-		if _, err := os.Lstat(n.path(name)); err == nil {
-			found[name] = "exists"
+	for _, name := range []string{
+		"/run/port-restricter", "/run/port-restricter-kubernetes", "/var/lib/kubelet/seccomp",
+	} {
+		if entries, err := os.ReadDir(n.path(name)); !errors.Is(err, fs.ErrNotExist) {
+			found[name] = fmt.Sprint(entries, err)
 		}
 	}
 	units := n.sh("systemctl list-units --all --plain --no-legend 'port-restricter*'")

@@ -223,6 +223,8 @@ func (n node) uninstall(w way) {
 		patience, 100*time.Millisecond, "no bind is done after an uninstallation was refused")
 	n.succeed("", "delete", "namespace", "held", "other")
 	n.await("", "-n", "port-restricter", "rollout", "status", "daemonset/node")
+	log := n.succeed("", "-n", "port-restricter", "logs", "daemonset/node", "-c", "install")
+	require.Contains(n.t, log, "nothing is left on this node")
 	n.succeed("", "delete", "-k", kustomization("uninstall"))
 }
 

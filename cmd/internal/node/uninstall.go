@@ -200,7 +200,7 @@ func (n Node) removeFiles(ctx context.Context, m *manager, l *ledger) error {
 	if err := m.ReloadContext(ctx); err != nil {
 		return fmt.Errorf("make systemd read its units again: %w", err)
 	}
-	if err := n.removeSockets(); err != nil {
+	if err := n.removeRunFiles(); err != nil {
 		return err
 	}
 	if err := os.Remove(n.at(n.ledgerPath())); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -241,8 +241,12 @@ func (n Node) removeFile(ctx context.Context, m *manager, l *ledger, name string
 	return n.save(l)
 }
 
-// removeSockets removes the sockets that systemd has left.
-func (n Node) removeSockets() error {
+// removeRunFiles removes the sockets that systemd has left, and what the runtime handler has noted of
+// OCI runtimes.
+func (n Node) removeRunFiles() error {
+	if err := os.RemoveAll(n.at(path.Join(runDir, "runtimes"))); err != nil {
+		return err
+	}
 	for _, name := range []string{
 		path.Join(runDir, "agent.sock"), path.Join(runDir, "control.sock"),
 		path.Join(eventsDir, "events.sock"),
