@@ -45,6 +45,12 @@ func TestInstallUpgradeUninstall(t *testing.T) {
 	require.Equal(t, "# mine", n.Sh("tail -n 1 /etc/port-restricter/config.toml"))
 	require.Empty(t, n.Sh("find /usr/local /etc -name '.port-restricter-*'"))
 
+	// A socket that does not listen is started, and the agent's containers go on.
+	n.Sh("systemctl stop port-restricter-events.socket")
+	n.do("install")
+	require.Equal(t, "active", n.Sh("systemctl is-active port-restricter-events.socket"))
+	require.Equal(t, "works", c.Bind(5000))
+
 	// Who holds containers is not uninstalled.
 	running = n.running()
 	out = n.refused("uninstall")

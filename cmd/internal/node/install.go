@@ -162,11 +162,10 @@ func (i *installation) apply(ctx context.Context) error {
 
 // units returns the units that start with the node.
 func (i *installation) units() []string {
-	units := []string{agentSocket, controlSocket, eventsSocket}
 	if i.NRI {
-		units = append(units, nriService)
+		return append(slices.Clone(sockets), nriService)
 	}
-	return units
+	return sockets
 }
 
 // stale returns the files of an earlier version that this one does not have.
@@ -232,6 +231,15 @@ func (i *installation) run(ctx context.Context) error {
 		}
 		if err != nil {
 			return fmt.Errorf("enable %s: %w", unit, err)
+		}
+	}
+	for _, unit := range sockets {
+		active, err := i.m.isActive(ctx, unit)
+		if err != nil {
+			return err
+		}
+		if !active { // systemd starts no socket of a service that runs, but does when it restarts that
+			i.l.restart(agentService)
 		}
 	}
 	for _, unit := range []string{agentService, nriService} {

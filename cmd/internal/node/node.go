@@ -46,6 +46,8 @@ const (
 	nriService    = "port-restricter-nri.service"
 )
 
+var sockets = []string{agentSocket, controlSocket, eventsSocket}
+
 // at returns where a path of the node is.
 func (n Node) at(onNode string) string { return filepath.Join(n.Host, onNode) }
 

@@ -142,7 +142,7 @@ func (n Node) stopAll(ctx context.Context, m *manager, l *ledger, force bool) er
 			return err
 		}
 	}
-	units := []string{agentSocket, controlSocket, eventsSocket}
+	units := slices.Clone(sockets)
 	for name := range l.Files {
 		if unit := isUnit(name); unit != "" && !slices.Contains(units, unit) {
 			units = append(units, unit)
