@@ -15,7 +15,7 @@ func Podman(o Options) (*Plan, error) {
 		return nil, err
 	}
 	dir := filepath.Join(o.ownDir(), "podman", "hooks.d")
-	plan := &Plan{Next: "if no agent is running, start one: " +
+	plan := &Plan{Next: "unless systemd has the agent's socket, start an agent: " +
 		"port-restricter agent --socket " + o.Listener + "; " +
 		"podman reads its new configuration the next time it starts: " +
 		"podman run --annotation port-restricter.port=5000 … may then bind only that port"}
