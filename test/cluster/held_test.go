@@ -217,7 +217,8 @@ func (n node) uninstall(w way) {
 	n.succeed("", "delete", "-k", w.declared(n.t))
 	n.succeed("", "delete", "-k", kustomization("events"))
 	n.succeed("", "apply", "-k", kustomization("uninstall"))
-	n.prints("containers are held", "-n", "port-restricter", "logs", "daemonset/node", "-c", "install")
+	n.prints("containers are held",
+		"-n", "port-restricter", "logs", "daemonset/node", "-c", "install")
 	bound := n.binds()
 	require.Eventually(n.t, func() bool { return n.binds() > bound },
 		patience, 100*time.Millisecond, "no bind is done after an uninstallation was refused")

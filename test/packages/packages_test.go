@@ -81,7 +81,8 @@ func TestTheCheckersFindNoError(t *testing.T) {
 	for _, arch := range arches(t) {
 		deb, rpm := packagesOf(t, arch)
 		booted.Run(t, "lintian", "--allow-root", "--fail-on", "error", deb)
-		booted.Run(t, "rpmlint", "--config", "testdata/rpmlint.toml", rpm)
+		booted.Run(t, "env", "PATH="+tools+":"+os.Getenv("PATH"),
+			"rpmlint", "--config", "testdata/rpmlint.toml", rpm)
 	}
 }
 

@@ -238,7 +238,8 @@ func (i *installation) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if !active { // systemd starts no socket of a service that runs, but does when it restarts that
+		// systemd starts no socket of a service that runs, but does when it restarts that.
+		if !active {
 			i.l.restart(agentService)
 		}
 	}
@@ -300,7 +301,8 @@ func (n Node) carryOut(plan *engines.Plan) error {
 	})
 }
 
-// settling is how long what was just started may take: an engine that starts again ends its plugins.
+// settling is how long what was just started may take: an engine that starts again ends its
+// plugins.
 const settling = 30 * time.Second
 
 // check fails if the node can't restrict containers.

@@ -241,8 +241,8 @@ func (n Node) removeFile(ctx context.Context, m *manager, l *ledger, name string
 	return n.save(l)
 }
 
-// removeRunFiles removes the sockets that systemd has left, and what the runtime handler has noted of
-// OCI runtimes.
+// removeRunFiles removes the sockets that systemd has left, and what the runtime handler has noted
+// of OCI runtimes.
 func (n Node) removeRunFiles() error {
 	if err := os.RemoveAll(n.at(path.Join(runDir, "runtimes"))); err != nil {
 		return err
