@@ -97,7 +97,6 @@ func newSupervisor(
 		return nil, fmt.Errorf(
 			"protect the supervisor's memory from other processes of its user: %w", err)
 	}
-	target.ReserveLowFDs()
 	sysmon.WaitForThreads()
 	raiseMaxProcs()
 	s := &Supervisor{
