@@ -25,6 +25,9 @@ const (
 //
 // home is Home of a process of the thread's container.
 //
+// A task begins to share a table by being created, and in no other way. So what was proved of a
+// thread holds as long as the kernel has created no task since.
+//
 // False proves nothing. The caller then makes the call in the thread's place.
 //
 // kcmp(2) waits for a task that is in execve(2), and any process on the machine
@@ -38,17 +41,28 @@ const (
 // a file table of its own, but the lock has other holders (Landlock's TSYNC), and the
 // scanner may wait for a CPU.
 func (t *Thread) OwnsFileTable(home int) bool {
+	if t.alone != 0 {
+		if created, err := tasksCreated(); err == nil && created == t.alone {
+			return true
+		}
+	}
+	t.alone = t.proveAlone(home)
+	return t.alone != 0
+}
+
+// proveAlone returns the answer of sharers.none, which is 0 if it is not proved in time.
+func (t *Thread) proveAlone(home int) int {
 	for end := time.Now().Add(scanLimit); time.Now().Before(end); {
-		s := &scan{tid: t.tid, home: home, exclusive: make(chan bool, 1)}
+		s := &scan{tid: t.tid, home: home, alone: make(chan int, 1)}
 		s.start()
-		exclusive, task := s.wait(end)
+		alone, task := s.wait(end)
 		if task == 0 {
-			return exclusive
+			return alone
 		}
 		hung.add(task)
-		late := make(chan bool, 1)
+		late := make(chan int, 1)
 		go func() {
-			answer := <-s.exclusive
+			answer := <-s.alone
 			hung.remove(task)
 			late <- answer
 		}()
@@ -56,20 +70,20 @@ func (t *Thread) OwnsFileTable(home int) bool {
 			continue
 		}
 		select {
-		case exclusive = <-late: // it was an ordinary execve
-			return exclusive
+		case alone = <-late: // it was an ordinary execve
+			return alone
 		case <-time.After(time.Until(end)):
-			return false
+			return 0
 		}
 	}
-	return false
+	return 0
 }
 
 // A scan is a request to a scanner, which answers in the channel.
 type scan struct {
 	tid, home int
 	at        atomic.Int64 // the task that the scanner inspects
-	exclusive chan bool
+	alone     chan int     // what sharers.none answers
 }
 
 var scans = make(chan *scan) // to the scanners that are idle
@@ -83,22 +97,22 @@ func (s *scan) start() {
 	}
 }
 
-// wait returns the answer, or the task at which the scan hangs. It returns false if
-// there is neither at the end.
-func (s *scan) wait(end time.Time) (exclusive bool, task int) {
+// wait returns the answer, or the task at which the scan hangs. It returns 0 if there is
+// neither at the end.
+func (s *scan) wait(end time.Time) (alone, task int) {
 	before := 0
 	for time.Now().Before(end) {
 		select {
-		case exclusive := <-s.exclusive:
-			return exclusive, 0
+		case alone := <-s.alone:
+			return alone, 0
 		case <-time.After(stallAfter):
 		}
 		if task = int(s.at.Load()); task != 0 && task == before {
-			return false, task
+			return 0, task
 		}
 		before = task
 	}
-	return false, 0
+	return 0, 0
 }
 
 // scanner does one scan after another, on a thread of its own since a scan may
@@ -114,7 +128,11 @@ func scanner(s *scan) {
 		defer all.close()
 	}
 	for {
-		s.exclusive <- err == nil && all.none(s)
+		alone := 0
+		if err == nil {
+			alone = all.none(s)
+		}
+		s.alone <- alone
 		select {
 		case s = <-scans:
 		case <-time.After(scannerIdle):

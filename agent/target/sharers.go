@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -15,7 +16,8 @@ import (
 // sharers looks for tasks that share the file table of a thread. A scan inspects
 // every task on the machine, so buffers are kept from one scan to the next.
 type sharers struct {
-	proc, stat         int  // fds of /proc and /proc/stat
+	proc               int // fd of /proc
+	created            *taskCount
 	seesAll            bool // also where /proc is mounted with hidepid=
 	processes, threads []int
 	buffer             []byte
@@ -33,51 +35,57 @@ func newSharers() (*sharers, error) {
 			return nil, err
 		}
 	}
-	stat, err := unix.Open("/proc/stat", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	created, err := newTaskCount()
 	if err != nil {
 		unix.Close(proc)
-		return nil, fmt.Errorf("open /proc/stat: %w", err)
+		return nil, err
 	}
 	return &sharers{
-		proc: proc, stat: stat, seesAll: seesAll, buffer: make([]byte, 32<<10),
+		proc: proc, created: created, seesAll: seesAll, buffer: make([]byte, 32<<10),
 	}, nil
 }
 
 func (s *sharers) close() {
 	unix.Close(s.proc)
-	unix.Close(s.stat)
+	s.created.stat.Close()
 }
 
-// none reports whether it is proved that the scan's thread shares its file table
-// with no task. A sharer could hop from process to process ahead of the scan, so a scan
-// counts only if the kernel created no task while it ran.
-func (s *sharers) none(of *scan) bool {
+// none returns, if it is proved that the scan's thread shares its file table with no task, the
+// number of tasks that the kernel had created by then: the proof holds until it creates another
+// one. Otherwise it returns 0. A sharer could hop from process to process ahead of the scan, so a
+// scan counts only if the kernel created no task while it ran. Scans are repeated, the quick ones
+// more often: on a machine that forks all the time one of them meets a moment without a fork.
+func (s *sharers) none(of *scan) int {
 	// A container of which one task hangs gets no proof anyway, and must not take
 	// another scanner for each task that hangs.
 	if slices.ContainsFunc(hung.tasks(), func(task int) bool {
 		return !of.cannotShare(task, s.buffer)
 	}) {
-		return false
+		return 0
 	}
-	for range 3 {
-		before, err := s.tasksCreated()
+	begin := time.Now()
+	for tries := 0; tries < 3 || time.Since(begin) < time.Millisecond; tries++ {
+		before, err := s.created.read()
 		if err != nil {
-			return false
+			return 0
 		}
 		shared, err := s.any(of)
 		if errors.Is(err, errThreadEnded) {
 			continue
 		}
 		if err != nil || shared {
-			return false
+			return 0
 		}
-		after, err := s.tasksCreated()
+		after, err := s.created.read()
 		if err == nil && after == before {
 			// After the scan: what is hidden now may have been hidden during the scan.
-			return s.seesAll || checkComplete(s.proc) == nil
+			if s.seesAll || checkComplete(s.proc) == nil {
+				return after
+			}
+			return 0
 		}
 	}
-	return false
+	return 0
 }
 
 // any scans once, and reports whether it found a sharer.
@@ -193,29 +201,6 @@ func (s *sharers) numbers(fd int, to []int) ([]int, error) {
 				to = append(to, id)
 			}
 			rest = rest[length:]
-		}
-	}
-}
-
-// tasksCreated returns the number of tasks that the kernel has created since boot,
-// proc_stat(5). The kernel counts under the lock that makes a new task visible.
-func (s *sharers) tasksCreated() (int, error) {
-	for length := 0; ; {
-		n, err := unix.Pread(s.stat, s.buffer[length:], int64(length))
-		if err != nil {
-			return 0, fmt.Errorf("read /proc/stat: %w", err)
-		}
-		length += n
-		_, line, _ := bytes.Cut(s.buffer[:length], []byte("\nprocesses "))
-		if count, _, whole := bytes.Cut(line, []byte("\n")); whole {
-			return strconv.Atoi(string(count))
-		}
-		if n == 0 {
-			return 0, errors.New("/proc/stat has no line processes")
-		}
-		if length == len(s.buffer) {
-			// The file has a line for each CPU and a number for each interrupt.
-			s.buffer = append(s.buffer, make([]byte, length)...)
 		}
 	}
 }
