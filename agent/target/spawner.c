@@ -77,7 +77,7 @@ static int restrict_self(uint64_t caps, unsigned short filter_length)
 		return 0;
 	if (syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -1;
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_LOG, &program);
 }
 
 /* Starts a helper. Returns its pid, or a negative number. */

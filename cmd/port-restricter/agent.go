@@ -91,6 +91,10 @@ func serve(
 	if err != nil {
 		return err
 	}
+	requests, err := confine.StartHelpers()
+	if err != nil {
+		return err
+	}
 	supervisor, err := service.supervisor(log, policyBy(rules))
 	if err != nil {
 		return err
@@ -103,7 +107,7 @@ func serve(
 		return err
 	}
 	// No container is served before the agent has confined itself.
-	if err := confine.LoadFilter(service.manager.FD()); err != nil {
+	if err := confine.LoadFilter(service.manager.FD(), requests); err != nil {
 		return err
 	}
 	supervisor.Resume()
