@@ -10,6 +10,7 @@ type container struct {
 	started  bool // one of its sessions was that of its first process
 
 	calls    inFlight
+	helpers  helperPlaces
 	bound    boundSockets
 	refusals *refusalLog
 }

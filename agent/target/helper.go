@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// callLimit is the time after which a helper process ends itself.
-const callLimit = C.HELPER_SECONDS * time.Second
+// CallLimit is the time after which a helper process ends itself.
+const CallLimit = C.HELPER_SECONDS * time.Second
 
 var (
 	// ErrNotMade means that a call could not be made in the target's place. The
@@ -85,14 +85,13 @@ func HelperResults() map[string]uint64 {
 }
 
 func (t *Thread) makeCall(c Call, valid func() bool) error {
-	err := t.tryCall(c, valid)
-	if errors.Is(err, errNotTaken) {
-		err = t.tryCall(c, valid) // by another spawner
+	var err error
+	for range 3 { // the spawner, or a helper that is ready, may have ended
+		if err = t.tryCall(c, valid); !errors.Is(err, errNotTaken) {
+			return err
+		}
 	}
-	if errors.Is(err, errNotTaken) {
-		return fmt.Errorf("%w: %w", ErrNotMade, err)
-	}
-	return err
+	return fmt.Errorf("%w: %w", ErrNotMade, err)
 }
 
 func (t *Thread) tryCall(c Call, valid func() bool) error {

@@ -168,18 +168,23 @@ func (s *spawner) end() {
 	}
 	unix.Close(s.requests)
 	s.requests = -1
+	_ = unix.PidfdSendSignal(s.pidfd, unix.SIGKILL, nil, 0) // it may be stopped
 	reap(s.pidfd)
 	unix.Close(s.pidfd)
 }
 
-// lost takes note that the spawner has ended.
-func (s *spawner) lost() {
+// lost takes note that a request to the spawner was lost: the spawner has ended, or is about to,
+// or a helper was killed. Whichever it is, another spawner is better, if there can be one.
+func (s *spawner) lost(ended bool) {
 	spawners.mu.Lock()
-	if spawners.current == s {
+	keep := spawners.confined && !ended
+	if !keep && spawners.current == s {
 		spawners.current = nil
 	}
 	spawners.mu.Unlock()
-	s.end()
+	if !keep {
+		s.end()
+	}
 }
 
 // send sends a request, whose fds the kernel duplicates.
@@ -222,13 +227,14 @@ func (s *spawner) ask(h *C.struct_helper, fds []int) (r C.struct_helper_result, 
 		err = fmt.Errorf("%w: %w", ErrNotMade, err)
 	}
 	unix.Close(pipe[1]) // the others are those of the request and of its helper
-	if err != nil {
-		if errors.Is(err, errNotTaken) {
-			s.lost()
-		}
-		return r, err
+	sent := err == nil
+	if sent {
+		err = await(pipe[0], ticket, unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r)))
 	}
-	return r, await(pipe[0], ticket, unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r)))
+	if errors.Is(err, errNotTaken) {
+		s.lost(!sent)
+	}
+	return r, err
 }
 
 // await reads the result of a helper. It returns only once no helper can make the call any more.
@@ -250,7 +256,7 @@ func await(pipe, ticket int, result []byte) error {
 			break
 		}
 	}
-	// A helper has taken it, and ends itself after callLimit.
+	// A helper has taken it, and ends itself after CallLimit.
 	n, err := unix.Read(pipe, result)
 	for errors.Is(err, unix.EINTR) {
 		n, err = unix.Read(pipe, result)
@@ -260,8 +266,8 @@ func await(pipe, ticket int, result []byte) error {
 		return nil
 	case withdraw():
 		return errNotTaken
-	case time.Since(began) >= callLimit:
-		return fmt.Errorf("%w: it took more than %s", ErrNotMade, callLimit)
+	case time.Since(began) >= CallLimit:
+		return fmt.Errorf("%w: it took more than %s", ErrNotMade, CallLimit)
 	}
 	return fmt.Errorf("%w: the helper process was killed", ErrNotMade)
 }
