@@ -6,6 +6,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -129,13 +130,21 @@ func (t *Thread) tryCall(c Call, valid func() bool) error {
 	return errorOf(result)
 }
 
-// takeFDs returns the fds of a request, and puts their indexes in their places.
+// takeFDs returns the fds of a request, and puts their indexes in their places. An fd that is
+// in two places has one index.
 func takeFDs(h *C.struct_helper) (fds []int) {
-	for _, fd := range []*C.int{&h.sock, &h.embedded, &h.groups, &h.userns, &h.outer, &h.root, &h.cwd} {
-		if *fd >= 0 {
-			fds = append(fds, int(*fd))
-			*fd = C.int(C.OTHER_FDS + len(fds) - 1)
+	for _, fd := range []*C.int{
+		&h.sock, &h.embedded, &h.groups, &h.userns, &h.outer, &h.root, &h.cwd,
+	} {
+		if *fd < 0 {
+			continue
 		}
+		index := slices.Index(fds, int(*fd))
+		if index < 0 {
+			index = len(fds)
+			fds = append(fds, int(*fd))
+		}
+		*fd = C.int(C.OTHER_FDS + index)
 	}
 	return fds
 }
