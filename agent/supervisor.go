@@ -67,9 +67,9 @@ type Supervisor struct {
 // NewSupervisor starts a supervisor. It fails on a kernel that lacks what it
 // needs, and names what is missing and the version that has it.
 //
-// It changes the process until the process ends: the process becomes undumpable, its
-// fds below 64 are taken, and GOMAXPROCS grows by the number of workers that may wait
-// in the kernel. A process has one supervisor.
+// It changes the process until the process ends: the process becomes undumpable,
+// and GOMAXPROCS grows by the number of workers that may wait in the kernel. A process has one
+// supervisor.
 func NewSupervisor(log *logrus.Logger, policy PolicyFunc) (*Supervisor, error) {
 	memory, err := handover.NewPrivate()
 	if err != nil {
