@@ -22,8 +22,12 @@
  * threads that the helper does not have.
  */
 
+/*
+ * A new process pays for each page at the first use of it. So what nearly every helper uses is on
+ * the stack: no static variable, no constant in memory, and few functions of libc.
+ */
+
 static gid_t many_groups[2][MOST_GROUPS]; /* of ids and of outer_ids, if there are many */
-static int reply = -1;
 
 static int set_caps(uint64_t permitted, uint64_t effective)
 {
@@ -68,18 +72,17 @@ static void raise_permitted(void) { have_caps(permitted_caps()); }
  * process with another user, but the pipe sends SIGIO once nobody can read the result. The kernel
  * compares the ids that F_SETOWN was called with. Every change of ids needs all three again.
  */
-static void guard(void)
+static void guard(const struct helper *t)
 {
 	syscall(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 	syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (reply >= 0)
-		syscall(SYS_fcntl, reply, F_SETOWN, syscall(SYS_getpid));
+	syscall(SYS_fcntl, t->reply, F_SETOWN, syscall(SYS_getpid));
 }
 
 /* Reports whether the supervisor is still there, by whom the result is read. */
-static int awaited(void)
+static int awaited(const struct helper *t)
 {
-	struct pollfd pipe = {.fd = reply};
+	struct pollfd pipe = {.fd = t->reply};
 	struct timespec now = {0};
 	return syscall(SYS_ppoll, &pipe, 1, &now, NULL, 0) == 0;
 }
@@ -127,10 +130,10 @@ static int enter_as_owner(const struct helper *t)
 	}
 	if (syscall(SYS_setresuid, -1, t->owner, t->ids.euid) < 0)
 		return -1;
-	guard();
+	guard(t);
 	if (syscall(SYS_setns, t->outer, CLONE_NEWUSER) < 0)
 		return -1;
-	guard();
+	guard(t);
 	syscall(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
 	syscall(SYS_getresuid, &real, &owner, &euid);
 	/*
@@ -165,14 +168,14 @@ static int become_inside(const struct helper *t, struct helper_result *r)
 	r->step = STEP_USERNS;
 	if (syscall(SYS_setns, t->outer, CLONE_NEWUSER) < 0)
 		return -1;
-	guard();
+	guard(t);
 	r->step = STEP_OUTER_GROUPS;
 	if (take_groups(t, &t->outer_ids) < 0)
 		return -1;
 	r->step = STEP_OUTER_IDS;
 	if (take_ids(t, &t->outer_ids) < 0)
 		return -1;
-	guard();
+	guard(t);
 	r->step = STEP_USERNS;
 	return t->userns == t->outer ? 0 : syscall(SYS_setns, t->userns, CLONE_NEWUSER);
 }
@@ -191,16 +194,16 @@ static int take_root(const struct helper *t)
  * limits its own time. The default action of SIGALRM, and of SIGIO, ends a call that waits in a
  * killable way; a file system may not allow even that.
  */
-static void limit_life(void)
+static void limit_life(const struct helper *t)
 {
-	static const char by_default[64]; /* a struct kernel_sigaction with SIG_DFL, which is 0 */
+	char by_default[64] = {0}; /* a struct kernel_sigaction with SIG_DFL, which is 0 */
 	struct itimerval limit = {.it_value.tv_sec = HELPER_SECONDS};
 	sigset_t ends;
 
 	syscall(SYS_rt_sigaction, SIGALRM, by_default, NULL, _NSIG / 8);
 	syscall(SYS_rt_sigaction, SIGIO, by_default, NULL, _NSIG / 8);
 	syscall(SYS_setitimer, ITIMER_REAL, &limit, NULL);
-	syscall(SYS_fcntl, reply, F_SETFL, O_WRONLY | O_ASYNC);
+	syscall(SYS_fcntl, t->reply, F_SETFL, O_WRONLY | O_ASYNC);
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGALRM);
 	sigaddset(&ends, SIGIO);
@@ -213,7 +216,7 @@ static int take_identity(const struct helper *t, struct helper_result *r)
 	int outside = take_groups(t, &t->ids) == 0 && take_ids(t, &t->ids) == 0;
 	if (!outside && !t->knows_outer_ids)
 		return -1;
-	guard();
+	guard(t);
 
 	/*
 	 * chroot(2) needs CAP_SYS_CHROOT. A privileged agent has it here, an
@@ -256,19 +259,19 @@ static void make_call(const struct helper *t, struct helper_result *r)
 {
 	long result = t->unprivileged ? drop_privileges(r) : take_identity(t, r);
 	if (result == 0) {
-		guard();
-		if (!awaited())
+		guard(t);
+		if (!awaited(t))
 			syscall(SYS_exit_group, 0);
 		r->step = STEP_CALL;
 		switch (t->call) {
 		case CALL_BIND:
-			result = bind(t->sock, (const struct sockaddr *)t->data, t->len);
+			result = syscall(SYS_bind, t->sock, t->data, t->len);
 			break;
 		case CALL_LISTEN:
-			result = listen(t->sock, t->backlog);
+			result = syscall(SYS_listen, t->sock, t->backlog);
 			break;
 		default:
-			result = setsockopt(t->sock, t->level, t->option, t->data, t->len);
+			result = syscall(SYS_setsockopt, t->sock, t->level, t->option, t->data, t->len);
 		}
 	}
 	r->error = result == 0 ? 0 : errno;
@@ -294,17 +297,18 @@ static int read_groups(const struct helper *t)
 	return 0;
 }
 
+union control {
+	char space[CMSG_SPACE(MOST_FDS * sizeof(int))];
+	struct cmsghdr aligned;
+};
+
 /* Receives a request, whose fds become those of this process. Returns how many fds it has. */
-static int receive(int requests, struct helper *t, int fds[MOST_FDS])
+static int receive(int requests, struct helper *t, union control *control, const int **fds)
 {
-	union {
-		char space[CMSG_SPACE(MOST_FDS * sizeof(int))];
-		struct cmsghdr aligned;
-	} control;
 	struct iovec data = {t, sizeof *t};
 	struct msghdr message = {
 		.msg_iov = &data, .msg_iovlen = 1,
-		.msg_control = control.space, .msg_controllen = sizeof control.space,
+		.msg_control = control, .msg_controllen = sizeof *control,
 	};
 	if (syscall(SYS_recvmsg, requests, &message, MSG_CMSG_CLOEXEC) != sizeof *t)
 		return -1; /* the supervisor has ended */
@@ -312,13 +316,13 @@ static int receive(int requests, struct helper *t, int fds[MOST_FDS])
 	if (message.msg_flags & (MSG_CTRUNC | MSG_TRUNC) || !rights)
 		return -1;
 	int n = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-	memcpy(fds, CMSG_DATA(rights), n * sizeof(int));
+	*fds = (const int *)CMSG_DATA(rights);
 	int *wanted[] = {&t->sock, &t->embedded, &t->groups, &t->userns, &t->outer, &t->root, &t->cwd};
 	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
 		if (*wanted[i] >= n)
 			return -1;
 		if (*wanted[i] >= 0)
-			*wanted[i] = fds[*wanted[i]];
+			*wanted[i] = (*fds)[*wanted[i]];
 	}
 	return n;
 }
@@ -327,11 +331,13 @@ void helper_run(int requests, int taken)
 {
 	struct helper t;
 	struct helper_result result = {0, 0};
-	int fds[MOST_FDS], n;
+	union control control;
+	const int *fds;
 	uint64_t once;
+	char root[] = "/";
 
-	guard();
-	if ((n = receive(requests, &t, fds)) < OTHER_FDS)
+	int n = receive(requests, &t, &control, &fds);
+	if (n < OTHER_FDS)
 		return;
 	pid_t pid = syscall(SYS_getpid);
 	syscall(SYS_write, taken, &pid, sizeof pid);
@@ -340,9 +346,9 @@ void helper_run(int requests, int taken)
 		syscall(SYS_close, fd);
 	if (syscall(SYS_read, fds[TICKET], &once, sizeof once) != sizeof once)
 		return;
-	reply = fds[REPLY];
-	limit_life();
-	guard();
+	t.reply = fds[REPLY];
+	limit_life(&t);
+	guard(&t);
 	raise_permitted();
 	if (read_groups(&t) < 0)
 		return;
@@ -353,6 +359,6 @@ void helper_run(int requests, int taken)
 	/* Once the target has the answer, nothing may occupy its address or its mount any more. */
 	for (int i = OTHER_FDS; i < n; i++)
 		syscall(SYS_close, fds[i]);
-	syscall(SYS_chdir, "/");
-	syscall(SYS_write, reply, &result, sizeof result);
+	syscall(SYS_chdir, root);
+	syscall(SYS_write, t.reply, &result, sizeof result);
 }

@@ -26,10 +26,11 @@ struct ids {
 
 /*
  * A request: the call that a helper makes, and the identity that it takes on before. It is one
- * message, and so are its fds (SCM_RIGHTS). In the message, an fd of the struct is its index there.
+ * message, and so are its fds (SCM_RIGHTS). In the message, an fd of the struct is its index there,
+ * and reply is unused.
  */
 struct helper {
-	int call, sock;
+	int call, sock, reply;
 	int backlog, level, option;
 	unsigned len;
 	unsigned char data[128];

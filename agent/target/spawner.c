@@ -14,6 +14,9 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#if __GLIBC_PREREQ(2, 35)
+#include <sys/rseq.h>
+#endif
 #include <unistd.h>
 
 /*
@@ -35,7 +38,7 @@ static struct sock_filter filter[FILTER_LIMIT];
 /* Leaves no fd open but those above. */
 static int take_fds(int requests)
 {
-	static const char by_default[64]; /* as in helper.c */
+	char by_default[64] = {0}; /* as in helper.c */
 	int pipe[2];
 	sigset_t children;
 	struct rlimit limit;
@@ -78,6 +81,19 @@ static int restrict_self(uint64_t caps, unsigned short filter_length)
 	if (syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -1;
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_LOG, &program);
+}
+
+/*
+ * The kernel writes to the rseq(2) area of glibc after each fork, in both processes. So it is not
+ * to know the area any more.
+ */
+static void leave_rseq(void)
+{
+#if __GLIBC_PREREQ(2, 35)
+	char *area = (char *)__builtin_thread_pointer() + __rseq_offset;
+	if (__rseq_size)
+		syscall(SYS_rseq, area, 32, RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+#endif
 }
 
 /* Starts a helper. Returns its pid, or a negative number. */
@@ -151,6 +167,7 @@ void spawner_run(void *spawner)
 		return;
 	}
 	give_back_memory();
+	leave_rseq();
 	if (s.filter_length > FILTER_LIMIT)
 		error = E2BIG;
 	else if (restrict_self(s.caps, s.filter_length) < 0)
