@@ -16,8 +16,7 @@ import (
 // sharers looks for tasks that share the file table of a thread. A scan inspects
 // every task on the machine, so buffers are kept from one scan to the next.
 type sharers struct {
-	proc               int // fd of /proc
-	created            *taskCount
+	proc               int  // fd of /proc
 	seesAll            bool // also where /proc is mounted with hidepid=
 	processes, threads []int
 	buffer             []byte
@@ -35,19 +34,11 @@ func newSharers() (*sharers, error) {
 			return nil, err
 		}
 	}
-	created, err := newTaskCount()
-	if err != nil {
-		unix.Close(proc)
-		return nil, err
-	}
-	return &sharers{
-		proc: proc, created: created, seesAll: seesAll, buffer: make([]byte, 32<<10),
-	}, nil
+	return &sharers{proc: proc, seesAll: seesAll, buffer: make([]byte, 32<<10)}, nil
 }
 
 func (s *sharers) close() {
 	unix.Close(s.proc)
-	s.created.stat.Close()
 }
 
 // none returns, if it is proved that the scan's thread shares its file table with no task, the
@@ -65,7 +56,7 @@ func (s *sharers) none(of *scan) int {
 	}
 	begin := time.Now()
 	for tries := 0; tries < 3 || time.Since(begin) < time.Millisecond; tries++ {
-		before, err := s.created.read()
+		before, err := tasksCreated()
 		if err != nil {
 			return 0
 		}
@@ -76,7 +67,7 @@ func (s *sharers) none(of *scan) int {
 		if err != nil || shared {
 			return 0
 		}
-		after, err := s.created.read()
+		after, err := tasksCreated()
 		if err == nil && after == before {
 			// After the scan: what is hidden now may have been hidden during the scan.
 			if s.seesAll || checkComplete(s.proc) == nil {

@@ -80,10 +80,15 @@ func Ask(conn io.ReadWriter, q Question) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	if _, err := conn.Write(text); err != nil {
-		return Answer{}, err
-	}
+	_, notSent := conn.Write(text)
 	var a Answer
 	err = json.NewDecoder(io.LimitReader(conn, 1<<10)).Decode(&a)
-	return a, err
+	if notSent == nil {
+		return a, err
+	}
+	// Who closes the connection before it is asked may have said what it is.
+	if err == nil || errors.Is(err, io.EOF) {
+		err = notSent
+	}
+	return Answer{}, err
 }

@@ -3,10 +3,12 @@ package inquiry
 import (
 	"bytes"
 	"io"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 func TestAQuestionIsReadAsItWasWritten(t *testing.T) {
@@ -58,6 +60,27 @@ func TestAskFailsWithoutAnAnswer(t *testing.T) {
 		}{bytes.NewBufferString(answer), io.Discard}
 		_, err := Ask(conn, Question{Container: "c1", Pid: 7})
 		require.Error(t, err, answer)
+	}
+}
+
+// What stands on a connection that was closed before the question tells who closed it, and is no
+// answer to the question.
+func TestAskReadsWhatWasSaidBeforeTheQuestion(t *testing.T) {
+	for said, want := range map[string]string{
+		"":                  "broken pipe",
+		`{"attached":true}`: "broken pipe",
+		"SSH-2.0":           "invalid character 'S'",
+	} {
+		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		require.NoError(t, err)
+		asks, other := os.NewFile(uintptr(fds[0]), "asks"), os.NewFile(uintptr(fds[1]), "other")
+		_, err = other.WriteString(said)
+		require.NoError(t, err)
+		require.NoError(t, other.Close())
+		answer, err := Ask(asks, Question{Container: "c1", Pid: 7})
+		require.ErrorContains(t, err, want)
+		require.Zero(t, answer)
+		require.NoError(t, asks.Close())
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,25 +37,24 @@ type toolchain struct {
 	environment []string // for the go command
 }
 
-// toolchain returns the compiler for the machine. Debian's cross compiler cannot be installed
-// beside gcc-multilib, which the 32-bit probes need, so it is unpacked.
+// toolchain returns the compiler for the machine.
 func (m machine) toolchain(t *testing.T) toolchain {
 	if !m.cross {
 		return toolchain{"gcc", os.Environ()}
 	}
-	cross := unpack(t, "cross-"+m.arch, suite(t), "amd64", "aarch64-linux-gnu|arm64-cross",
-		"gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross")
-	libseccomp := unpack(t, "libseccomp-"+m.arch, suite(t), m.arch, "^$", "libseccomp-dev")
-	libraries := libseccomp + "/usr/lib/aarch64-linux-gnu"
-	cc := cross + "/usr/bin/aarch64-linux-gnu-gcc"
-	return toolchain{cc, append(os.Environ(),
-		"GOARCH="+m.arch, "CGO_ENABLED=1", "CC="+cc,
-		"CGO_CFLAGS=-O2 -g -I"+libseccomp+"/usr/include", "CGO_LDFLAGS=-L"+libraries,
-		"PKG_CONFIG_LIBDIR="+libraries+"/pkgconfig",
-	)}
+	out, err := exec.Command("./toolchain.sh", m.arch).Output()
+	require.NoError(t, err, "find a compiler for %s", m.arch)
+	environment := strings.Split(strings.TrimSpace(string(out)), "\n")
+	at := slices.IndexFunc(environment, func(v string) bool { return strings.HasPrefix(v, "CC=") })
+	return toolchain{
+		strings.TrimPrefix(environment[at], "CC="), append(os.Environ(), environment...),
+	}
 }
 
 const repository = "../.."
+
+// tags are the Makefile's: what is compiled with the same flags is compiled once.
+const tags = "seccomp,netgo,osusergo"
 
 // programs are the Debian packages of a guest, and what their programs load. runc is that of
 // test/tools, since Debian's does not run on Linux 5.10.
@@ -92,7 +93,7 @@ func (m machine) newRoot(t *testing.T) string {
 	compiled, err := filepath.Abs(filepath.Join(repository, ".cache/kernels/probes-"+m.arch))
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(compiled, 0o755))
-	run(t, "go", "test", "-tags", "seccomp", "-count=1", "-run", "^TestCompile$",
+	run(t, "go", "test", "-tags", tags, "-count=1", "-run", "^TestCompile$",
 		repository+"/test/probes", "-args", "-cc", tools.cc, "-compile", compiled)
 	run(t, "cp", "-a", compiled, filepath.Join(root, "compiled"))
 	return root
@@ -102,8 +103,8 @@ func (m machine) newRoot(t *testing.T) string {
 // directory.
 func (tools toolchain) build(t *testing.T, output, module, pkg string, subcommand ...string) {
 	t.Helper()
-	command := exec.Command("go", append(subcommand, "-o", output, "-tags",
-		"seccomp,netgo,osusergo", "-ldflags", "-linkmode external -extldflags -static", pkg)...)
+	command := exec.Command("go", append(subcommand, "-o", output, "-trimpath", "-tags", tags,
+		"-ldflags", "-linkmode external -extldflags -static", pkg)...)
 	command.Dir, command.Env = module, tools.environment
 	out, err := command.CombinedOutput()
 	require.NoError(t, err, "%s: %s", command, out)

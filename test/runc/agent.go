@@ -107,8 +107,12 @@ func startAgentWith(t testing.TB, prefix []string, files []*os.File, flags ...st
 			t.Logf("the end of the agent's log:\n%s", log[max(0, len(log)-8192):])
 		}
 	})
+	last := a.ControlSocket() // which the agent makes after its own
+	if len(files) > 0 {
+		last = a.Socket
+	}
 	require.Eventually(t, func() bool {
-		_, err := os.Stat(a.Socket)
+		_, err := os.Stat(last)
 		return err == nil
 	}, patience, 10*time.Millisecond, "the agent made no socket")
 	return a

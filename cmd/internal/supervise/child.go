@@ -17,7 +17,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/port-restricter/port-restricter/agent/fork"
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 )
 
@@ -40,16 +39,41 @@ const (
 // errSilent means that the child ended or was killed before it sent a report.
 var errSilent = errors.New("the child ended before it loaded the filter")
 
-// start forks the child, which gets the credentials and the signal mask of the calling
-// thread.
+// start starts the child.
 func (c Command) start(notifications *notifications) (*child, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("make a socket pair for the child: %w", err)
 	}
-	defer unix.Close(pair[1])
+	told, unpin := c.tell(notifications)
+	told.socket, told.parent_socket = C.int(pair[1]), C.int(pair[0])
+	ended := make(chan unix.Errno, 1)
+	go func() {
+		// A thread of its own, since it has to wait until the child has executed CMD.
+		errno := unix.Errno(C.start_child(told))
+		unpin()
+		ended <- errno
+		unix.Close(pair[1]) // now nobody has this end any more
+	}()
+	started := &child{name: c.Args[0], conn: pair[0]}
+	if _, err := started.hear(0); err != nil {
+		unix.Close(pair[0])
+		return nil, err
+	}
+	if told.pid == 0 {
+		if errno := <-ended; errno != 0 {
+			unix.Close(pair[0])
+			return nil, fmt.Errorf("start the child: %w", errno)
+		}
+	}
+	started.pid, started.pidfd = int(told.pid), int(told.pidfd)
+	return started, nil
+}
+
+// tell returns what the child needs to know. unpin is to be called when the child shares this
+// process's memory no more.
+func (c Command) tell(notifications *notifications) (told *C.struct_child, unpin func()) {
 	var pinned runtime.Pinner
-	defer pinned.Unpin()
 	str := func(text string) *byte {
 		first := &append([]byte(text), 0)[0]
 		pinned.Pin(first)
@@ -63,10 +87,11 @@ func (c Command) start(notifications *notifications) (*child, error) {
 		pinned.Pin(&list[0])
 		return (**C.char)(unsafe.Pointer(&list[0]))
 	}
-	told := C.struct_child{
-		socket: C.int(pair[1]), parent_socket: C.int(pair[0]), supervisor: C.pid_t(os.Getpid()),
-		ruleset: C.int(c.Ruleset), flags: C.uint(c.FilterFlags), length: C.ushort(len(c.Filter)),
-		argv: argv(c.Args), shell: argv(slices.Concat([]string{"/bin/sh", ""}, c.Args[1:])),
+	told = &C.struct_child{
+		supervisor: C.pid_t(os.Getpid()),
+		ruleset:    C.int(c.Ruleset), flags: C.uint(c.FilterFlags),
+		length: C.ushort(len(c.Filter)),
+		argv:   argv(c.Args), shell: argv(slices.Concat([]string{"/bin/sh", ""}, c.Args[1:])),
 	}
 	if len(c.Filter) > 0 {
 		pinned.Pin(&c.Filter[0])
@@ -83,12 +108,7 @@ func (c Command) start(notifications *notifications) (*child, error) {
 	if searched {
 		told.searched = 1
 	}
-	pid, pidfd, err := fork.Start(uintptr(unix.SIGCHLD), C.run_child, unsafe.Pointer(&told))
-	if err != nil {
-		unix.Close(pair[0])
-		return nil, fmt.Errorf("start the child: %w", err)
-	}
-	return &child{name: c.Args[0], pid: pid, pidfd: pidfd, conn: pair[0]}, nil
+	return told, pinned.Unpin
 }
 
 // converse takes the notify fd from the child, attaches it, and tells the child to
@@ -139,6 +159,8 @@ func (c *child) hear(limit time.Duration) (notifyFD int, err error) {
 	}
 	errno := unix.Errno(binary.NativeEndian.Uint32(report[4:]))
 	switch stage := binary.NativeEndian.Uint32(report[:]); stage {
+	case C.STAGE_BORN:
+		return -1, nil
 	case C.STAGE_LOADED:
 		return receivedFD(rights[:length])
 	case C.STAGE_EXEC:

@@ -7,10 +7,11 @@
 #include <sys/types.h>
 
 /*
- * Everything that the child needs to know. It is filled in before the fork, and the
- * child finds it in its copy of the supervisor's memory.
+ * Everything that the child needs to know, in memory that it shares with the supervisor.
  */
 struct child {
+	pid_t pid;         /* of the child, for the supervisor: valid when it has sent STAGE_BORN */
+	int pidfd;         /* likewise, in the supervisor's file table */
 	int socket;        /* the child's end of its socket pair with the supervisor */
 	int parent_socket; /* the supervisor's end */
 	pid_t supervisor;  /* its pid */
@@ -26,19 +27,20 @@ struct child {
 };
 
 /*
- * The child sends a report with the notify fd once the filter is loaded, and a report
- * of the stage at which something fails.
+ * The child sends a report at its start, one with the notify fd once the filter is loaded,
+ * and one of the stage at which something fails.
  */
-enum { STAGE_LOADED, STAGE_PRIVILEGES, STAGE_LOCK, STAGE_FILTER, STAGE_EXEC };
+enum { STAGE_BORN, STAGE_LOADED, STAGE_PRIVILEGES, STAGE_LOCK, STAGE_FILTER, STAGE_EXEC };
 struct report {
 	uint32_t stage;
 	uint32_t error; /* errno */
 };
 
 /*
- * The function of the child, for fork_and_run with a struct child as argument. It loads
- * the filter, waits for one byte from the supervisor, and executes CMD.
+ * Starts the child, which loads the filter, waits for one byte from the supervisor, and
+ * executes CMD. Returns 0 when it has done so or has ended, or an errno if it could not be
+ * started. To be called once.
  */
-void run_child(void *child);
+int start_child(struct child *child);
 
 #endif

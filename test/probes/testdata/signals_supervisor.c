@@ -28,8 +28,9 @@ static int interrupt(pid_t pid)
 
 static void check(void)
 {
+	/* Some rounds, however busy the machine is: a probe that takes too long fails. */
 	int rounds = 0;
-	FOR_A_WHILE {
+	for (double end = now() + 2; rounds < 10 || now() < end; rounds++) {
 		int tcp = sock(AF_INET, SOCK_STREAM, 0), path = sock(AF_UNIX, SOCK_STREAM, 0);
 		WORKS(bind_port(tcp, ALLOWED));
 		WORKS(listen(tcp, 1));
@@ -38,10 +39,7 @@ static void check(void)
 		WORKS(unlink("socket-in-a-storm"));
 		close(tcp);
 		close(path);
-		rounds++;
 	}
-	if (rounds * at_most(1) < 10)
-		WRONG("only %d rounds in 2 seconds, %s", rounds, situation);
 }
 
 int main(void)

@@ -2,8 +2,9 @@
 # Runs systemd as PID 1 of namespaces of its own: pids, mounts, cgroups, host name, IPC. It prints
 # the pid that systemd has outside. When its input ends, it ends systemd and leaves nothing behind.
 # /etc and /usr/bin are copies that may be changed. /tmp, /run and /var/log are empty: the start
-# of systemd empties /tmp.
-# usage: boot.sh FILE..., which are copied to /usr/bin
+# of systemd empties /tmp. With ROOT in the environment, it is the systemd of that root directory,
+# of which all is a copy.
+# usage: boot.sh FILE..., which are copied to /usr/bin, or to /srv of ROOT
 set -eu
 if [ -z "${CGROUP:-}" ]; then
 	export CGROUP=port-restricter-systemd-test-$$
@@ -26,15 +27,31 @@ mkdir "/sys/fs/cgroup/$CGROUP"
 echo $$ >"/sys/fs/cgroup/$CGROUP/cgroup.procs"
 umount /sys/fs/cgroup
 mount -t tmpfs -o mode=755 tmpfs /mnt
-for dir in /etc /usr/bin; do
-	mkdir -p "/mnt/new$dir" "/mnt/work$dir"
-	mount -t overlay overlay -o "lowerdir=$dir,upperdir=/mnt/new$dir,workdir=/mnt/work$dir" $dir
-done
-cp "$@" /usr/bin
+# writable puts a copy of a directory in the place of another.
+writable() {
+	mkdir -p "/mnt/new$1" "/mnt/work$1"
+	mount -t overlay overlay -o "lowerdir=$1,upperdir=/mnt/new$1,workdir=/mnt/work$1" "$2"
+}
+if [ -n "${ROOT:-}" ]; then
+	mkdir /mnt/root
+	writable "$ROOT" /mnt/root
+	cp "$@" /mnt/root/srv
+	mount --rbind /dev /mnt/root/dev
+	mount -t proc proc /mnt/root/proc
+	mount --bind /sys /mnt/root/sys
+	cd /mnt/root
+	pivot_root . mnt
+	umount -l /mnt
+	cd /
+else
+	writable /etc /etc
+	writable /usr/bin /usr/bin
+	cp "$@" /usr/bin
+fi
 mount -t tmpfs -o mode=1777 tmpfs /tmp
 mount -t tmpfs -o mode=755 tmpfs /run
 mount -t tmpfs -o mode=755 tmpfs /var/log
-mount -t proc proc /proc
+[ -n "${ROOT:-}" ] || mount -t proc proc /proc
 [ ! -e /dev/console ] || mount --bind /dev/null /dev/console
 mkdir -p /run/systemd/system /run/output
 printf '[Unit]\nDefaultDependencies=no\n' >/run/systemd/system/test.target
