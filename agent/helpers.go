@@ -46,7 +46,8 @@ func (p *helperPlaces) leave() { <-p.taken }
 func (a *attempt) letHelper(call target.Call) error {
 	places := &a.session.container.helpers
 	if !places.take(placeLimit) {
-		return fmt.Errorf("%w: %d other calls of the container hang", target.ErrNotMade, helperLimit)
+		return fmt.Errorf("%w: %d other calls of its container hang",
+			target.ErrNotMade, helperLimit)
 	}
 	defer places.leave()
 	return a.target.MakeCall(call, a.valid)

@@ -29,7 +29,9 @@ func TestAContainerHasFewHelpers(t *testing.T) {
 	sockaddr := make([]byte, 110)
 	sockaddr[0], sockaddr[2] = unix.AF_UNIX, '/'
 	fake := &blockedTarget{
-		&fakeTarget{memory: sockaddr, onSocket: unixSocket}, make(chan struct{}), make(chan struct{}),
+		fakeTarget: &fakeTarget{memory: sockaddr, onSocket: unixSocket},
+		entered:    make(chan struct{}),
+		leave:      make(chan struct{}),
 	}
 	s, _ := newFakeSession(t, "5000", fake.fakeTarget)
 	s.open = func(*target.Cache, uint32) (targetThread, error) { return fake, nil }
