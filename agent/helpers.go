@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -44,11 +45,38 @@ func (p *helperPlaces) leave() { <-p.taken }
 
 // letHelper lets a helper make the call, once the container has a place for it.
 func (a *attempt) letHelper(call target.Call) error {
-	places := &a.session.container.helpers
+	c := a.session.container
+	places := &c.helpers
 	if !places.take(placeLimit) {
 		return fmt.Errorf("%w: %d other calls of its container hang",
 			target.ErrNotMade, helperLimit)
 	}
 	defer places.leave()
-	return a.target.MakeCall(call, a.valid)
+	err := a.target.MakeCall(call, a.valid)
+	if errors.Is(err, target.ErrNoHelpers) && c.succeeded() {
+		select {} // the successor finds the call unanswered
+	}
+	return err
+}
+
+// EndWithoutHelpers waits for the end of the process that starts helpers, which a confined agent
+// can't start again. Then it calls end, if a successor goes on with all containers. Otherwise calls
+// that need a helper are refused from then on.
+func (s *Supervisor) EndWithoutHelpers(end func()) {
+	target.AwaitHelpersEnd()
+	if s.succeeded() {
+		end()
+	}
+}
+
+// isSucceeded reports whether the agent is to end, since it has no helpers any more, and logs it.
+func (s *Supervisor) isSucceeded() bool {
+	const ended = "the process that starts helpers has ended: "
+	if s.keepsAll() {
+		s.log.Error(ended + "this agent ends, and the next agent starts another one")
+		return true
+	}
+	s.log.Error(ended + "until the agent is restarted, it refuses AF_UNIX sockets of programs " +
+		"with several threads, netlink groups, and ports below 1024")
+	return false
 }

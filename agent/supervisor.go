@@ -48,6 +48,7 @@ type Supervisor struct {
 	watched     atomic.Bool  // the timer is set
 	fresh       atomic.Bool  // a worker became busy since the last watch
 	closed      atomic.Bool
+	succeeded   func() bool // that of containers
 	running     sync.WaitGroup
 
 	// Locks are taken in the order Supervisor.mu, session.mu, inFlight.mu, and after these
@@ -107,6 +108,7 @@ func newSupervisor(
 		ids:        make(map[uint32]*session),
 	}
 	s.policy.Store(&policy)
+	s.succeeded = sync.OnceValue(s.isSucceeded)
 	if err := s.openFDs(); err != nil {
 		s.closeFDs()
 		return nil, err
@@ -294,6 +296,7 @@ func (s *Supervisor) newContainer(first *session) *container {
 		c.number = s.lastNumber
 	}
 	c.bound.kept = s.memory.NewSockets(c.number)
+	c.succeeded = s.succeeded
 	return c
 }
 

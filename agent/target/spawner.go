@@ -36,7 +36,7 @@ type spawner struct {
 var spawners struct {
 	mu       sync.Mutex
 	current  *spawner
-	confined bool // this process could start no other one
+	confined bool // this process can start no other one, so it keeps this one's fds
 }
 
 // takeLimit is how long a request may wait for a helper that takes it.
@@ -46,7 +46,9 @@ var (
 	// errNotTaken means that a request ended with its spawner, before a helper took it.
 	errNotTaken = errors.New("the process that starts helpers has ended")
 
-	errConfined = errors.New("the process that starts helpers has ended, and the agent has not " +
+	// ErrNoHelpers means that no helper will make a call any more: the process that
+	// StartHelpers started has ended, and this one can't start another.
+	ErrNoHelpers = errors.New("the process that starts helpers has ended, and the agent has not " +
 		"the privileges to start another one: restart the agent")
 )
 
@@ -66,15 +68,22 @@ func StartHelpers(filter []unix.SockFilter, capabilities uint64) (requests int, 
 	return s.requests, nil
 }
 
+// AwaitHelpersEnd returns once the process that StartHelpers started has ended.
+func AwaitHelpersEnd() {
+	spawners.mu.Lock()
+	ended := []unix.PollFd{{Fd: int32(spawners.current.pidfd), Events: unix.POLLIN}}
+	spawners.mu.Unlock()
+	for n := 0; n < 1; { // a signal may come
+		n, _ = unix.Poll(ended, -1)
+	}
+}
+
 // theSpawner returns the spawner of this process, which it starts if there is none.
 func theSpawner() (*spawner, error) {
 	spawners.mu.Lock()
 	defer spawners.mu.Unlock()
-	switch {
-	case spawners.current != nil:
+	if spawners.current != nil {
 		return spawners.current, nil
-	case spawners.confined:
-		return nil, errConfined
 	}
 	s, err := startSpawner(nil, ^uint64(0))
 	spawners.current = s
@@ -175,16 +184,19 @@ func (s *spawner) end() {
 
 // lost takes note that a request to the spawner was lost: the spawner has ended, or is about to,
 // or a helper was killed. Whichever it is, another spawner is better, if there can be one.
-func (s *spawner) lost(ended bool) {
+func (s *spawner) lost(ended bool) error {
 	spawners.mu.Lock()
-	keep := spawners.confined && !ended
-	if !keep && spawners.current == s {
+	confined := spawners.confined
+	if !confined && spawners.current == s {
 		spawners.current = nil
 	}
 	spawners.mu.Unlock()
-	if !keep {
+	if !confined {
 		s.end()
+	} else if ended {
+		return fmt.Errorf("%w: %w", ErrNotMade, ErrNoHelpers)
 	}
+	return errNotTaken
 }
 
 // send sends a request, whose fds the kernel duplicates.
@@ -232,7 +244,7 @@ func (s *spawner) ask(h *C.struct_helper, fds []int) (r C.struct_helper_result, 
 		err = await(pipe[0], ticket, unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r)))
 	}
 	if errors.Is(err, errNotTaken) {
-		s.lost(!sent)
+		err = s.lost(!sent)
 	}
 	return r, err
 }

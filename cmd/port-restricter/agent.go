@@ -69,6 +69,8 @@ func waitBeforeNext(ctx context.Context, began time.Time) {
 	}
 }
 
+var errNoHelpers = errors.New("the process that starts helpers has ended")
+
 // serve runs the agent until ctx is done.
 func serve(
 	ctx context.Context, log *logrus.Logger, socket string, rules config.Rules,
@@ -124,11 +126,17 @@ func serve(
 			reload(log, service.manager, supervisor)
 		}
 	}()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	go supervisor.EndWithoutHelpers(func() { end(errNoHelpers) })
 	shown.serve(ctx, control.Agent{
 		Socket: socket, Capabilities: capabilities, Keeps: service.manager.Room() > 0,
 		TakenOver: supervisor.Stats().Containers,
 	})
 	err = listener.Serve(ctx, supervisor)
 	log.Info("stopping")
+	if errors.Is(context.Cause(ctx), errNoHelpers) {
+		err = errNoHelpers
+	}
 	return errors.Join(err, service.manager.Notify(daemon.SdNotifyStopping))
 }
