@@ -126,15 +126,15 @@ func startSpawner(filter []unix.SockFilter, capabilities uint64) (s *spawner, er
 	// No exit signal: a supervisor that waits for its children with wait4(-1) must not
 	// reap the spawner. No CLONE_VM: a change of credentials must not change the dumpable flag
 	// of the supervisor's memory.
-	_, pidfd, err := fork.Start(0, C.spawner_run, unsafe.Pointer(&told))
-	if err != nil {
+	var pidfd int32
+	if _, err = fork.Start(0, C.spawner_run, unsafe.Pointer(&told), &pidfd); err != nil {
 		unix.Close(pair[0])
 		unix.Close(pair[1])
 		return nil, err
 	}
 	const anyIDs = 1<<unix.CAP_SETUID | 1<<unix.CAP_SETGID
 	s = &spawner{
-		pidfd: pidfd, requests: pair[0],
+		pidfd: int(pidfd), requests: pair[0],
 		ours: ours, anyIDs: caps.permitted&capabilities&anyIDs == anyIDs,
 	}
 	unix.Close(pair[1]) // or the spawner's end would not be seen
