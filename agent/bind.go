@@ -78,7 +78,7 @@ func (a *attempt) bindUnprivileged(sockaddr []byte) error {
 	}
 	call := a.callOnBehalf(sockaddr)
 	call.Unprivileged = true
-	return a.target.MakeCall(call, a.valid)
+	return a.letHelper(call)
 }
 
 // checkFamilies looks again whether a socket that is bound to the unspecified address of

@@ -9,7 +9,12 @@ type container struct {
 	sessions int  // that are attached
 	started  bool // one of its sessions was that of its first process
 
+	// succeeded reports whether the agent ends since it has no helpers any more, and a successor
+	// makes the calls that need one.
+	succeeded func() bool
+
 	calls    inFlight
+	helpers  helperPlaces
 	bound    boundSockets
 	refusals *refusalLog
 }

@@ -170,6 +170,18 @@ func (k *keeper) remove(sess *session, drop bool) {
 	}
 }
 
+// keepsAll reports whether all sessions would survive a restart.
+func (s *Supervisor) keepsAll() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sess := range s.sessions {
+		if s.unprotected(sess) {
+			return false
+		}
+	}
+	return s.keeper != nil
+}
+
 // unprotected reports whether a session would not survive a restart. s.mu is held.
 func (s *Supervisor) unprotected(sess *session) bool {
 	if s.keeper == nil {

@@ -71,6 +71,10 @@ func startTarget(t *testing.T) (*os.Process, int) {
 	targetEnd := os.NewFile(uintptr(pair[1]), "pair")
 	command := role("target", targetEnd)
 	require.NoError(t, command.Start())
+	t.Cleanup(func() { // it has its own notify fd, too, and would wait for ever
+		_ = command.Process.Kill()
+		_ = command.Wait()
+	})
 	targetEnd.Close()
 	testEnd := os.NewFile(uintptr(pair[0]), "pair")
 	defer testEnd.Close()

@@ -48,6 +48,7 @@ type Supervisor struct {
 	watched     atomic.Bool  // the timer is set
 	fresh       atomic.Bool  // a worker became busy since the last watch
 	closed      atomic.Bool
+	succeeded   func() bool // that of containers
 	running     sync.WaitGroup
 
 	// Locks are taken in the order Supervisor.mu, session.mu, inFlight.mu, and after these
@@ -67,9 +68,9 @@ type Supervisor struct {
 // NewSupervisor starts a supervisor. It fails on a kernel that lacks what it
 // needs, and names what is missing and the version that has it.
 //
-// It changes the process until the process ends: the process becomes undumpable, its
-// fds below 64 are taken, and GOMAXPROCS grows by the number of workers that may wait
-// in the kernel. A process has one supervisor.
+// It changes the process until the process ends: the process becomes undumpable,
+// and GOMAXPROCS grows by the number of workers that may wait in the kernel. A process has one
+// supervisor.
 func NewSupervisor(log *logrus.Logger, policy PolicyFunc) (*Supervisor, error) {
 	memory, err := handover.NewPrivate()
 	if err != nil {
@@ -97,7 +98,6 @@ func newSupervisor(
 		return nil, fmt.Errorf(
 			"protect the supervisor's memory from other processes of its user: %w", err)
 	}
-	target.ReserveLowFDs()
 	sysmon.WaitForThreads()
 	raiseMaxProcs()
 	s := &Supervisor{
@@ -108,6 +108,7 @@ func newSupervisor(
 		ids:        make(map[uint32]*session),
 	}
 	s.policy.Store(&policy)
+	s.succeeded = sync.OnceValue(s.isSucceeded)
 	if err := s.openFDs(); err != nil {
 		s.closeFDs()
 		return nil, err
@@ -295,6 +296,7 @@ func (s *Supervisor) newContainer(first *session) *container {
 		c.number = s.lastNumber
 	}
 	c.bound.kept = s.memory.NewSockets(c.number)
+	c.succeeded = s.succeeded
 	return c
 }
 

@@ -36,7 +36,7 @@ func (a *attempt) bindWithUMEM(call target.Call) error {
 		defer unix.Close(duplicate)
 		if _, kindErr := kindOf(duplicate); kindErr == nil {
 			call.Embedded, call.EmbeddedAt = duplicate, xdpUMEM
-			return a.target.MakeCall(call, a.valid)
+			return a.letHelper(call)
 		}
 	} else if err != unix.EBADF {
 		return err
@@ -45,5 +45,5 @@ func (a *attempt) bindWithUMEM(call target.Call) error {
 	// gets a number that it has no file for.
 	call.Argument = bytes.Clone(call.Argument)
 	binary.NativeEndian.PutUint32(call.Argument[xdpUMEM:], ^uint32(0))
-	return a.target.MakeCall(call, a.valid)
+	return a.letHelper(call)
 }

@@ -14,8 +14,7 @@ import (
 const plain = `
 	Targets: pidfd_open pidfd_getfd process_vm_readv kcmp
 	Sockets: bind listen setsockopt getsockopt getsockname getpeername shutdown accept4 recvmsg
-	Helper: capget capset setgroups setresgid setresuid getresuid setfsgid setfsuid fchdir chroot
-		umask close_range setitimer wait4 waitid
+	Capabilities: capget capset
 	Files: read readv pread64 write writev close fcntl fstat newfstatat statx readlinkat getdents64
 		lseek pipe2 faccessat faccessat2 uname
 		unlinkat # removes the agent's socket when the agent ends
@@ -48,17 +47,27 @@ func is(argument uint, value uint64) condition { return condition{argument, ^uin
 // no returns the condition that an argument has none of the bits.
 func no(argument uint, bits uint64) condition { return condition{argument, bits, 0} }
 
+// cloneFlags is the argument of clone(2) that has the flags.
+var cloneFlags = map[bool]uint{true: 1}[runtime.GOARCH == "s390x"]
+
 // clone3 is refused by a filter of its own. The list allows it: of two filters that
 // refuse a call the kernel obeys the newer one, which would log the call.
 const clone3 = "clone3"
 
-// list returns the rules for all calls that are allowed.
-func list(notify int) []rule {
+// list returns the rules for all calls that an agent may make.
+func list(sendTo []int) []rule {
 	all := append(checked(), rule{name: clone3})
-	if notify >= 0 {
-		all = append(all, rule{"sendmsg", []condition{is(0, uint64(notify))}})
+	for _, fd := range sendTo {
+		if fd >= 0 {
+			all = append(all, rule{"sendmsg", []condition{is(0, uint64(fd))}})
+		}
 	}
-	for line := range strings.Lines(plain) {
+	return append(all, rules(plain)...)
+}
+
+// rules returns the rules for calls with any arguments.
+func rules(list string) (all []rule) {
+	for line := range strings.Lines(list) {
 		line, _, _ = strings.Cut(line, "#")
 		for _, word := range strings.Fields(line) {
 			if !strings.HasSuffix(word, ":") {
@@ -74,10 +83,9 @@ func checked() []rule {
 	const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS |
 		unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
 	self := uint64(os.Getpid())
-	cloneFlags, mmapConditions := uint(0), []condition{no(2, unix.PROT_EXEC)}
+	mmapConditions := []condition{no(2, unix.PROT_EXEC)}
 	if runtime.GOARCH == "s390x" {
-		// There clone(2) has its flags second, and mmap(2) its arguments in memory.
-		cloneFlags, mmapConditions = 1, nil
+		mmapConditions = nil // its arguments are in memory
 	}
 	all := []rule{
 		{"mmap", mmapConditions},
@@ -86,13 +94,11 @@ func checked() []rule {
 		// openat(2): stderr, sockets, pipes.
 		{"openat", []condition{no(2, unix.O_ACCMODE|unix.O_CREAT|unix.O_TRUNC)}},
 		{"clone", []condition{no(cloneFlags, namespaces)}},
-		{"setns", []condition{is(1, unix.CLONE_NEWUSER)}},
 		{"kill", []condition{is(0, self)}},
 		{"tgkill", []condition{is(0, self)}},
-		{"pidfd_send_signal", []condition{is(1, uint64(unix.SIGKILL))}}, // to a helper that hangs
+		// A worker takes a uid that owns nothing.
+		{"setresuid", []condition{is(1, target.NeutralUID)}},
 		{"prctl", []condition{is(0, unix.PR_SET_DUMPABLE), is(1, 0)}},
-		{"prctl", []condition{is(0, unix.PR_SET_PDEATHSIG)}},
-		{"prctl", []condition{is(0, unix.PR_SET_KEEPCAPS)}},
 		{"prctl", []condition{is(0, unix.PR_SET_VMA)}}, // Go names its memory
 		{"prctl", []condition{is(0, unix.PR_GET_TIMERSLACK)}},
 		{"prctl", []condition{is(0, unix.PR_SET_TIMERSLACK)}}, // package sysmon
@@ -103,11 +109,6 @@ func checked() []rule {
 		unix.NS_GET_PARENT, unix.NS_GET_OWNER_UID,
 	} {
 		all = append(all, rule{"ioctl", []condition{is(1, request)}})
-	}
-	// Without a neutral uid the workers may own a target's user namespace. What they may
-	// not do with its capabilities is done by a helper in a user namespace of its own.
-	if !target.HasNeutralUID() {
-		all = append(all, rule{"unshare", []condition{is(0, unix.CLONE_NEWUSER)}})
 	}
 	return all
 }

@@ -10,24 +10,34 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// kept are the capabilities that an agent must have in its permitted set, and no more.
-// The unit in deploy/systemd grants the same ones. They are effective only where the
-// comments here say so, and in helper processes.
-var kept = []cap.Value{
+// forAgent are the capabilities that an agent itself must have in its permitted set, and no
+// more. They are effective only where the comments here say so.
+var forAgent = []cap.Value{
 	// To look into targets: pidfd_getfd(2), process_vm_readv(2), kcmp(2), and the
 	// links in /proc/PID. Effective in the worker threads.
 	cap.SYS_PTRACE,
 
-	// To take on the target's identity in a helper process: its ids and groups, its
-	// root, and the uid that owns its user namespace, which may enter the namespace
-	// without CAP_SYS_ADMIN.
+	// To take a uid that owns nothing. Effective for a moment in a new worker thread.
+	cap.SETUID,
+
+	// To look on what containers listen. Effective in a thread that looks.
+	cap.DAC_OVERRIDE,
+}
+
+// forHelpers are the capabilities that helper processes must have in their permitted set.
+var forHelpers = []cap.Value{
+	// To take on the target's identity: its ids and groups, its root, and the uid that owns
+	// its user namespace, which may enter the namespace without CAP_SYS_ADMIN.
 	cap.SETUID, cap.SETGID, cap.SYS_CHROOT,
 
-	// To pass them on to the helper process if the target has them too. They permit
-	// ports below ip_unprivileged_port_start, netlink groups, and AF_UNIX paths in
-	// other users' directories.
+	// To keep them if the target has them too. They permit ports below
+	// ip_unprivileged_port_start, netlink groups, and AF_UNIX paths in other users'
+	// directories.
 	cap.NET_BIND_SERVICE, cap.NET_ADMIN, cap.DAC_OVERRIDE,
 }
+
+// kept are those of both. The unit in deploy/systemd grants the same ones.
+var kept = slices.Compact(slices.Sorted(slices.Values(slices.Concat(forAgent, forHelpers))))
 
 // Capabilities returns the capabilities that an agent must have in its permitted set.
 func Capabilities() []cap.Value { return slices.Clone(kept) }
@@ -40,7 +50,7 @@ func Capabilities() []cap.Value { return slices.Clone(kept) }
 // DropCapabilities must be called before agent.NewSupervisor, whose threads raise
 // the capabilities that they work with.
 func DropCapabilities() (remaining string, err error) {
-	had, left := cap.GetProc(), cap.NewSet()
+	had := cap.GetProc()
 	// Without CAP_SETPCAP the bounding set stays as it is. It bounds what a process
 	// gains by execve(2), which no_new_privs and the filter both rule out.
 	if dropsBounds, err := had.GetFlag(cap.Effective, cap.SETPCAP); err != nil {
@@ -53,19 +63,26 @@ func DropCapabilities() (remaining string, err error) {
 	if err := cap.ResetAmbient(); err != nil {
 		return "", fmt.Errorf("drop the ambient capabilities: %w", err)
 	}
-	for _, value := range kept {
+	left, err := keepPermitted(had, kept)
+	if err != nil {
+		return "", fmt.Errorf("drop the capabilities that an agent does not need: %w", err)
+	}
+	return left.String(), nil
+}
+
+// keepPermitted makes the values permitted in every thread that are so in had, and no other one.
+func keepPermitted(had *cap.Set, values []cap.Value) (left *cap.Set, err error) {
+	left = cap.NewSet()
+	for _, value := range values {
 		permitted, err := had.GetFlag(cap.Permitted, value)
 		if err == nil {
 			err = left.SetFlag(cap.Permitted, permitted, value)
 		}
 		if err != nil {
-			return "", fmt.Errorf("keep %s: %w", value, err)
+			return nil, fmt.Errorf("keep %s: %w", value, err)
 		}
 	}
-	if err := left.SetProc(); err != nil {
-		return "", fmt.Errorf("drop the capabilities that an agent does not need: %w", err)
-	}
-	return left.String(), nil
+	return left, left.SetProc()
 }
 
 // others returns the capabilities in the bounding set that are not kept.

@@ -19,10 +19,10 @@ import (
 // libc or a Go runtime can do without a call that fails with ENOSYS, but not without
 // one that fails with EPERM.
 //
-// The filter allows sendmsg(2) on the fd notify, a connection to the service manager; -1 is
-// none.
-func LoadFilter(notify int) error {
-	allow := func() (*seccomp.ScmpFilter, error) { return allowListed(notify) }
+// The filter allows sendmsg(2) on the fds sendTo: the connection to the service manager, and the
+// one to the process that starts helpers; -1 is none.
+func LoadFilter(sendTo ...int) error {
+	allow := func() (*seccomp.ScmpFilter, error) { return allowListed(list(sendTo)) }
 	for _, make := range []func() (*seccomp.ScmpFilter, error){refuseClone3, allow} {
 		filter, err := make()
 		if err != nil {
@@ -67,9 +67,9 @@ func refuseClone3() (*seccomp.ScmpFilter, error) {
 	return filter, filter.AddRule(number, noSuchCall)
 }
 
-// allowListed returns a filter that allows the calls of list and refuses and logs
+// allowListed returns a filter that allows the calls of a list and refuses and logs
 // all others.
-func allowListed(notify int) (*seccomp.ScmpFilter, error) {
+func allowListed(list []rule) (*seccomp.ScmpFilter, error) {
 	filter, err := newFilter(noSuchCall)
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func allowListed(notify int) (*seccomp.ScmpFilter, error) {
 	_ = filter.SetLogBit(true)
 	_ = filter.SetOptimize(2) // a binary tree
 
-	for _, r := range list(notify) {
+	for _, r := range list {
 		number, err := seccomp.GetSyscallFromName(r.name)
 		if err != nil {
 			continue // this libseccomp or this architecture does not have the call

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	case "":
 		os.Exit(m.Run())
 	case "confined":
-		if err := LoadFilter(notifyFD); err != nil {
+		if err := LoadFilter(notifyFD, helpersFD); err != nil {
 			panic(err)
 		}
 	}
@@ -56,8 +56,11 @@ func open(flags int) func() unix.Errno {
 	}
 }
 
-// notifyFD is the fd to which the filter lets a process send messages.
-const notifyFD = 1000
+// notifyFD and helpersFD are the fds to which the filter lets a process send messages.
+const (
+	notifyFD  = 1000
+	helpersFD = 1001
+)
 
 const nowhere = ^uintptr(0) // not an address, an fd or a process
 
@@ -71,7 +74,7 @@ var offTheList = []try{
 	{"write another process's memory", raw(unix.SYS_PROCESS_VM_WRITEV, nowhere, 0, 0, 0, 0, 0)},
 	{"socket", raw(unix.SYS_SOCKET, unix.AF_PACKET, nowhere)},
 	{"connect", raw(unix.SYS_CONNECT, nowhere)},
-	{"send to another fd", raw(unix.SYS_SENDMSG, notifyFD+1)},
+	{"send to another fd", raw(unix.SYS_SENDMSG, notifyFD+2)},
 	{"open for writing", open(unix.O_WRONLY)},
 	{"open for reading and writing", open(unix.O_RDWR)},
 	{"open and create", open(unix.O_CREAT)},
@@ -85,7 +88,15 @@ var offTheList = []try{
 	{"move_mount", raw(unix.SYS_MOVE_MOUNT, nowhere)},
 	{"unshare", raw(unix.SYS_UNSHARE, nowhere)},
 	{"enter a network namespace", raw(unix.SYS_SETNS, nowhere, unix.CLONE_NEWNET)},
+	{"enter a user namespace", raw(unix.SYS_SETNS, nowhere, unix.CLONE_NEWUSER)},
 	{"enter any namespace", raw(unix.SYS_SETNS, nowhere, 0)},
+	{"take another user", raw(unix.SYS_SETRESUID, nowhere, 1000, nowhere)},
+	{"take a group", raw(unix.SYS_SETRESGID, nowhere, nowhere, nowhere)},
+	{"take groups", raw(unix.SYS_SETGROUPS, nowhere, 0)},
+	{"take a user for files", raw(unix.SYS_SETFSUID, nowhere)},
+	{"take a root directory", raw(unix.SYS_CHROOT, nowhere)},
+	{"take a working directory", raw(unix.SYS_FCHDIR, nowhere)},
+	{"keep capabilities", raw(unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 2)},
 	{"clone into a user namespace", raw(unix.SYS_CLONE, unix.CLONE_NEWUSER|unix.CLONE_THREAD)},
 	{"clone3", raw(unix.SYS_CLONE3, nowhere, 0)},
 	{"bpf", raw(unix.SYS_BPF, nowhere)},
@@ -94,7 +105,7 @@ var offTheList = []try{
 	{"seccomp", raw(unix.SYS_SECCOMP, nowhere)},
 	{"signal another process", raw(unix.SYS_KILL, parent, 0)},
 	{"signal another thread", raw(unix.SYS_TGKILL, parent, parent, 0)},
-	{"signal by pidfd", raw(unix.SYS_PIDFD_SEND_SIGNAL, nowhere, uintptr(unix.SIGTERM))},
+	{"signal by pidfd", raw(unix.SYS_PIDFD_SEND_SIGNAL, nowhere, uintptr(unix.SIGKILL))},
 	{"make memory executable", raw(unix.SYS_MPROTECT, 0, 0, unix.PROT_EXEC)},
 	{"map executable memory", raw(unix.SYS_MMAP, 0, 0, unix.PROT_EXEC, unix.MAP_PRIVATE, nowhere)},
 	{"become traceable", raw(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 1)},
@@ -107,7 +118,7 @@ var offTheList = []try{
 var onTheList = []try{
 	{"open for reading", open(unix.O_RDONLY)},
 	{"send to the manager", raw(unix.SYS_SENDMSG, notifyFD, nowhere)},
-	{"enter a user namespace", raw(unix.SYS_SETNS, nowhere, unix.CLONE_NEWUSER)},
+	{"send to helpers", raw(unix.SYS_SENDMSG, helpersFD, nowhere)},
 	{"signal itself", raw(unix.SYS_KILL, uintptr(os.Getpid()), 0)},
 	{"stay untraceable", raw(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0)},
 	{"answer a target", raw(unix.SYS_IOCTL, nowhere, unix.SECCOMP_IOCTL_NOTIF_SEND)},

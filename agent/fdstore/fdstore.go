@@ -94,10 +94,6 @@ type FD struct {
 	FD   int
 }
 
-// lowest is the lowest number that an inherited fd gets. A helper process of the agent gets copies
-// of the fds below 64 (agent/target).
-const lowest = 64
-
 // Inherited returns the fds that the manager gave to this process: the sockets of its socket unit
 // first, and then those of the fd store. They are for this process alone (close on exec), and the
 // environment does not name them any more. It is to be called once.
@@ -105,7 +101,7 @@ func Inherited() ([]FD, error) {
 	var all []FD
 	var errs []error
 	for _, file := range activation.Files(true) {
-		fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, lowest)
+		fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 3) // no standard one
 		if err != nil {
 			errs = append(errs, fmt.Errorf("keep the inherited fd %q: %w", file.Name(), err))
 		} else {

@@ -4,10 +4,11 @@
 #include <sys/types.h>
 
 /*
- * Forks a child that calls run(argument) with every signal blocked and exits
- * when run returns. flags are those of clone(2), with the exit signal in the
- * lowest byte. Returns the child's pid, or -errno, and its pidfd.
+ * Starts a child that calls run(argument) with every signal blocked and exits when run
+ * returns. flags are those of clone(2), with the exit signal in the lowest byte; CLONE_VM
+ * only with CLONE_VFORK. Returns the child's pid, or -errno, and its pidfd, which the child
+ * finds there, too.
  */
-pid_t fork_and_run(unsigned long flags, void (*run)(void *), void *argument, int *pidfd);
+pid_t fork_and_run(int flags, void (*run)(void *), void *argument, int *pidfd);
 
 #endif

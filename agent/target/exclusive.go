@@ -1,8 +1,11 @@
 package target
 
 import (
+	"strconv"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -46,8 +49,19 @@ func (t *Thread) OwnsFileTable(home int) bool {
 			return true
 		}
 	}
-	t.alone = t.proveAlone(home)
+	t.alone = 0
+	if !t.hasThreads() {
+		t.alone = t.proveAlone(home)
+	}
 	return t.alone != 0
+}
+
+// hasThreads reports whether the process of the thread has another one. Hardly any thread has a
+// file table of its own, so to scan for other sharers is not worth the time.
+func (t *Thread) hasThreads() bool {
+	var stat unix.Stat_t
+	err := unix.Stat("/proc/"+strconv.Itoa(t.tid)+"/task", &stat)
+	return err == nil && stat.Nlink > 3 // as in sharers.listThreads
 }
 
 // proveAlone returns the answer of sharers.none, which is 0 if it is not proved in time.

@@ -2,8 +2,9 @@
 #include "helper.h"
 
 #include <errno.h>
-#include <linux/close_range.h>
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -16,10 +17,17 @@
 #include <unistd.h>
 
 /*
- * A helper is forked from a process with many threads, so it makes raw system
- * calls only: no lock, no allocation (package fork). The set*id functions of
- * glibc would signal threads that the helper does not have.
+ * A helper is a copy of the spawner, which has hardly more memory than its stack, so it makes raw
+ * system calls only: no lock, no allocation (spawner.c). The set*id functions of glibc would signal
+ * threads that the helper does not have.
  */
+
+/*
+ * A new process pays for each page at the first use of it. So what nearly every helper uses is on
+ * the stack: no static variable, no constant in memory, and few functions of libc.
+ */
+
+static gid_t many_groups[2][MOST_GROUPS]; /* of ids and of outer_ids, if there are many */
 
 static int set_caps(uint64_t permitted, uint64_t effective)
 {
@@ -59,18 +67,32 @@ static int have_caps(uint64_t wanted)
 static void raise_permitted(void) { have_caps(permitted_caps()); }
 
 /*
- * With the target's user the helper could be traced by the target, and it holds
- * a copy of the agent's memory. Every change of credentials resets both settings.
+ * With the target's user the helper could be traced by the target. And it must not outlive the
+ * supervisor, whose successor makes the call again: the death signal of the spawner does not reach a
+ * process with another user, but the pipe sends SIGIO once nobody can read the result. The kernel
+ * compares the ids that F_SETOWN was called with. Every change of ids needs all three again.
  */
-static void guard(void)
+static void guard(const struct helper *t)
 {
 	syscall(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 	syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	syscall(SYS_fcntl, t->reply, F_SETOWN, syscall(SYS_getpid));
+}
+
+/* Reports whether the supervisor is still there, by whom the result is read. */
+static int awaited(const struct helper *t)
+{
+	struct pollfd pipe = {.fd = t->reply};
+	struct timespec now = {0};
+	return syscall(SYS_ppoll, &pipe, 1, &now, NULL, 0) == 0;
 }
 
 static int take_groups(const struct helper *t, const struct ids *ids)
 {
-	return t->same_groups ? 0 : syscall(SYS_setgroups, ids->ngroups, ids->groups);
+	const gid_t *groups = ids->groups;
+	if (ids->ngroups > FEW_GROUPS)
+		groups = many_groups[ids == &t->outer_ids];
+	return t->same_groups ? 0 : syscall(SYS_setgroups, ids->ngroups, groups);
 }
 
 static int take_ids(const struct helper *t, const struct ids *ids)
@@ -108,10 +130,10 @@ static int enter_as_owner(const struct helper *t)
 	}
 	if (syscall(SYS_setresuid, -1, t->owner, t->ids.euid) < 0)
 		return -1;
-	guard();
+	guard(t);
 	if (syscall(SYS_setns, t->outer, CLONE_NEWUSER) < 0)
 		return -1;
-	guard();
+	guard(t);
 	syscall(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
 	syscall(SYS_getresuid, &real, &owner, &euid);
 	/*
@@ -146,14 +168,14 @@ static int become_inside(const struct helper *t, struct helper_result *r)
 	r->step = STEP_USERNS;
 	if (syscall(SYS_setns, t->outer, CLONE_NEWUSER) < 0)
 		return -1;
-	guard();
+	guard(t);
 	r->step = STEP_OUTER_GROUPS;
 	if (take_groups(t, &t->outer_ids) < 0)
 		return -1;
 	r->step = STEP_OUTER_IDS;
 	if (take_ids(t, &t->outer_ids) < 0)
 		return -1;
-	guard();
+	guard(t);
 	r->step = STEP_USERNS;
 	return t->userns == t->outer ? 0 : syscall(SYS_setns, t->userns, CLONE_NEWUSER);
 }
@@ -168,71 +190,24 @@ static int take_root(const struct helper *t)
 }
 
 /*
- * The agent's file table may hold files of other containers. A copy of the table
- * would keep their sockets bound for as long as this call hangs, and closing the
- * copies may itself hang: FUSE asks its server at each close. No lock can keep
- * such files out of a copy: a target can block the thread that inspects its socket,
- * and then all containers would wait for the lock.
- *
- * So a helper shares the agent's table at first, leaves it for an empty one, and
- * fetches the fds that it needs. The kernel copies the first word of the table all
- * the same; ReserveLowFDs keeps that free of targets' files.
+ * Without CAP_KILL nobody in the agent can kill a helper that has the target's ids, so the helper
+ * limits its own time. The default action of SIGALRM, and of SIGIO, ends a call that waits in a
+ * killable way; a file system may not allow even that.
  */
-static int leave_table(struct helper *t)
+static void limit_life(const struct helper *t)
 {
-	int *wanted[] = {&t->sock, &t->embedded, &t->userns, &t->outer, &t->root, &t->cwd,
-		&t->pipe};
-	int same_namespace = t->userns == t->outer;
-	if (syscall(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) < 0)
-		return -1;
-	int pidfd = syscall(SYS_pidfd_open, t->agent, 0);
-	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-		if (*wanted[i] >= 0 && (*wanted[i] = syscall(SYS_pidfd_getfd, pidfd, *wanted[i], 0)) < 0)
-			return -1;
-	if (same_namespace)
-		t->outer = t->userns;
-	return syscall(SYS_close, pidfd);
-}
-
-/*
- * Closes the fds that the helper does not need. It serves an agent without
- * privilege, whose containers all belong to one user.
- */
-static void close_others(const struct helper *t)
-{
-	int keep[] = {t->sock, t->embedded, t->userns, t->outer, t->root, t->cwd, t->pipe};
-	int n = sizeof keep / sizeof *keep;
-	for (int from = 0;;) {
-		int next = -1;
-		for (int i = 0; i < n; i++)
-			if (keep[i] >= from && (next < 0 || keep[i] < next))
-				next = keep[i];
-		if (next < 0) {
-			syscall(SYS_close_range, from, ~0U, 0);
-			return;
-		}
-		if (next > from)
-			syscall(SYS_close_range, from, next - 1, 0);
-		from = next + 1;
-	}
-}
-
-/*
- * Without CAP_KILL the agent cannot kill a helper that has the target's ids, so
- * the helper limits its own time. The default action of SIGALRM ends a call that
- * waits in a killable way; a file system may not allow even that.
- */
-static void limit_time(void)
-{
-	static const char by_default[64]; /* a struct kernel_sigaction with SIG_DFL, which is 0 */
+	char by_default[64] = {0}; /* a struct kernel_sigaction with SIG_DFL, which is 0 */
 	struct itimerval limit = {.it_value.tv_sec = HELPER_SECONDS};
-	sigset_t alarm_only;
+	sigset_t ends;
 
 	syscall(SYS_rt_sigaction, SIGALRM, by_default, NULL, _NSIG / 8);
+	syscall(SYS_rt_sigaction, SIGIO, by_default, NULL, _NSIG / 8);
 	syscall(SYS_setitimer, ITIMER_REAL, &limit, NULL);
-	sigemptyset(&alarm_only);
-	sigaddset(&alarm_only, SIGALRM);
-	syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &alarm_only, NULL, _NSIG / 8);
+	syscall(SYS_fcntl, t->reply, F_SETFL, O_WRONLY | O_ASYNC);
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGALRM);
+	sigaddset(&ends, SIGIO);
+	syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &ends, NULL, _NSIG / 8);
 }
 
 static int take_identity(const struct helper *t, struct helper_result *r)
@@ -241,7 +216,7 @@ static int take_identity(const struct helper *t, struct helper_result *r)
 	int outside = take_groups(t, &t->ids) == 0 && take_ids(t, &t->ids) == 0;
 	if (!outside && !t->knows_outer_ids)
 		return -1;
-	guard();
+	guard(t);
 
 	/*
 	 * chroot(2) needs CAP_SYS_CHROOT. A privileged agent has it here, an
@@ -284,51 +259,106 @@ static void make_call(const struct helper *t, struct helper_result *r)
 {
 	long result = t->unprivileged ? drop_privileges(r) : take_identity(t, r);
 	if (result == 0) {
-		guard();
+		guard(t);
+		if (!awaited(t))
+			syscall(SYS_exit_group, 0);
 		r->step = STEP_CALL;
 		switch (t->call) {
 		case CALL_BIND:
-			result = bind(t->sock, (const struct sockaddr *)t->data, t->len);
+			result = syscall(SYS_bind, t->sock, t->data, t->len);
 			break;
 		case CALL_LISTEN:
-			result = listen(t->sock, t->backlog);
+			result = syscall(SYS_listen, t->sock, t->backlog);
 			break;
 		default:
-			result = setsockopt(t->sock, t->level, t->option, t->data, t->len);
+			result = syscall(SYS_setsockopt, t->sock, t->level, t->option, t->data, t->len);
 		}
 	}
 	r->error = result == 0 ? 0 : errno;
 }
 
-/*
- * close_range(2) exists since Linux 5.9. With an empty range it fails by EINVAL
- * and closes nothing.
- */
-static int has_close_range(void)
+/* Reads the lists of groups that have no room in the request. */
+static int read_groups(const struct helper *t)
 {
-	return syscall(SYS_close_range, 1, 0, 0) < 0 && errno == EINVAL;
+	const struct ids *all[] = {&t->ids, &t->outer_ids};
+	for (int i = 0; i < 2; i++) {
+		size_t length = sizeof(gid_t) * all[i]->ngroups, done = 0;
+		if (all[i]->ngroups <= FEW_GROUPS)
+			continue;
+		if (all[i]->ngroups > MOST_GROUPS)
+			return -1;
+		while (done < length) {
+			long n = syscall(SYS_read, t->groups, (char *)many_groups[i] + done, length - done);
+			if (n <= 0)
+				return -1;
+			done += n;
+		}
+	}
+	return 0;
 }
 
-int helper_can_fetch(void)
+union control {
+	char space[CMSG_SPACE(MOST_FDS * sizeof(int))];
+	struct cmsghdr aligned;
+};
+
+/* Receives a request, whose fds become those of this process. Returns how many fds it has. */
+static int receive(int requests, struct helper *t, union control *control, const int **fds)
 {
-	return permitted_caps() >> CAP_SYS_PTRACE & 1 && has_close_range();
+	struct iovec data = {t, sizeof *t};
+	struct msghdr message = {
+		.msg_iov = &data, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof *control,
+	};
+	if (syscall(SYS_recvmsg, requests, &message, MSG_CMSG_CLOEXEC) != sizeof *t)
+		return -1; /* the supervisor has ended */
+	struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+	if (message.msg_flags & (MSG_CTRUNC | MSG_TRUNC) || !rights)
+		return -1;
+	int n = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	*fds = (const int *)CMSG_DATA(rights);
+	int *wanted[] = {&t->sock, &t->embedded, &t->groups, &t->userns, &t->outer, &t->root, &t->cwd};
+	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+		if (*wanted[i] >= n)
+			return -1;
+		if (*wanted[i] >= 0)
+			*wanted[i] = (*fds)[*wanted[i]];
+	}
+	return n;
 }
 
-void helper_run(void *helper)
+void helper_run(int requests, int taken)
 {
-	struct helper mine = *(const struct helper *)helper;
+	struct helper t;
 	struct helper_result result = {0, 0};
+	union control control;
+	const int *fds;
+	uint64_t once;
+	char root[] = "/";
 
-	limit_time();
-	guard();
+	int n = receive(requests, &t, &control, &fds);
+	if (n < OTHER_FDS)
+		return;
+	pid_t pid = syscall(SYS_getpid);
+	syscall(SYS_write, taken, &pid, sizeof pid);
+	/* With the target's user, it has no way to the supervisor and to other helpers. */
+	for (int fd = 0; fd < fds[0]; fd++)
+		syscall(SYS_close, fd);
+	if (syscall(SYS_read, fds[TICKET], &once, sizeof once) != sizeof once)
+		return;
+	t.reply = fds[REPLY];
+	limit_life(&t);
+	guard(&t);
 	raise_permitted();
-	if (!mine.fetches)
-		close_others(&mine);
-	else if (leave_table(&mine) < 0)
+	if (read_groups(&t) < 0)
 		return;
 	/* The kernel looks the number up in the helper's own file table. */
-	if (mine.embedded >= 0)
-		memcpy(mine.data + mine.embedded_at, &mine.embedded, sizeof mine.embedded);
-	make_call(&mine, &result);
-	syscall(SYS_write, mine.pipe, &result, sizeof result);
+	if (t.embedded >= 0)
+		memcpy(t.data + t.embedded_at, &t.embedded, sizeof t.embedded);
+	make_call(&t, &result);
+	/* Once the target has the answer, nothing may occupy its address or its mount any more. */
+	for (int i = OTHER_FDS; i < n; i++)
+		syscall(SYS_close, fds[i]);
+	syscall(SYS_chdir, root);
+	syscall(SYS_write, t.reply, &result, sizeof result);
 }

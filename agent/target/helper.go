@@ -1,27 +1,21 @@
 package target
 
-/*
-#include <stdlib.h>
-#include "helper.h"
-*/
+// #include "helper.h"
 import "C"
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/port-restricter/port-restricter/agent/fork"
 )
 
-// callLimit is the time after which a helper process ends itself.
-const callLimit = C.HELPER_SECONDS * time.Second
+// CallLimit is the time after which a helper process ends itself.
+const CallLimit = C.HELPER_SECONDS * time.Second
 
 var (
 	// ErrNotMade means that a call could not be made in the target's place. The
@@ -92,9 +86,23 @@ func HelperResults() map[string]uint64 {
 }
 
 func (t *Thread) makeCall(c Call, valid func() bool) error {
-	h := &C.struct_helper{unprivileged: 1, userns: -1, outer: -1, root: -1, cwd: -1}
+	var err error
+	for range 3 { // the spawner, or a helper that is ready, may have ended
+		if err = t.tryCall(c, valid); !errors.Is(err, errNotTaken) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %w", ErrNotMade, err)
+}
+
+func (t *Thread) tryCall(c Call, valid func() bool) error {
+	s, err := theSpawner()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotMade, err)
+	}
+	h := &C.struct_helper{unprivileged: 1, groups: -1, userns: -1, outer: -1, root: -1, cwd: -1}
 	if !c.Unprivileged {
-		identity, release, err := t.identity()
+		identity, release, err := t.identity(s)
 		defer release()
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrNotMade, err)
@@ -115,64 +123,37 @@ func (t *Thread) makeCall(c Call, valid func() bool) error {
 	if c.EmbeddedAt != 0 {
 		h.embedded = C.int(c.Embedded)
 	}
-
-	var pipe [2]int
-	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
-		return fmt.Errorf("%w: %w", ErrNotMade, err)
-	}
-	defer unix.Close(pipe[0])
-	defer unix.Close(pipe[1])
-	h.pipe = C.int(pipe[1])
-	h.agent, h.fetches = C.pid_t(os.Getpid()), C.helper_can_fetch()
-
-	// No exit signal: a supervisor that waits for its children with wait4(-1) must
-	// not reap the helper. No CLONE_VM: a change of credentials must not change the
-	// dumpable flag of the agent's memory.
-	var flags uintptr
-	if h.fetches != 0 {
-		flags = unix.CLONE_FILES
-	}
-	_, pidfd, err := fork.Start(flags, C.helper_run, unsafe.Pointer(h))
+	result, err := s.ask(h, takeFDs(h))
 	if err != nil {
-		return fmt.Errorf("%w: start a helper process: %w", ErrNotMade, err)
+		return err
 	}
-	defer unix.Close(pidfd)
-	defer reap(pidfd)
-	return readResult(pipe[0], pidfd)
+	return errorOf(result)
 }
 
-// readResult waits for the result of the helper, at most callLimit.
-func readResult(pipe, pidfd int) error {
-	ready := []unix.PollFd{
-		{Fd: int32(pipe), Events: unix.POLLIN},
-		{Fd: int32(pidfd), Events: unix.POLLIN},
-	}
-	deadline := time.Now().Add(callLimit)
-	for {
-		n, err := unix.Poll(ready, int(time.Until(deadline).Milliseconds()))
-		if errors.Is(err, unix.EINTR) && time.Now().Before(deadline) {
+// takeFDs returns the fds of a request, and puts their indexes in their places. An fd that is
+// in two places has one index.
+func takeFDs(h *C.struct_helper) (fds []int) {
+	for _, fd := range []*C.int{
+		&h.sock, &h.embedded, &h.groups, &h.userns, &h.outer, &h.root, &h.cwd,
+	} {
+		if *fd < 0 {
 			continue
 		}
-		if n <= 0 {
-			_ = unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0)
-			return fmt.Errorf("%w: it took more than %s", ErrNotMade, callLimit)
+		index := slices.Index(fds, int(*fd))
+		if index < 0 {
+			index = len(fds)
+			fds = append(fds, int(*fd))
 		}
-		break
+		*fd = C.int(C.OTHER_FDS + index)
 	}
-	if ready[0].Revents&unix.POLLIN == 0 { // the helper has ended; it may have written since
-		_, _ = unix.Poll(ready[:1], 0)
-	}
-	if ready[0].Revents&unix.POLLIN == 0 {
-		return fmt.Errorf("%w: the helper process was killed", ErrNotMade)
-	}
-	var result [unsafe.Sizeof(C.struct_helper_result{})]byte
-	if n, err := unix.Read(pipe, result[:]); err != nil || n < len(result) {
-		return fmt.Errorf("%w: the helper process was killed", ErrNotMade)
-	}
-	step := binary.NativeEndian.Uint32(result[:])
-	errno := unix.Errno(binary.NativeEndian.Uint32(result[4:]))
-	if step != C.STEP_CALL {
-		what := map[uint32]string{
+	return fds
+}
+
+// errorOf returns the error of a result.
+func errorOf(result C.struct_helper_result) error {
+	errno := unix.Errno(result.error)
+	if result.step != C.STEP_CALL {
+		what := map[C.int]string{
 			C.STEP_IDS: "take its user and groups",
 			C.STEP_OUTER_GROUPS: "take its groups in its user namespace, or else " +
 				"start the agent with the groups of the container",
@@ -183,39 +164,11 @@ func readResult(pipe, pidfd int) error {
 			C.STEP_CAPS:      "take its capabilities",
 
 			C.STEP_OWN_USERNS: "make a user namespace (user.max_user_namespaces)",
-		}[step]
+		}[result.step]
 		return fmt.Errorf("%w: %s: %w", ErrNotMade, what, errno)
 	}
 	if errno != 0 {
 		return errno
 	}
 	return nil
-}
-
-// reap waits for a child that has no exit signal.
-func reap(pidfd int) {
-	for {
-		err := unix.Waitid(unix.P_PIDFD, pidfd, nil, unix.WEXITED|unix.WALL, nil)
-		if !errors.Is(err, unix.EINTR) {
-			return
-		}
-	}
-}
-
-// ReserveLowFDs occupies, with /dev/null, every fd below 64: the kernel copies these
-// into a new file table even if the table is to be empty, and a helper would get a
-// target's files. It does nothing if the limit of open files is hardly larger.
-func ReserveLowFDs() {
-	const first = 64 // NR_OPEN_DEFAULT, the number of bits in a long
-	var limit unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil || limit.Cur < 4*first {
-		return
-	}
-	null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	for err == nil && null < first {
-		null, err = unix.FcntlInt(uintptr(null), unix.F_DUPFD_CLOEXEC, 0)
-	}
-	if err == nil {
-		unix.Close(null)
-	}
 }

@@ -14,34 +14,39 @@ enum { CALL_BIND = 1, CALL_LISTEN, CALL_SETSOCKOPT };
 
 #define NEUTRAL_UID 0xfffffffd
 
+enum { FEW_GROUPS = 32, MOST_GROUPS = 65536 /* NGROUPS_MAX */ };
+
 /* The uids, gids and groups of a process, as numbers of one user namespace. */
 struct ids {
 	uid_t ruid, euid, suid, fsuid;
 	gid_t rgid, egid, sgid, fsgid;
 	int ngroups;
-	const gid_t *groups;
+	gid_t groups[FEW_GROUPS]; /* unless there are more */
 };
 
-/* The call that a helper makes, and the identity that the helper takes on before. */
+/*
+ * A request: the call that a helper makes, and the identity that it takes on before. It is one
+ * message, and so are its fds (SCM_RIGHTS). In the message, an fd of the struct is its index there,
+ * and reply is unused.
+ */
 struct helper {
-	int call, sock, pipe;
+	int call, sock, reply;
 	int backlog, level, option;
 	unsigned len;
 	unsigned char data[128];
 	int embedded; /* an fd whose number data contains; -1: none */
 	unsigned embedded_at;
 
-	pid_t agent; /* the process that starts the helper */
-	int fetches; /* 1: the helper takes its fds from the agent by pidfd_getfd(2) */
+	int groups; /* a pipe with the lists of more than FEW_GROUPS: those of ids, then of outer_ids */
 
 	int unprivileged; /* 1: no capability and no identity; all below is unused */
-	int userns;  /* -1: the target's user namespace is the agent's */
+	int userns;  /* -1: the target's user namespace is the helper's */
 	int outer;   /* userns or its ancestor whose parent is the agent's user namespace */
 	uid_t owner; /* the user who owns outer */
-	int root;    /* -1: the target's root is the agent's */
+	int root;    /* -1: the target's root is the helper's */
 	int cwd;
 	unsigned umask;
-	int same_ids, same_groups; /* 1: the target's are the agent's */
+	int same_ids, same_groups; /* 1: the target's are the helper's already */
 	struct ids ids;            /* in numbers of the agent's user namespace */
 	int knows_outer_ids;
 	struct ids outer_ids; /* in numbers of the namespace outer */
@@ -58,14 +63,17 @@ enum {
 	STEP_OWN_USERNS, STEP_CALL
 };
 
-/* Reports whether a helper of the calling thread can fetch its fds. */
-int helper_can_fetch(void);
+/*
+ * The first fds of a request. A helper writes a struct helper_result to the reply, a pipe; if the
+ * pipe is closed without one, the helper was killed. The ticket is an eventfd that is read once: by
+ * the helper, or by the worker that gives up, after which no helper makes the call.
+ */
+enum { REPLY, TICKET, OTHER_FDS, MOST_FDS = OTHER_FDS + 7 };
 
 /*
- * The child's function, for fork_and_run with a struct helper. It writes a
- * struct helper_result to the pipe. The agent keeps all fds of the struct open
- * until the helper has ended.
+ * Receives a request from the socket, tells taken, a pipe, the pid of this process, and does what
+ * is asked.
  */
-void helper_run(void *helper);
+void helper_run(int requests, int taken);
 
 #endif

@@ -1,10 +1,10 @@
 package target
 
-// #include <stdlib.h>
 // #include "helper.h"
 import "C"
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"unsafe"
@@ -13,13 +13,12 @@ import (
 )
 
 // identity reads the credentials, the namespaces and the directories that a
-// helper takes on. release must be called in any case, once the helper has ended.
-func (t *Thread) identity() (h *C.struct_helper, release func(), err error) {
-	ours, err := credentialsOf(unix.Gettid()) // before they change
-	if err != nil {
-		return nil, func() {}, err
-	}
-	read := func() { h, release, err = t.readIdentity(ours) }
+// helper of the spawner takes on. release must be called in any case, once the
+// request was sent.
+func (t *Thread) identity(
+	s *spawner,
+) (h *C.struct_helper, release func(), err error) {
+	read := func() { h, release, err = t.readIdentity(s) }
 	if t.foreign && t.asItsUser(true, read) {
 		return h, release, err
 	}
@@ -29,19 +28,15 @@ func (t *Thread) identity() (h *C.struct_helper, release func(), err error) {
 }
 
 func (t *Thread) readIdentity(
-	ours credentials,
+	spawner *spawner,
 ) (h *C.struct_helper, release func(), err error) {
 	var fds []int
-	var groups []unsafe.Pointer
 	release = func() {
 		for _, fd := range fds {
 			unix.Close(fd)
 		}
-		for _, list := range groups {
-			C.free(list)
-		}
 	}
-	h = &C.struct_helper{userns: -1, outer: -1, root: -1}
+	h = &C.struct_helper{groups: -1, userns: -1, outer: -1, root: -1}
 	open := func(name string, flags int) C.int {
 		if err != nil {
 			return -1
@@ -77,19 +72,23 @@ func (t *Thread) readIdentity(
 		return nil, release, err
 	}
 	h.umask, h.caps = C.uint(theirs.umask), C.uint64_t(theirs.effective)
+	var many []uint32 // groups for which the request has no room
 	setIDs := func(ids *C.struct_ids, c credentials) {
 		ids.ruid, ids.euid = C.uid_t(c.uid[0]), C.uid_t(c.uid[1])
 		ids.suid, ids.fsuid = C.uid_t(c.uid[2]), C.uid_t(c.uid[3])
 		ids.rgid, ids.egid = C.gid_t(c.gid[0]), C.gid_t(c.gid[1])
 		ids.sgid, ids.fsgid = C.gid_t(c.gid[2]), C.gid_t(c.gid[3])
-		if n := len(c.groups); n > 0 {
-			list := C.malloc(C.size_t(n) * C.size_t(unsafe.Sizeof(C.gid_t(0))))
-			groups = append(groups, list)
-			copy(unsafe.Slice((*uint32)(list), n), c.groups)
-			ids.groups, ids.ngroups = (*C.gid_t)(list), C.int(n)
+		ids.ngroups = C.int(len(c.groups))
+		if len(c.groups) > len(ids.groups) {
+			many = append(many, c.groups...)
+			return
+		}
+		for i, group := range c.groups {
+			ids.groups[i] = C.gid_t(group)
 		}
 	}
 	setIDs(&h.ids, theirs)
+	ours := spawner.ours
 	if ours.uid == theirs.uid && ours.gid == theirs.gid {
 		h.same_ids = 1
 	}
@@ -98,21 +97,43 @@ func (t *Thread) readIdentity(
 		(h.same_ids == 1 || !slices.Contains(ours.groups, overflowID)) {
 		h.same_groups = 1
 	}
-	if h.userns >= 0 && h.same_ids+h.same_groups < 2 && !takesAnyIDs() {
+	if h.userns >= 0 && h.same_ids+h.same_groups < 2 && !spawner.anyIDs {
 		if inside, err := theirs.inNamespaceOf(t.tid, int(h.outer)); err == nil {
 			setIDs(&h.outer_ids, inside)
 			h.knows_outer_ids = 1
 		}
 	}
+	if len(many) > 0 {
+		list, err := filledPipe(many)
+		if err != nil {
+			return nil, release, fmt.Errorf("pass on its %d groups: %w", len(theirs.groups), err)
+		}
+		fds = append(fds, list)
+		h.groups = C.int(list)
+	}
 	return h, release, nil
 }
 
-// takesAnyIDs reports whether a helper can take any uid, gid and group in the user
-// namespace of this process.
-func takesAnyIDs() bool {
-	const needed = 1<<unix.CAP_SETUID | 1<<unix.CAP_SETGID
-	ours, err := readCapabilities()
-	return err == nil && ours.permitted&needed == needed
+// filledPipe returns the end of a pipe from which the list can be read.
+func filledPipe(list []uint32) (end int, err error) {
+	var pipe [2]int
+	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		return -1, err
+	}
+	defer unix.Close(pipe[1])
+	text := unsafe.Slice((*byte)(unsafe.Pointer(&list[0])), len(list)*4)
+	_, err = unix.FcntlInt(uintptr(pipe[1]), unix.F_SETPIPE_SZ, len(text))
+	if err == nil || errors.Is(err, unix.EPERM) { // its size may suffice
+		var n int
+		if n, err = unix.Write(pipe[1], text); err == nil && n < len(text) {
+			err = errors.New("a pipe has no room for them (fs.pipe-user-pages-soft)")
+		}
+	}
+	if err != nil {
+		unix.Close(pipe[0])
+		return -1, err
+	}
+	return pipe[0], nil
 }
 
 // sharesWithAgent reports whether the link name in the target's /proc directory leads

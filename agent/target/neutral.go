@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// neutralUID is a uid that useradd, subuid(5) ranges and containers never assign.
+// NeutralUID is a uid that useradd, subuid(5) ranges and containers never assign.
 // A thread with this uid owns no user namespace; the owner of a namespace has
 // every capability in it, user_namespaces(7).
-const neutralUID = C.NEUTRAL_UID
+const NeutralUID = C.NEUTRAL_UID
 
 // HasNeutralUID reports whether a thread of this process, or a helper, can take the
 // neutral uid. That needs CAP_SETUID, and a user namespace that maps the uid: a sandbox
@@ -24,7 +24,7 @@ func HasNeutralUID() bool {
 		return false
 	}
 	mapped, err := readIDMap(unix.AT_FDCWD, "/proc/thread-self/uid_map")
-	return err == nil && mapped.hasInside(neutralUID)
+	return err == nil && mapped.hasInside(NeutralUID)
 }
 
 // BecomeNeutral locks the calling goroutine to its OS thread and takes every
@@ -52,7 +52,7 @@ func BecomeNeutral() (neutral bool, err error) {
 		}
 		keep := ^uintptr(0)
 		// A raw system call: unix.Setresuid would change every thread.
-		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, keep, neutralUID, keep); errno != 0 {
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, keep, NeutralUID, keep); errno != 0 {
 			return false, fmt.Errorf("give a worker thread a uid that owns nothing: %w", errno)
 		}
 		neutral = true

@@ -69,6 +69,8 @@ func waitBeforeNext(ctx context.Context, began time.Time) {
 	}
 }
 
+var errNoHelpers = errors.New("the process that starts helpers has ended")
+
 // serve runs the agent until ctx is done.
 func serve(
 	ctx context.Context, log *logrus.Logger, socket string, rules config.Rules,
@@ -91,6 +93,10 @@ func serve(
 	if err != nil {
 		return err
 	}
+	requests, err := confine.StartHelpers()
+	if err != nil {
+		return err
+	}
 	supervisor, err := service.supervisor(log, policyBy(rules))
 	if err != nil {
 		return err
@@ -103,7 +109,7 @@ func serve(
 		return err
 	}
 	// No container is served before the agent has confined itself.
-	if err := confine.LoadFilter(service.manager.FD()); err != nil {
+	if err := confine.LoadFilter(service.manager.FD(), requests); err != nil {
 		return err
 	}
 	supervisor.Resume()
@@ -120,11 +126,17 @@ func serve(
 			reload(log, service.manager, supervisor)
 		}
 	}()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	go supervisor.EndWithoutHelpers(func() { end(errNoHelpers) })
 	shown.serve(ctx, control.Agent{
 		Socket: socket, Capabilities: capabilities, Keeps: service.manager.Room() > 0,
 		TakenOver: supervisor.Stats().Containers,
 	})
 	err = listener.Serve(ctx, supervisor)
 	log.Info("stopping")
+	if errors.Is(context.Cause(ctx), errNoHelpers) {
+		err = errNoHelpers
+	}
 	return errors.Join(err, service.manager.Notify(daemon.SdNotifyStopping))
 }

@@ -36,6 +36,7 @@ var scenarios = []scenario{
 	{"an allowed bind, 8 processes at the same time", "allowed", 8, 3000},
 	{"a bind to another port", "denied", 1, 20000},
 	{"a bind to a path (AF_UNIX)", "unix", 1, 1000},
+	{"a bind to a path (AF_UNIX) by a process with two threads", "threaded", 1, 500},
 	{"getppid, which no filter asks about", "getppid", 1, 500},
 }
 

@@ -44,7 +44,7 @@ func newStand(b *testing.B) *stand {
 func (s *stand) compile(source, program string) string {
 	s.b.Helper()
 	out, err := exec.Command("gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-static",
-		"-o", program, "testdata/"+source+".c").CombinedOutput()
+		"-pthread", "-o", program, "testdata/"+source+".c").CombinedOutput()
 	require.NoError(s.b, err, "%s", out)
 	return program
 }
@@ -64,7 +64,7 @@ func (s *stand) ways() []way {
 		return w
 	}
 	landlock := role("Landlock", "landlock")
-	landlock.lacks = []string{"unix"}
+	landlock.lacks = []string{"unix", "threaded"}
 	floor := filepath.Join(s.dir, "floor")
 	all := []way{
 		s.bare(), landlock, s.cgroupBPF(),
@@ -125,7 +125,7 @@ func (s *stand) inContainers() []way {
 	reference := s.container(reference+inRunc, &floorProfile)
 	// The minimal supervisor would bind a path in its own directory, from which the
 	// container can't remove it.
-	reference.lacks = []string{"unix"}
+	reference.lacks = []string{"unix", "threaded"}
 	return []way{reference, s.container("port-restricter agent"+inRunc, profile)}
 }
 
@@ -173,7 +173,7 @@ func (s *stand) cgroupBPF() way {
 		require.NoError(s.b, os.Remove(cgroup))
 	})
 	w := s.under("cgroup-BPF")
-	w.lacks = []string{"unix", "getppid"}
+	w.lacks = []string{"unix", "threaded", "getppid"}
 	inner := w.command
 	w.command = func(program ...string) *exec.Cmd {
 		command := inner(program...)

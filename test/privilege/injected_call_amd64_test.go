@@ -27,6 +27,25 @@ func TestACallOffTheListFailsInTheAgent(t *testing.T) {
 	agent.Stop(t) // the agent is unharmed and ends as asked
 }
 
+// The same for helpers, who are not forked from a process under the agent's filter, and of which
+// one that waits shows what all can do: a call in another place than that of their target.
+func TestACallOffTheListFailsInAHelper(t *testing.T) {
+	agent := runc.StartAgent(t)
+	agent.Await(t, `"listening"`)
+	for _, pid := range helpers(t, agent.Pid()) {
+		require.EqualValues(t, pid, callIn(t, pid, unix.SYS_GETPID), "getpid is on the list")
+		for _, call := range []uint64{
+			unix.SYS_GETPGRP, unix.SYS_EXECVE, unix.SYS_OPEN, unix.SYS_OPENAT, unix.SYS_SOCKET,
+			unix.SYS_CONNECT, unix.SYS_MMAP, unix.SYS_MPROTECT, unix.SYS_PTRACE, unix.SYS_KILL,
+			unix.SYS_PIDFD_OPEN, unix.SYS_PIDFD_GETFD, unix.SYS_PROCESS_VM_READV, unix.SYS_SENDMSG,
+			unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_CLONE, unix.SYS_CLONE3, unix.SYS_IOCTL,
+		} {
+			require.Equal(t, -int64(unix.ENOSYS), callIn(t, pid, call), "call %d", call)
+		}
+	}
+	agent.Stop(t)
+}
+
 // tracer is an environment variable that turns the test binary into a tracer. Its value
 // is a thread id and the number of a system call.
 const tracer = "PRIVILEGE_TEST_TRACES"

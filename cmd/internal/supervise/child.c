@@ -7,8 +7,6 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
-#include <sched.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -25,10 +23,6 @@
  * started it waits meanwhile, so errno is the child's. Other threads go on, so the child makes
  * no call that takes a lock or allocates.
  */
-
-#ifndef CLONE_PIDFD
-#define CLONE_PIDFD 0x1000 /* older versions of glibc lack it */
-#endif
 
 extern char **environ;
 
@@ -132,7 +126,7 @@ static int restrict_and_exec(const struct child *c)
 	return STAGE_EXEC;
 }
 
-static int run_child(void *child)
+void run_child(void *child)
 {
 	struct child *c = child;
 
@@ -144,24 +138,4 @@ static int run_child(void *child)
 	environment_edit(c->supervisor, c->notify);
 	int stage = restrict_and_exec(c);
 	send_report(c->socket, stage, errno, -1);
-	syscall(SYS_exit_group, 0);
-	return 0;
-}
-
-int start_child(struct child *child)
-{
-	static char stack[64 << 10] __attribute__((aligned(16)));
-	const int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
-	sigset_t all, before;
-
-	/* No signal handler of this process may run in the child. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pid_t pid = clone(run_child, stack + sizeof stack, flags, child, &child->pidfd);
-	int error = errno;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (pid < 0)
-		return error;
-	child->pid = pid; /* for a child that was killed before it could say so */
-	return 0;
 }

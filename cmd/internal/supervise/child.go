@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/port-restricter/port-restricter/agent/fork"
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 )
 
@@ -47,12 +48,16 @@ func (c Command) start(notifications *notifications) (*child, error) {
 	}
 	told, unpin := c.tell(notifications)
 	told.socket, told.parent_socket = C.int(pair[1]), C.int(pair[0])
-	ended := make(chan unix.Errno, 1)
+	ended := make(chan error, 1)
 	go func() {
 		// A thread of its own, since it has to wait until the child has executed CMD.
-		errno := unix.Errno(C.start_child(told))
+		const flags = unix.CLONE_VM | unix.CLONE_VFORK | uintptr(unix.SIGCHLD)
+		pid, err := fork.Start(flags, C.run_child, unsafe.Pointer(told), (*int32)(&told.pidfd))
+		if err == nil {
+			told.pid = C.pid_t(pid) // for a child that was killed before it could say so
+		}
 		unpin()
-		ended <- errno
+		ended <- err
 		unix.Close(pair[1]) // now nobody has this end any more
 	}()
 	started := &child{name: c.Args[0], conn: pair[0]}
@@ -61,9 +66,9 @@ func (c Command) start(notifications *notifications) (*child, error) {
 		return nil, err
 	}
 	if told.pid == 0 {
-		if errno := <-ended; errno != 0 {
+		if err := <-ended; err != nil {
 			unix.Close(pair[0])
-			return nil, fmt.Errorf("start the child: %w", errno)
+			return nil, fmt.Errorf("start the child: %w", err)
 		}
 	}
 	started.pid, started.pidfd = int(told.pid), int(told.pidfd)

@@ -11,7 +11,7 @@
  */
 struct child {
 	pid_t pid;         /* of the child, for the supervisor: valid when it has sent STAGE_BORN */
-	int pidfd;         /* likewise, in the supervisor's file table */
+	int32_t pidfd;     /* likewise, in the supervisor's file table */
 	int socket;        /* the child's end of its socket pair with the supervisor */
 	int parent_socket; /* the supervisor's end */
 	pid_t supervisor;  /* its pid */
@@ -37,10 +37,9 @@ struct report {
 };
 
 /*
- * Starts the child, which loads the filter, waits for one byte from the supervisor, and
- * executes CMD. Returns 0 when it has done so or has ended, or an errno if it could not be
- * started. To be called once.
+ * The child's function, for fork_and_run with a struct child. It loads the filter, waits for one
+ * byte from the supervisor, and executes CMD. Returns on failure only, which it has reported.
  */
-int start_child(struct child *child);
+void run_child(void *child);
 
 #endif

@@ -7,11 +7,13 @@
  *   seldom   allowed after 40 ms of silence, like a program's first and only bind
  *   denied   bind(2) to port 5001
  *   unix     bind(2) to a path, by a process with one thread
+ *   threaded the same by a process with two
  *   getppid  a call that the filter of no supervisor here asks about
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +39,12 @@ static void fail(const char *what)
 	_exit(1);
 }
 
+static void *sleep_on(void *unused)
+{
+	pause();
+	return unused;
+}
+
 /* Makes one call and returns how long it took, in ns. */
 static uint64_t one(const char *kind, int process)
 {
@@ -51,7 +59,7 @@ static uint64_t one(const char *kind, int process)
 	int denied = !strcmp(kind, "denied"), result, error;
 	if (!strcmp(kind, "seldom"))
 		usleep(40000);
-	if (!strcmp(kind, "unix")) {
+	if (!strcmp(kind, "unix") || !strcmp(kind, "threaded")) {
 		struct sockaddr_un path = {.sun_family = AF_UNIX};
 		snprintf(path.sun_path, sizeof path.sun_path, "./bench-%d", process);
 		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -105,6 +113,9 @@ int main(int argc, char **argv)
 	int p = processes;
 	while (--p > 0 && fork())
 		;
+	pthread_t second;
+	if (!strcmp(argv[1], "threaded") && pthread_create(&second, NULL, sleep_on, NULL))
+		return 1;
 	for (int i = 0; i < warm; i++)
 		one(argv[1], p);
 	for (int i = 0; i < count; i++)

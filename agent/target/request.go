@@ -1,0 +1,104 @@
+package target
+
+// #include "helper.h"
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// takeLimit is how long a request may wait for a helper that takes it.
+const takeLimit = 5 * time.Second
+
+// errNotTaken means that a request ended with its spawner, before a helper took it.
+var errNotTaken = errors.New("the process that starts helpers has ended")
+
+// send sends a request, whose fds the kernel duplicates.
+func (s *spawner) send(h *C.struct_helper, fds []int) error {
+	request := unsafe.Slice((*byte)(unsafe.Pointer(h)), unsafe.Sizeof(*h))
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.requests < 0 {
+		return errNotTaken
+	}
+	for {
+		err := unix.Sendmsg(s.requests, request, unix.UnixRights(fds...), nil, unix.MSG_NOSIGNAL)
+		switch err {
+		case unix.EINTR:
+			continue
+		case unix.EPIPE, unix.ECONNRESET:
+			return errNotTaken
+		case unix.EAGAIN:
+			return fmt.Errorf("%w: no helper was free within %s", ErrNotMade, takeLimit)
+		case nil:
+			return nil
+		}
+		return fmt.Errorf("%w: send it to a helper: %w", ErrNotMade, err)
+	}
+}
+
+// ask lets a helper do what the request says, and returns the result. fds are those of the
+// request, without the first two.
+func (s *spawner) ask(h *C.struct_helper, fds []int) (r C.struct_helper_result, err error) {
+	var pipe [2]int
+	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
+		return r, fmt.Errorf("%w: %w", ErrNotMade, err)
+	}
+	defer unix.Close(pipe[0])
+	ticket, err := unix.Eventfd(1, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err == nil {
+		defer unix.Close(ticket)
+		err = s.send(h, append([]int{C.REPLY: pipe[1], C.TICKET: ticket}, fds...))
+	} else {
+		err = fmt.Errorf("%w: %w", ErrNotMade, err)
+	}
+	unix.Close(pipe[1]) // the others are those of the request and of its helper
+	sent := err == nil
+	if sent {
+		err = await(pipe[0], ticket, unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r)))
+	}
+	if errors.Is(err, errNotTaken) {
+		err = s.lost(!sent)
+	}
+	return r, err
+}
+
+// await reads the result of a helper. It returns only once no helper can make the call any more.
+func await(pipe, ticket int, result []byte) error {
+	const once = 8 // bytes
+	withdraw := func() bool {
+		n, err := unix.Read(ticket, make([]byte, once))
+		return err == nil && n == once
+	}
+	began := time.Now()
+	ready := []unix.PollFd{{Fd: int32(pipe), Events: unix.POLLIN}}
+	for left := takeLimit; ; left = takeLimit - time.Since(began) {
+		n, err := unix.Poll(ready, max(0, int(left.Milliseconds())))
+		if n == 0 && withdraw() {
+			return fmt.Errorf("%w: no helper took it within %s: no process can be started",
+				ErrNotMade, takeLimit)
+		}
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	// A helper has taken it, and ends itself after CallLimit.
+	n, err := unix.Read(pipe, result)
+	for errors.Is(err, unix.EINTR) {
+		n, err = unix.Read(pipe, result)
+	}
+	switch {
+	case err == nil && n == len(result):
+		return nil
+	case withdraw():
+		return errNotTaken
+	case time.Since(began) >= CallLimit:
+		return fmt.Errorf("%w: it took more than %s", ErrNotMade, CallLimit)
+	}
+	return fmt.Errorf("%w: the helper process was killed", ErrNotMade)
+}

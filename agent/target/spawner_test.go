@@ -1,0 +1,274 @@
+package target
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/port-restricter/port-restricter/agent/internal/rerun"
+)
+
+const somebody = 54321
+
+// startProcess starts a process of somebody, with these groups.
+func startProcess(t *testing.T, groups ...uint32) *Thread {
+	t.Helper()
+	process := exec.Command("sleep", "infinity")
+	process.SysProcAttr = &syscall.SysProcAttr{
+		Credential: &syscall.Credential{Uid: somebody, Gid: somebody, Groups: groups},
+		Pdeathsig:  unix.SIGKILL,
+	}
+	require.NoError(t, process.Start())
+	t.Cleanup(func() {
+		_ = process.Process.Kill()
+		_ = process.Wait()
+	})
+	target, err := open(uint32(process.Process.Pid))
+	require.NoError(t, err)
+	t.Cleanup(target.Close)
+	return &target
+}
+
+// bindAt makes a helper bind a socket to a path, or to an abstract name that begins with NUL.
+func bindAt(t *testing.T, target *Thread, path string) error {
+	t.Helper()
+	socket, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	defer unix.Close(socket)
+	name := append([]byte{unix.AF_UNIX, 0}, path...)
+	return target.MakeCall(Call{Kind: Bind, Socket: socket, Argument: name},
+		func() bool { return true })
+}
+
+func abstract(t *testing.T) string { return fmt.Sprintf("\x00%s of %d", t.Name(), os.Getpid()) }
+
+// childrenOf returns the processes that a process has started.
+func childrenOf(t *testing.T, pid int) (pids []int) {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*")
+	require.NoError(t, err)
+	for _, directory := range all {
+		child, err := strconv.Atoi(filepath.Base(directory))
+		require.NoError(t, err)
+		if status, err := readStatus(child, nil); err == nil {
+			if parent, err := status.parent(); err == nil && parent == pid {
+				pids = append(pids, child)
+			}
+		}
+	}
+	return pids
+}
+
+// helpersOf returns the ids of the spawner of this process, and of its helpers.
+func helpersOf(t *testing.T, s *spawner) (spawner int, helpers []int) {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", s.pidfd))
+	require.NoError(t, err)
+	_, rest, _ := strings.Cut(string(text), "\nPid:\t")
+	spawner, err = strconv.Atoi(strings.TrimSpace(strings.SplitN(rest, "\n", 2)[0]))
+	require.NoError(t, err)
+	return spawner, childrenOf(t, spawner)
+}
+
+// requireEnd waits until processes have ended.
+func requireEnd(t *testing.T, pids []int) {
+	t.Helper()
+	for _, pid := range pids {
+		require.Eventually(t, func() bool {
+			status, err := readStatus(pid, nil)
+			return err != nil || strings.Contains(string(status), "Z (zombie)")
+		}, time.Minute, time.Millisecond)
+	}
+}
+
+// Whoever kills the spawner, for example because memory is short, takes away no calls: another
+// one is started.
+func TestAnotherSpawnerIsStarted(t *testing.T) {
+	target := startProcess(t)
+	require.NoError(t, bindAt(t, target, abstract(t)))
+	s, err := theSpawner()
+	require.NoError(t, err)
+	pid, helpers := helpersOf(t, s)
+	require.NoError(t, unix.Kill(pid, unix.SIGKILL))
+	require.NoError(t, bindAt(t, target, abstract(t)))
+	requireEnd(t, append(helpers, pid))
+	require.NoError(t, bindAt(t, target, abstract(t)))
+	after, err := theSpawner()
+	require.NoError(t, err)
+	require.NotSame(t, s, after)
+}
+
+// A spawner replaces the helpers that are killed while they wait.
+func TestKilledHelpersAreReplaced(t *testing.T) {
+	target := startProcess(t)
+	s, err := theSpawner()
+	require.NoError(t, err)
+	for range 3 {
+		_, helpers := helpersOf(t, s)
+		for _, pid := range helpers {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+		require.NoError(t, bindAt(t, target, abstract(t)))
+	}
+}
+
+// A process that has confined itself can't start another spawner. Then calls are refused.
+func TestWithoutASpawnerCallsAreRefused(t *testing.T) {
+	if !rerun.InProcess(t, 0) {
+		return
+	}
+	_, err := StartHelpers(nil, ^uint64(0))
+	require.NoError(t, err)
+	target := startProcess(t)
+	require.NoError(t, bindAt(t, target, abstract(t)))
+	s, err := theSpawner()
+	require.NoError(t, err)
+	pid, _ := helpersOf(t, s)
+	require.NoError(t, unix.Kill(pid, unix.SIGKILL))
+	require.Eventually(t, func() bool { return bindAt(t, target, abstract(t)) != nil },
+		time.Minute, time.Millisecond)
+	for range 2 {
+		err = bindAt(t, target, abstract(t))
+		require.ErrorIs(t, err, ErrNotMade)
+		require.ErrorContains(t, err, "restart the agent")
+	}
+}
+
+// A request that no helper takes, since none can be started, is refused after a while, and is
+// done by nobody later.
+func TestARequestThatWaitsInVainIsWithdrawn(t *testing.T) {
+	if !rerun.InProcess(t, 0) {
+		return
+	}
+	target := startProcess(t)
+	s, err := theSpawner()
+	require.NoError(t, err)
+	pid, _ := helpersOf(t, s)
+	require.NoError(t, unix.Kill(pid, unix.SIGSTOP)) // as if it could not fork
+	_, helpers := helpersOf(t, s)
+	for _, helper := range helpers {
+		require.NoError(t, unix.Kill(helper, unix.SIGKILL))
+	}
+	requireEnd(t, helpers)
+	socket, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	defer unix.Close(socket)
+	name := append([]byte{unix.AF_UNIX, 0}, abstract(t)...)
+	err = target.MakeCall(Call{Kind: Bind, Socket: socket, Argument: name},
+		func() bool { return true })
+	require.ErrorIs(t, err, ErrNotMade)
+	require.ErrorContains(t, err, "no helper took it")
+	require.NoError(t, unix.Kill(pid, unix.SIGCONT))
+	require.NoError(t, bindAt(t, target, abstract(t)), "by a helper that comes after that request")
+	address, err := unix.Getsockname(socket)
+	require.NoError(t, err)
+	require.Equal(t, "@", address.(*unix.SockaddrUnix).Name, "it has been bound")
+}
+
+// The kernel allows 65,536 groups, more than there is room for in a message. The last one counts.
+func TestAHelperHasAllGroups(t *testing.T) {
+	for _, n := range []uint32{0, 1, 32, 33, 65536} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			const first = 100000
+			groups := make([]uint32, n)
+			for i := range groups {
+				groups[i] = first + uint32(i)
+			}
+			directory, err := os.MkdirTemp("", "groups-")
+			require.NoError(t, err)
+			defer os.RemoveAll(directory)
+			require.NoError(t, os.Chown(directory, 0, first+int(n)-1))
+			require.NoError(t, os.Chmod(directory, 0o770))
+			err = bindAt(t, startProcess(t, groups...), directory+"/socket")
+			if n == 0 {
+				require.Equal(t, unix.EACCES, err)
+			} else {
+				require.NoError(t, err)
+			}
+		})
+	}
+}
+
+// The successor of a supervisor makes the calls again that it finds unanswered. So no helper
+// goes on with a call when its supervisor has been killed, though it has another user by then.
+func TestAHelperEndsWithItsSupervisor(t *testing.T) {
+	if path := os.Getenv("HANG_AT"); path != "" {
+		t.Log(bindAt(t, startProcess(t), path))
+		return
+	}
+	if !rerun.InProcess(t, unix.CLONE_NEWNS) {
+		return
+	}
+	supervisor := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$")
+	supervisor.Env = append(os.Environ(), "HANG_AT="+hangingDirectory(t)+"/socket")
+	require.NoError(t, supervisor.Start())
+	helper := hangingHelper(t, supervisor.Process.Pid)
+	require.NoError(t, supervisor.Process.Kill())
+	_ = supervisor.Wait()
+	require.Eventually(t, func() bool {
+		_, err := credentialsOf(helper)
+		return err != nil
+	}, CallLimit/2, 10*time.Millisecond, "the helper goes on")
+}
+
+// A helper that is killed in its call has no result.
+func TestAHelperThatIsKilledMakesNoCall(t *testing.T) {
+	if !rerun.InProcess(t, unix.CLONE_NEWNS) {
+		return
+	}
+	target, path := startProcess(t), hangingDirectory(t)+"/socket"
+	done := make(chan error)
+	go func() { done <- bindAt(t, target, path) }()
+	require.NoError(t, unix.Kill(hangingHelper(t, os.Getpid()), unix.SIGKILL))
+	err := <-done
+	require.ErrorIs(t, err, ErrNotMade)
+	require.ErrorContains(t, err, "the helper process was killed")
+	require.NoError(t, bindAt(t, target, abstract(t)))
+}
+
+// hangingDirectory returns a directory on a file system that does not answer. A signal ends a
+// call that waits for it.
+func hangingDirectory(t *testing.T) string {
+	t.Helper()
+	require.NoError(t, unix.Mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+	device, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { unix.Close(device) })
+	directory, err := os.MkdirTemp("", "hangs-")
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_ = unix.Unmount(directory, unix.MNT_DETACH)
+		_ = os.Remove(directory)
+	})
+	require.NoError(t, os.Chmod(directory, 0o755))
+	options := fmt.Sprintf("fd=%d,rootmode=40777,user_id=0,group_id=0,allow_other", device)
+	require.NoError(t, unix.Mount("test", directory, "fuse", unix.MS_NOSUID, options))
+	return directory // not even the first request of the kernel is answered
+}
+
+// hangingHelper returns the id of a helper that is in the call, with its target's identity.
+func hangingHelper(t *testing.T, supervisor int) (helper int) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		for _, child := range childrenOf(t, supervisor) {
+			for _, pid := range childrenOf(t, child) {
+				wait, _ := os.ReadFile(fmt.Sprintf("/proc/%d/wchan", pid))
+				if strings.Contains(string(wait), "fuse") {
+					helper = pid
+					return true
+				}
+			}
+		}
+		return false
+	}, 20*time.Second, 10*time.Millisecond, "no helper hangs")
+	return helper
+}
