@@ -41,6 +41,13 @@ func Boot(t *testing.T, files ...string) System {
 	command := exec.Command("unshare",
 		append([]string{"--net", "../systemd/testdata/boot.sh"}, files...)...)
 	command.Env = append(os.Environ(), "ROOT="+Debian(t))
+	return BootBy(t, command)
+}
+
+// BootBy starts a system by a command that prints which pid its PID 1 has here, and ends the system
+// when its input ends.
+func BootBy(t *testing.T, command *exec.Cmd) System {
+	t.Helper()
 	command.Stderr = os.Stderr
 	// ^C must not keep it from cleaning up.
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -51,7 +58,7 @@ func Boot(t *testing.T, files ...string) System {
 	require.NoError(t, command.Start())
 	t.Cleanup(func() {
 		input.Close()
-		_ = command.Wait()
+		require.NoError(t, command.Wait(), "end the system")
 	})
 	s := System{t: t}
 	_, err = fmt.Fscan(output, &s.PID)
@@ -64,8 +71,8 @@ func Boot(t *testing.T, files ...string) System {
 
 // Command returns a command that runs in the system.
 func (s System) Command(args ...string) *exec.Cmd {
-	enter := []string{"--target", fmt.Sprint(s.PID), "--mount", "--pid", "--net", "--cgroup",
-		"--root", "--wd", "--"}
+	enter := []string{"--target", fmt.Sprint(s.PID), "--mount", "--pid", "--net", "--uts", "--ipc",
+		"--cgroup", "--root", "--wd", "--"}
 	command := exec.Command("nsenter", append(enter, args...)...)
 	command.Env = []string{"PATH=/usr/local/bin:/usr/sbin:/usr/bin", "LC_ALL=C.UTF-8",
 		"DEBIAN_FRONTEND=noninteractive"}

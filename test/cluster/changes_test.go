@@ -42,7 +42,7 @@ func (n node) state() map[string]string {
 			found[name] = fmt.Sprint(entries, err)
 		}
 	}
-	units := n.sh("systemctl list-units --all --plain --no-legend 'port-restricter*'")
+	units := n.Sh("systemctl list-units --all --plain --no-legend 'port-restricter*'")
 	if units != "" {
 		found["units"] = units
 	}

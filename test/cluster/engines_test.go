@@ -34,7 +34,7 @@ restrict_oom_score_adj = true
 bin_dirs = ["/usr/lib/cni"]
 `,
 	load: func(n node, image, name string) {
-		n.sh("ctr --namespace k8s.io images import --snapshotter native " + image)
+		n.Sh("ctr --namespace k8s.io images import --snapshotter native " + image)
 	},
 }
 
@@ -64,7 +64,7 @@ monitor_path = "/usr/bin/conmon"
 monitor_cgroup = "pod"
 `,
 	load: func(n node, image, name string) {
-		n.sh(fmt.Sprintf("skopeo --policy /etc/crio/policy.json copy docker-archive:%s"+
+		n.Sh(fmt.Sprintf("skopeo --policy /etc/crio/policy.json copy docker-archive:%s"+
 			" 'containers-storage:[overlay@/var/lib/containers/storage+/run/containers/storage]%s'",
 			image, name))
 	},
@@ -102,7 +102,7 @@ func (n node) loadImage(e engine, archive, name string) {
 	n.t.Helper()
 	n.copy(archive, "/run/image.tar")
 	e.load(n, "/run/image.tar", name)
-	n.sh("rm /run/image.tar")
+	n.Sh("rm /run/image.tar")
 }
 
 // startKubelet makes the node a member of the cluster.

@@ -3,7 +3,6 @@ package cluster
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/port-restricter/port-restricter/test/booted"
 	"github.com/port-restricter/port-restricter/test/cri"
 )
 
@@ -166,7 +166,7 @@ spec:
 func (n node) requireUpgradeUnderLoad(w way) {
 	n.t.Helper()
 	load := filepath.Join(n.t.TempDir(), "load")
-	run(n.t, "gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-static", "-o", load, "testdata/load.c")
+	booted.Run(n.t, "gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-static", "-o", load, "testdata/load.c")
 	n.copy(load, "/run/load/load")
 	n.apply(`
 apiVersion: v1
@@ -186,7 +186,7 @@ spec:
 `)
 	n.await("", "-n", "held", "wait", "--for=condition=Ready", "pod/load")
 	n.loadNextImage(w)
-	agent := func() string { return n.sh("systemctl show --property MainPID port-restricter") }
+	agent := func() string { return n.Sh("systemctl show --property MainPID port-restricter") }
 	before, former := n.binds(), agent()
 	n.succeed("", "-n", "port-restricter", "set", "image", "daemonset/node", "*="+nodeImage+"next")
 	n.await("", "-n", "port-restricter", "rollout", "status", "daemonset/node")
@@ -236,7 +236,7 @@ const nodeImage = "ghcr.io/port-restricter/node:"
 func (n node) loadNodeImage(w way) {
 	n.t.Helper()
 	archive := filepath.Join(n.t.TempDir(), "latest.tar")
-	run(n.t, "skopeo", "--insecure-policy", "copy",
+	booted.Run(n.t, "skopeo", "--insecure-policy", "copy",
 		"oci-archive:../../bin/image/port-restricter-node.tar",
 		"docker-archive:"+archive+":"+nodeImage+"latest")
 	n.loadImage(w.engine, archive, nodeImage+"latest")
@@ -247,7 +247,7 @@ func (n node) loadNodeImage(w way) {
 func (n node) loadNextImage(w way) {
 	n.t.Helper()
 	dir := n.t.TempDir()
-	run(n.t, "sh", "-ec", `
+	booted.Run(n.t, "sh", "-ec", `
 		storage=$(mktemp -d) # podman takes no long path
 		trap 'rm -rf "$storage"' EXIT
 		cp -r ../../bin/image/`+runtime.GOARCH+`/root "$0/root"
@@ -261,11 +261,4 @@ func (n node) loadNextImage(w way) {
 			--file ../../deploy/kubernetes/image/Containerfile "$0/root"
 		podman save --quiet --output "$0/next.tar" "$1"`, dir, nodeImage+"next")
 	n.loadImage(w.engine, filepath.Join(dir, "next.tar"), nodeImage+"next")
-}
-
-// run runs a command, which must succeed.
-func run(t *testing.T, command ...string) {
-	t.Helper()
-	out, err := exec.Command(command[0], command[1:]...).CombinedOutput()
-	require.NoError(t, err, "%s: %s", command, out)
 }

@@ -16,7 +16,7 @@ import (
 // kubectl runs kubectl to its end, as an administrator whose machine is not the node.
 func (n node) kubectl(input string, args ...string) finished {
 	n.t.Helper()
-	network := fmt.Sprintf("--net=/proc/%d/ns/net", n.pid)
+	network := fmt.Sprintf("--net=/proc/%d/ns/net", n.PID)
 	command := exec.Command("nsenter",
 		append([]string{network, "--", runc.Built(n.t, "kubectl")}, args...)...)
 	command.Env = append(os.Environ(), "KUBECONFIG="+n.adminConfig())

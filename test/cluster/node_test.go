@@ -9,11 +9,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/port-restricter/port-restricter/test/booted"
 )
 
 // patience bounds every wait, on a busy machine.
@@ -22,8 +23,8 @@ const patience = 3 * time.Minute
 // A node is a machine of the cluster: a systemd with namespaces of its own, whose root directory
 // is a copy of this machine's.
 type node struct {
-	t   *testing.T
-	pid int // of its PID 1, as the test sees it
+	booted.System
+	t *testing.T
 }
 
 // boot starts a node. It ends with the test.
@@ -33,48 +34,12 @@ func boot(t *testing.T) node {
 	require.NoError(t, err)
 	tools, err = filepath.EvalSymlinks(tools)
 	require.NoError(t, err)
-	command := exec.Command("testdata/boot.sh", tools)
-	command.Stderr = os.Stderr
-	// ^C must not keep it from cleaning up.
-	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	input, err := command.StdinPipe()
-	require.NoError(t, err)
-	output, err := command.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, command.Start())
-	t.Cleanup(func() {
-		input.Close()
-		require.NoError(t, command.Wait(), "end the node")
-	})
-	n := node{t: t}
-	_, err = fmt.Fscan(output, &n.pid)
-	require.NoError(t, err, "boot systemd")
-	require.Eventually(t, func() bool {
-		return n.command("systemctl", "is-active", "test.target").Run() == nil
-	}, patience, 50*time.Millisecond, "systemd does not start")
-	return n
-}
-
-// command returns a command that runs on the node.
-func (n node) command(args ...string) *exec.Cmd {
-	enter := []string{"--target", fmt.Sprint(n.pid), "--mount", "--pid", "--net", "--uts", "--ipc",
-		"--cgroup", "--root", "--wd", "--"}
-	command := exec.Command("nsenter", append(enter, args...)...)
-	command.Env = []string{"PATH=/usr/local/bin:/usr/sbin:/usr/bin", "LC_ALL=C.UTF-8"}
-	return command
-}
-
-// sh runs a script on the node, and returns what it prints.
-func (n node) sh(script string) string {
-	n.t.Helper()
-	out, err := n.command("sh", "-ec", script).CombinedOutput()
-	require.NoError(n.t, err, "%s: %s", script, out)
-	return strings.TrimSpace(string(out))
+	return node{booted.BootBy(t, exec.Command("testdata/boot.sh", tools)), t}
 }
 
 // path returns where the test sees a file of the node.
 func (n node) path(name string) string {
-	return filepath.Join("/proc", fmt.Sprint(n.pid), "root", name)
+	return filepath.Join("/proc", fmt.Sprint(n.PID), "root", name)
 }
 
 // write writes a file on the node.
@@ -107,7 +72,7 @@ Restart=on-failure
 			n.t.Logf("the end of %s:\n%s", log, text[max(0, len(text)-2048):])
 		}
 	})
-	n.sh("systemctl daemon-reload; systemctl start " + name)
+	n.Sh("systemctl daemon-reload; systemctl start " + name)
 }
 
 // copy copies a file of the test to the node.

@@ -34,7 +34,7 @@ var users = map[string]struct{ name, group string }{
 // the node.
 func (n node) startControlPlane() {
 	n.t.Helper()
-	n.sh("ip addr add " + nodeIP + "/32 dev lo; ip addr add " + serviceIP + "/32 dev lo")
+	n.Sh("ip addr add " + nodeIP + "/32 dev lo; ip addr add " + serviceIP + "/32 dev lo")
 	tokens := ""
 	for user, u := range users {
 		tokens += fmt.Sprintf("%s-token,%s,%s,%s\n", user, u.name, user, u.group)

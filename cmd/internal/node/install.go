@@ -2,14 +2,12 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/port-restricter/port-restricter/hook/engines"
 )
@@ -160,14 +158,6 @@ func (i *installation) apply(ctx context.Context) error {
 	return i.save(i.l)
 }
 
-// units returns the units that start with the node.
-func (i *installation) units() []string {
-	if i.NRI {
-		return append(slices.Clone(sockets), nriService)
-	}
-	return sockets
-}
-
 // stale returns the files of an earlier version that this one does not have.
 func (i *installation) stale() (stale []string) {
 	for _, name := range slices.Sorted(maps.Keys(i.l.Files)) {
@@ -209,69 +199,6 @@ func (i *installation) noteChanges(stale []string) (units bool) {
 	return units
 }
 
-// restart notes that a unit is to be restarted.
-func (l *ledger) restart(unit string) {
-	if !slices.Contains(l.Restart, unit) {
-		l.Restart = append(l.Restart, unit)
-	}
-}
-
-// run starts what is to run, and restarts what runs with something older. A socket is never
-// stopped: the agent would be, too, and its containers would lose their ports.
-func (i *installation) run(ctx context.Context) error {
-	if !i.NRI && slices.Contains(i.l.Units, nriService) {
-		if err := i.disable(ctx, i.m, i.l, nriService); err != nil {
-			return err
-		}
-	}
-	for _, unit := range i.units() {
-		enabled, err := i.m.isEnabled(ctx, unit)
-		if err == nil && !enabled {
-			_, _, err = i.m.EnableUnitFilesContext(ctx, []string{unit}, false, false)
-		}
-		if err != nil {
-			return fmt.Errorf("enable %s: %w", unit, err)
-		}
-	}
-	for _, unit := range sockets {
-		active, err := i.m.isActive(ctx, unit)
-		if err != nil {
-			return err
-		}
-		// systemd starts no socket of a service that runs, but does when it restarts that.
-		if !active {
-			i.l.restart(agentService)
-		}
-	}
-	for _, unit := range []string{agentService, nriService} {
-		if slices.Contains(i.l.Restart, unit) {
-			if err := i.restarted(ctx, i.m, i.l, unit); err != nil {
-				return err
-			}
-		}
-	}
-	for _, unit := range append(i.units(), agentService) {
-		active, err := i.m.isActive(ctx, unit)
-		if err == nil && !active {
-			err = i.m.start(ctx, unit)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// restarted restarts a unit that runs, and notes it.
-func (n Node) restarted(ctx context.Context, m *manager, l *ledger, unit string) error {
-	if err := m.tryRestart(ctx, unit); err != nil {
-		return err
-	}
-	n.Log.WithField("unit", unit).Info("restarted, if it ran")
-	l.Restart = slices.DeleteFunc(l.Restart, func(other string) bool { return other == unit })
-	return n.save(l)
-}
-
 // configureEngine gives the engine the runtime handler, and restarts the engine if it has not read
 // that yet.
 func (i *installation) configureEngine(ctx context.Context) error {
@@ -299,48 +226,4 @@ func (n Node) carryOut(plan *engines.Plan) error {
 	return plan.Apply(func(c engines.Change) {
 		n.Log.WithField("file", strings.TrimPrefix(c.Path, n.Host)).Info(c.Verb() + "d")
 	})
-}
-
-// settling is how long what was just started may take: an engine that starts again ends its
-// plugins.
-const settling = 30 * time.Second
-
-// check fails if the node can't restrict containers.
-func (i *installation) check(ctx context.Context) error {
-	for end := time.Now().Add(settling); ; {
-		failed, err := i.failing(ctx)
-		switch {
-		case err != nil || len(failed) == 0:
-			return err
-		case time.Now().After(end):
-			return errors.New("all is installed, but this node can't restrict containers: " +
-				strings.Join(failed, "; "))
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(time.Second):
-		}
-	}
-}
-
-// failing returns what fails of `port-restricter check` on the node. It attaches a process as a
-// container is, and binds through the agent.
-func (i *installation) failing(ctx context.Context) ([]string, error) {
-	command := []string{i.program(), "check", "--json"}
-	if i.NRI {
-		command = append(command, "nri")
-	}
-	if i.Engine != "" && i.engine.containerd == (engines.ContainerdFiles{}) {
-		command = append(command, i.Engine)
-	}
-	text, err := i.m.run(ctx, "port-restricter-check.service", command...)
-	if err != nil {
-		return nil, err
-	}
-	failed, err := failures(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s printed %q: %w", strings.Join(command, " "), text, err)
-	}
-	return failed, nil
 }

@@ -37,17 +37,6 @@ const (
 	eventsDir = "/run/port-restricter-kubernetes/events"
 )
 
-// The units. The sockets come first: the services need them.
-const (
-	agentSocket   = "port-restricter.socket"
-	controlSocket = "port-restricter-control.socket"
-	eventsSocket  = "port-restricter-events.socket"
-	agentService  = "port-restricter.service"
-	nriService    = "port-restricter-nri.service"
-)
-
-var sockets = []string{agentSocket, controlSocket, eventsSocket}
-
 // at returns where a path of the node is.
 func (n Node) at(onNode string) string { return filepath.Join(n.Host, onNode) }
 

@@ -161,31 +161,6 @@ func (n Node) stopAll(ctx context.Context, m *manager, l *ledger, force bool) er
 	return nil
 }
 
-// end stops a unit, if there is one, and makes systemd forget how it ended.
-func (n Node) end(ctx context.Context, m *manager, unit string) error {
-	loaded, err := m.property(ctx, unit, "LoadState")
-	if err != nil || loaded == "not-found" {
-		return err
-	}
-	if err := m.stop(ctx, unit); err != nil {
-		return err
-	}
-	_ = m.ResetFailedUnitContext(ctx, unit) // it fails for one that has not failed
-	return nil
-}
-
-// disable stops a unit, and keeps it from starting with the node.
-func (n Node) disable(ctx context.Context, m *manager, l *ledger, unit string) error {
-	if err := n.end(ctx, m, unit); err != nil {
-		return err
-	}
-	if _, err := m.DisableUnitFilesContext(ctx, []string{unit}, false); err != nil {
-		return fmt.Errorf("disable %s: %w", unit, err)
-	}
-	l.Units = slices.DeleteFunc(l.Units, func(other string) bool { return other == unit })
-	return n.save(l)
-}
-
 // removeFiles removes the files that were written, the directories that were made, and the ledger
 // at last.
 func (n Node) removeFiles(ctx context.Context, m *manager, l *ledger) error {
