@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
@@ -58,6 +59,8 @@ func newNRI() *cobra.Command {
 				Guard: cmp.Or(guard, beside),
 				Log:   cli.NewLogger(verbose),
 			}
+			// Without a service manager, nobody waits for it.
+			plugin.Ready = func() { _, _ = daemon.SdNotify(false, daemon.SdNotifyReady) }
 			return plugin.Serve(ctx, socket, index)
 		},
 	}

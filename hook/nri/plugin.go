@@ -26,6 +26,8 @@ type Plugin struct {
 	// runs as createRuntime and poststart hook. It refuses a container whose filter
 	// the engine dropped without an error, as CRI-O 1.34 does.
 	Guard string
+	// Ready, if it is not nil, is called whenever an engine has the plugin.
+	Ready func()
 	Log   *logrus.Logger
 
 	// showsPolicies means that the engine shows a container's own seccomp policy, so
@@ -54,6 +56,9 @@ func (p *Plugin) Configure(_ context.Context, _, engine, version string) (api.Ev
 func (p *Plugin) Synchronize(
 	_ context.Context, pods []*api.PodSandbox, containers []*api.Container,
 ) ([]*api.ContainerUpdate, error) {
+	if p.Ready != nil {
+		p.Ready()
+	}
 	podOf := map[string]*api.PodSandbox{}
 	for _, pod := range pods {
 		podOf[pod.GetId()] = pod

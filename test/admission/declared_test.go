@@ -174,6 +174,10 @@ func TestWhatIsMoreIsRefused(t *testing.T) {
 		"a long list":       {one(key+"/web", many(1, 65, "tcp")), "can't be compared"},
 		"a very long list": {one(key+"/web", strings.Repeat("8080/tcp,", 20000)+"1"),
 			"can't be compared"},
+		"a sandbox that its containers see": {pod{shares: true, containers: web},
+			"shareProcessNamespace is not possible here"},
+		"too many annotations": {pod{notes: manyNotes(1001), containers: web},
+			"more than 1000 annotations"},
 		"too many ports": {
 			pod{containers: []string{"web " + many(1, 1025, "TCP")}}, "more than 1024 ports",
 		},

@@ -40,6 +40,13 @@ func TestANamespaceIsHeldToItsRange(t *testing.T) {
 			"asks for more than the namespace"},
 		"init": {pod{containers: []string{"a"}, init: []string{"b 80"}},
 			"port/b=80/tcp asks"},
+		"a port of the node": {pod{containers: []string{"a 8999:8080,53:8000/UDP"}}, ""},
+		"another port of the node": {pod{containers: []string{"a 443:8080"}},
+			"the hostPort 443 is more than the namespace ranged may have " +
+				"(8000-8999/tcp,53,9000/sctp)"},
+		"another protocol of the node": {
+			pod{init: []string{"a 8080:53/UDP"}, containers: []string{"b"}},
+			"the hostPort 8080 is more"},
 		"the plain key": {pod{notes: notes{key: "80/tcp"}, containers: []string{"a 80"}},
 			"port=80/tcp asks"},
 	} {

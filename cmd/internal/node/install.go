@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -25,8 +26,20 @@ type installation struct {
 }
 
 // Install brings the node into the state that is wanted. What is there already is left alone: if
-// all is, no file is written and no unit is restarted.
+// all is, no file is written and no unit is restarted. Where it fails, the node is not ready, even
+// if it was before.
 func (n Node) Install(ctx context.Context) error {
+	err := n.install(ctx)
+	if n.Label != nil {
+		err = errors.Join(err, n.Label(ctx, err == nil))
+	}
+	if err == nil {
+		n.Log.Info("this node restricts containers")
+	}
+	return err
+}
+
+func (n Node) install(ctx context.Context) error {
 	i, err := n.look(ctx)
 	if err != nil {
 		return err
@@ -35,16 +48,7 @@ func (n Node) Install(ctx context.Context) error {
 	if err := i.apply(ctx); err != nil {
 		return err
 	}
-	if err := i.check(ctx); err != nil {
-		return err
-	}
-	if n.Label != nil {
-		if err := n.Label(ctx, true); err != nil {
-			return err
-		}
-	}
-	n.Log.Info("this node restricts containers")
-	return nil
+	return i.check(ctx)
 }
 
 // look finds out what is to be done. It changes nothing, and fails where the node can't have it.
