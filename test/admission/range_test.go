@@ -40,7 +40,7 @@ func TestANamespaceIsHeldToItsRange(t *testing.T) {
 			"asks for more than the namespace"},
 		"init": {pod{containers: []string{"a"}, init: []string{"b 80"}},
 			"port/b=80/tcp asks"},
-		"a port of the node": {pod{containers: []string{"a 8999:8080,53:8000/UDP"}}, ""},
+		"a port of the node": {pod{containers: []string{"a 8999:8080,53:53/UDP"}}, ""},
 		"another port of the node": {pod{containers: []string{"a 443:8080"}},
 			"the hostPort 443 is more than the namespace ranged may have " +
 				"(8000-8999/tcp,53,9000/sctp)"},

@@ -163,3 +163,27 @@ func TestWhatFailsIsSaid(t *testing.T) {
 	_, err = failures("port-restricter: no such file")
 	require.Error(t, err)
 }
+
+// A node that was ready, and on which an installation fails, is not ready any more.
+func TestAFailedInstallationTakesTheLabel(t *testing.T) {
+	var labels []bool
+	n := Node{Prefix: "not absolute", Label: func(_ context.Context, ready bool) error {
+		labels = append(labels, ready)
+		return nil
+	}}
+	require.ErrorContains(t, n.Install(t.Context()), "--prefix")
+	require.Equal(t, []bool{false}, labels)
+}
+
+// What is not mounted can't be found to be clean.
+func TestAnEngineWhoseConfigurationIsNotMountedIsRefused(t *testing.T) {
+	n := Node{Host: t.TempDir(), Prefix: "/usr/local", Log: logrus.New()}
+	for _, d := range distributions {
+		_, err := d.plan(n, true)
+		if d.containerd.Main == "" {
+			require.NoError(t, err, d.name)
+			continue
+		}
+		require.ErrorContains(t, err, "mount "+filepath.Dir(d.containerd.Main)+" of the node")
+	}
+}
