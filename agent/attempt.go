@@ -224,5 +224,6 @@ func (a *attempt) callOnBehalf(argument []byte) target.Call {
 	return target.Call{
 		Kind: a.call.kind, Socket: a.socket, Argument: argument,
 		Backlog: a.call.backlog, Level: a.call.level, Option: a.call.option,
+		Abandoned: func() bool { return a.session.isGone() && !a.valid() },
 	}
 }

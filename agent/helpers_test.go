@@ -77,3 +77,19 @@ func TestACallDoesNotWaitForAPlaceForEver(t *testing.T) {
 	places.leave()
 	require.True(t, places.take(0))
 }
+
+// A call is abandoned only once its whole session has ended: a container that runs on would have
+// the places of its helpers back while they still hang.
+func TestACallIsAbandonedOnceItsSessionHasEnded(t *testing.T) {
+	s, kernel := newFakeSession(t, "5000", new(fakeTarget))
+	s.workers = 1
+	a := &attempt{session: s, id: 1}
+	abandoned := a.callOnBehalf(nil).Abandoned
+	require.False(t, abandoned())
+	kernel.withdrawn[1] = true
+	require.False(t, abandoned(), "its caller has ended, but others have not")
+	s.hangUp()
+	require.True(t, abandoned())
+	kernel.withdrawn[1] = false
+	require.False(t, abandoned(), "the supervisor ends, and its successor answers the caller")
+}

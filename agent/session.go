@@ -230,6 +230,13 @@ func (s *session) hangUp() {
 	s.closeIfDone()
 }
 
+// isGone reports whether hangUp was called.
+func (s *session) isGone() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gone
+}
+
 // ended reports whether the notify fd is closed and no worker uses it.
 func (s *session) ended() bool {
 	s.mu.Lock()

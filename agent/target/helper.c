@@ -192,7 +192,8 @@ static int take_root(const struct helper *t)
 /*
  * Without CAP_KILL nobody in the agent can kill a helper that has the target's ids, so the helper
  * limits its own time. The default action of SIGALRM, and of SIGIO, ends a call that waits in a
- * killable way; a file system may not allow even that.
+ * killable way; a file system, or a socket's lock, may not allow even that. A helper that is stopped
+ * ends when it is continued.
  */
 static void limit_life(const struct helper *t)
 {

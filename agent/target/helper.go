@@ -55,6 +55,10 @@ type Call struct {
 	// Unprivileged makes the call without any capability and without the target's
 	// identity, in a user namespace of the helper's own.
 	Unprivileged bool
+
+	// Abandoned reports, if it is not nil, that nobody will ever wait for the outcome. It is asked
+	// of a call that takes longer than CallLimit.
+	Abandoned func() bool
 }
 
 // MakeCall makes the call in a helper process, which has the target's user
@@ -64,8 +68,8 @@ type Call struct {
 //
 // valid is called after the target's identity was read, and before the call. The
 // error is the bare errno of the call, or wraps ErrNotMade, or is ErrWithdrawn if
-// valid returned false. Two things remain the agent's: the pid (SO_PEERCRED of a
-// listener, a netlink port id) and the LSM label.
+// valid returned false, or the call was abandoned. Two things remain the agent's: the pid
+// (SO_PEERCRED of a listener, a netlink port id) and the LSM label.
 func (t *Thread) MakeCall(c Call, valid func() bool) error {
 	err := t.makeCall(c, valid)
 	switch {
@@ -123,7 +127,7 @@ func (t *Thread) tryCall(c Call, valid func() bool) error {
 	if c.EmbeddedAt != 0 {
 		h.embedded = C.int(c.Embedded)
 	}
-	result, err := s.ask(h, takeFDs(h))
+	result, err := s.ask(h, takeFDs(h), c.Abandoned)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,11 @@ import (
 // takeLimit is how long a request may wait for a helper that takes it.
 const takeLimit = 5 * time.Second
 
+// patience is how long a helper that has taken a request is waited for, whoever waits for the
+// call. It ends itself before, unless it is stopped or the kernel does not let it. A variable for
+// tests.
+var patience = CallLimit + time.Second
+
 // errNotTaken means that a request ended with its spawner, before a helper took it.
 var errNotTaken = errors.New("the process that starts helpers has ended")
 
@@ -43,8 +48,10 @@ func (s *spawner) send(h *C.struct_helper, fds []int) error {
 }
 
 // ask lets a helper do what the request says, and returns the result. fds are those of the
-// request, without the first two.
-func (s *spawner) ask(h *C.struct_helper, fds []int) (r C.struct_helper_result, err error) {
+// request, without the first two. abandoned is that of the Call.
+func (s *spawner) ask(
+	h *C.struct_helper, fds []int, abandoned func() bool,
+) (r C.struct_helper_result, err error) {
 	var pipe [2]int
 	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
 		return r, fmt.Errorf("%w: %w", ErrNotMade, err)
@@ -60,7 +67,8 @@ func (s *spawner) ask(h *C.struct_helper, fds []int) (r C.struct_helper_result, 
 	unix.Close(pipe[1]) // the others are those of the request and of its helper
 	sent := err == nil
 	if sent {
-		err = await(pipe[0], ticket, unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r)))
+		result := unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r))
+		err = await(pipe[0], ticket, result, abandoned)
 	}
 	if errors.Is(err, errNotTaken) {
 		err = s.lost(!sent)
@@ -68,8 +76,9 @@ func (s *spawner) ask(h *C.struct_helper, fds []int) (r C.struct_helper_result, 
 	return r, err
 }
 
-// await reads the result of a helper. It returns only once no helper can make the call any more.
-func await(pipe, ticket int, result []byte) error {
+// await reads the result of a helper. It returns only once no helper can make the call any more,
+// unless the call is abandoned: then a helper may still hang in it.
+func await(pipe, ticket int, result []byte, abandoned func() bool) error {
 	const once = 8 // bytes
 	withdraw := func() bool {
 		n, err := unix.Read(ticket, make([]byte, once))
@@ -87,7 +96,19 @@ func await(pipe, ticket int, result []byte) error {
 			break
 		}
 	}
-	// A helper has taken it, and ends itself after CallLimit.
+	for next := time.Now().Add(patience); ; {
+		n, _ := unix.Poll(ready, max(0, int(time.Until(next).Milliseconds())))
+		if n > 0 {
+			break
+		}
+		if time.Now().Before(next) { // a signal came
+			continue
+		}
+		if abandoned != nil && abandoned() {
+			return ErrWithdrawn
+		}
+		next = time.Now().Add(time.Second)
+	}
 	n, err := unix.Read(pipe, result)
 	for errors.Is(err, unix.EINTR) {
 		n, err = unix.Read(pipe, result)

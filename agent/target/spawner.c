@@ -124,6 +124,14 @@ static int forget(pid_t ready[READY], pid_t pid)
 	return 0;
 }
 
+/* Takes those out that say that they have taken a request. */
+static void forget_taken(pid_t ready[READY])
+{
+	pid_t pid;
+	while (syscall(SYS_read, TAKEN, &pid, sizeof pid) == sizeof pid)
+		forget(ready, pid);
+}
+
 /* Keeps helpers ready until the supervisor has ended. */
 static void keep_ready(void)
 {
@@ -138,19 +146,22 @@ static void keep_ready(void)
 				failed = 1;
 			}
 		struct pollfd fds[] = {{.fd = REQUESTS}, {TAKEN, POLLIN, 0}, {CHILDREN, POLLIN, 0}};
-		struct timespec timeout = pause; /* which the kernel changes */
-		if (syscall(SYS_ppoll, fds, 3, failed ? &timeout : NULL, NULL, 0) == 0)
-			failed = 0;
+		struct timespec timeout = pause, none = {0}; /* which the kernel changes */
+		if (failed) /* a pause that no event prolongs or ends */
+			syscall(SYS_ppoll, NULL, 0, &timeout, NULL, 0);
+		syscall(SYS_ppoll, fds, 3, failed ? &none : NULL, NULL, 0);
+		failed = 0;
 		if (fds[0].revents)
 			return; /* the supervisor has ended */
-		while (syscall(SYS_read, TAKEN, &pid, sizeof pid) == sizeof pid)
-			forget(ready, pid);
+		forget_taken(ready);
 		if (!(fds[2].revents & POLLIN))
 			continue;
 		while (syscall(SYS_read, CHILDREN, signals, sizeof signals) > 0)
 			;
-		while ((pid = syscall(SYS_wait4, -1, NULL, WNOHANG | __WALL, NULL)) > 0)
+		while ((pid = syscall(SYS_wait4, -1, NULL, WNOHANG | __WALL, NULL)) > 0) {
+			forget_taken(ready); /* it may have said so just before its end */
 			failed |= forget(ready, pid); /* it was killed: no storm of helpers that end */
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -45,9 +46,13 @@ func bindAt(t *testing.T, target *Thread, path string) error {
 	require.NoError(t, err)
 	defer unix.Close(socket)
 	name := append([]byte{unix.AF_UNIX, 0}, path...)
-	return target.MakeCall(Call{Kind: Bind, Socket: socket, Argument: name},
-		func() bool { return true })
+	return target.MakeCall(Call{
+		Kind: Bind, Socket: socket, Argument: name, Abandoned: abandoned.Load,
+	}, func() bool { return true })
 }
+
+// abandoned makes bindAt give up once it is out of patience.
+var abandoned atomic.Bool
 
 func abstract(t *testing.T) string { return fmt.Sprintf("\x00%s of %d", t.Name(), os.Getpid()) }
 
@@ -233,6 +238,38 @@ func TestAHelperThatIsKilledMakesNoCall(t *testing.T) {
 	require.ErrorIs(t, err, ErrNotMade)
 	require.ErrorContains(t, err, "the helper process was killed")
 	require.NoError(t, bindAt(t, target, abstract(t)))
+}
+
+// A stopped helper does not end, but holds nobody up once nobody waits for its call.
+func TestAStoppedHelperHoldsNoWorker(t *testing.T) {
+	if !rerun.InProcess(t, unix.CLONE_NEWNS) {
+		return
+	}
+	patience = 10 * time.Millisecond
+	target, directory := startProcess(t), hangingDirectory(t)
+	done := make(chan error, 1)
+	go func() { done <- bindAt(t, target, directory+"/socket") }()
+	helper := hangingHelper(t, os.Getpid())
+	require.NoError(t, unix.Kill(helper, unix.SIGSTOP))
+	_ = unix.Unmount(directory, unix.MNT_FORCE) // the call fails, and the helper stops
+	require.Eventually(t, func() bool {
+		status, err := readStatus(helper, nil)
+		return err == nil && strings.Contains(string(status), "T (stopped)")
+	}, 20*time.Second, time.Millisecond)
+	select {
+	case err := <-done:
+		t.Fatal("the worker did not wait: ", err)
+	case <-time.After(10 * patience):
+	}
+	abandoned.Store(true)
+	select {
+	case err := <-done:
+		require.ErrorIs(t, err, ErrWithdrawn)
+	case <-time.After(20 * time.Second):
+		t.Fatal("the worker waits for the stopped helper")
+	}
+	require.NoError(t, unix.Kill(helper, unix.SIGCONT))
+	requireEnd(t, []int{helper})
 }
 
 // hangingDirectory returns a directory on a file system that does not answer. A signal ends a
