@@ -71,4 +71,5 @@ install -D -m 644 -t "$tree/license/usr/share/licenses/port-restricter" \
 	LICENSE "$built/third-party-licences"
 # Directories and what cp made: modes of the umask and the checkout are not to be seen.
 find "$tree" -type d -exec chmod 755 {} +
+find "$tree" -type f -perm -100 -exec chmod 755 {} +
 find "$tree" -type f ! -perm -100 -exec chmod 644 {} +

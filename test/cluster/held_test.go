@@ -166,7 +166,8 @@ spec:
 func (n node) requireUpgradeUnderLoad(w way) {
 	n.t.Helper()
 	load := filepath.Join(n.t.TempDir(), "load")
-	booted.Run(n.t, "gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-static", "-o", load, "testdata/load.c")
+	booted.Run(n.t,
+		"gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-static", "-o", load, "testdata/load.c")
 	n.copy(load, "/run/load/load")
 	n.apply(`
 apiVersion: v1

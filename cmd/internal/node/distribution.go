@@ -90,8 +90,9 @@ func detect(
 func (d distribution) plan(n Node, remove bool) (*engines.Plan, error) {
 	if main := d.containerd.Main; main != "" {
 		if _, err := os.Stat(n.at(path.Dir(main))); err != nil {
-			return nil, fmt.Errorf("configure %s of %s: mount %s of the node at %s, to install and "+
-				"to uninstall: %w", d.engine, d.name, path.Dir(main), n.at(path.Dir(main)), err)
+			return nil, fmt.Errorf("configure %s of %s: mount %s of the node at %s, to install "+
+				"and to uninstall: %w",
+				d.engine, d.name, path.Dir(main), n.at(path.Dir(main)), err)
 		}
 	}
 	o := engines.Options{
