@@ -1,7 +1,6 @@
 package survive
 
 import (
-	"bufio"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -21,8 +20,9 @@ func TestTheSocketForEventsIsForWhoMountsIt(t *testing.T) {
 	a.ctl("start", unit, "port-restricter.service")
 	t.Cleanup(func() { a.ctl("stop", unit) })
 
+	// The stream of events goes on for ever.
 	nobody := []string{"setpriv", "--reuid=65532", "--regid=65532", "--clear-groups", "curl",
-		"-siN"}
+		"--silent", "--max-time", "5", "--output", "/dev/null", "--write-out", "%{http_code}"}
 	ask := func(path, question string) *exec.Cmd {
 		const mount = `mount --bind -o ro "$0" /mnt && exec "$@"`
 		command := append([]string{"--mount", "sh", "-c", mount, directory}, nobody...)
@@ -30,17 +30,10 @@ func TestTheSocketForEventsIsForWhoMountsIt(t *testing.T) {
 			append(command, "--unix-socket", path, "http://agent"+question)...)
 	}
 	require.Error(t, ask(directory+"/events.sock", "/v1/events").Run())
-	for _, question := range []string{"/v1/containers", "/v1/agent", "/metrics"} {
-		out, err := ask("/mnt/events.sock", question).Output()
-		require.NoError(t, err)
-		require.Contains(t, string(out), "404 Not Found", question)
+	for question, status := range map[string]string{
+		"/v1/containers": "404", "/v1/agent": "404", "/metrics": "404", "/v1/events": "200",
+	} {
+		out, _ := ask("/mnt/events.sock", question).Output()
+		require.Equal(t, status, string(out), question)
 	}
-	reader := ask("/mnt/events.sock", "/v1/events")
-	out, err := reader.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, reader.Start())
-	defer func() { _ = reader.Process.Kill(); _ = reader.Wait() }()
-	first, err := bufio.NewReader(out).ReadString('\n')
-	require.NoError(t, err)
-	require.Contains(t, first, "200 OK")
 }
