@@ -3,6 +3,7 @@ package runc
 import (
 	"context"
 	"encoding/json"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -109,12 +110,16 @@ func startAgentWith(t testing.TB, prefix []string, files []*os.File, flags ...st
 			t.Logf("the end of the agent's log:\n%s", log[max(0, len(log)-8192):])
 		}
 	})
-	last := a.ControlSocket() // which the agent makes after its own
-	if len(files) > 0 {
-		last = a.Socket
-	}
 	require.Eventually(t, func() bool {
-		_, err := os.Stat(last)
+		if len(files) > 0 {
+			_, err := os.Stat(a.Socket)
+			return err == nil
+		}
+		// The agent makes it after its own. It is there before anybody listens.
+		conn, err := net.Dial("unix", a.ControlSocket())
+		if err == nil {
+			conn.Close()
+		}
 		return err == nil
 	}, patience, 10*time.Millisecond, "the agent made no socket")
 	return a
