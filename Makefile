@@ -91,7 +91,8 @@ tools: needs-build ## build the engines and runtimes that Debian lacks into .cac
 	test/tools/build.sh deploy
 	test/tools/build.sh quadlet
 
-# With -trimpath, what Go has cached of a package with C names files of the clone that was built first.
+# With -trimpath, what Go has cached of a package with C names files of the clone that was built
+# first.
 lint: needs-build ## run golangci-lint: layers, line width, spelling, real faults
 	test/tools/build.sh golangci-lint
 	GOFLAGS=-tags=$(TAGS) .cache/tools/golangci-lint run ./...

@@ -16,6 +16,20 @@ import (
 	"github.com/port-restricter/port-restricter/test/runc"
 )
 
+// forEachStart runs a test with an agent of each way to start one.
+func forEachStart(t *testing.T, test func(*testing.T, *runc.Agent)) {
+	for name, start := range map[string]func(testing.TB) *runc.Agent{
+		"started by the unit": runc.StartAgent,
+		"started by root":     runc.StartAgentAsRoot,
+	} {
+		t.Run(name, func(t *testing.T) {
+			agent := start(t)
+			agent.Await(t, `"listening"`)
+			test(t, agent)
+		})
+	}
+}
+
 // TestEveryThreadOfTheAgentIsConfined shows that every thread of the agent has the same
 // restricted privileges, whether the unit or root started the agent. One thread with more
 // would be enough for an attacker.
@@ -23,79 +37,65 @@ func TestEveryThreadOfTheAgentIsConfined(t *testing.T) {
 	kept := hex(t, runc.Capabilities(t)...)
 	own := hex(t, "sys_ptrace", "setuid", "dac_override")
 	worker := fmt.Sprintf("%016x", 1<<cap.SYS_PTRACE)
-	for name, start := range map[string]func(testing.TB) *runc.Agent{
-		"started by the unit": runc.StartAgent,
-		"started by root":     runc.StartAgentAsRoot,
-	} {
-		t.Run(name, func(t *testing.T) {
-			agent := start(t)
-			agent.Await(t, `"listening"`)
-			workers := 0
-			for _, thread := range threads(t, agent.Pid()) {
-				s := status(t, thread)
-				require.Equal(t, own, s["CapPrm"])
-				require.Equal(t, kept, s["CapBnd"])
-				require.Equal(t, "0000000000000000", s["CapInh"])
-				require.Equal(t, "0000000000000000", s["CapAmb"])
-				require.Equal(t, "1", s["NoNewPrivs"])
-				require.Equal(t, "2", s["Seccomp"])
-				if s["CapEff"] == worker {
-					workers++
-					effective := strings.Fields(s["Uid"])[1]
-					require.Equal(t, strconv.Itoa(0xfffffffd), effective,
-						"a worker could own a user namespace")
-				} else {
-					require.Equal(t, "0000000000000000", s["CapEff"])
-				}
+	forEachStart(t, func(t *testing.T, agent *runc.Agent) {
+		workers := 0
+		for _, thread := range threads(t, agent.Pid()) {
+			s := status(t, thread)
+			require.Equal(t, own, s["CapPrm"])
+			require.Equal(t, kept, s["CapBnd"])
+			require.Equal(t, "0000000000000000", s["CapInh"])
+			require.Equal(t, "0000000000000000", s["CapAmb"])
+			require.Equal(t, "1", s["NoNewPrivs"])
+			require.Equal(t, "2", s["Seccomp"])
+			if s["CapEff"] == worker {
+				workers++
+				effective := strings.Fields(s["Uid"])[1]
+				require.Equal(t, strconv.Itoa(0xfffffffd), effective,
+					"a worker could own a user namespace")
+			} else {
+				require.Equal(t, "0000000000000000", s["CapEff"])
 			}
-			require.NotZero(t, workers, "no worker thread was found")
-		})
-	}
+		}
+		require.NotZero(t, workers, "no worker thread was found")
+	})
 }
 
 // TestHelpersAreConfined shows that the process that starts helpers, and those that wait, are
 // under a filter of their own, with the capabilities that only helpers need and without the
 // agent's.
 func TestHelpersAreConfined(t *testing.T) {
-	for name, start := range map[string]func(testing.TB) *runc.Agent{
-		"started by the unit": runc.StartAgent,
-		"started by root":     runc.StartAgentAsRoot,
-	} {
-		t.Run(name, func(t *testing.T) {
-			agent := start(t)
-			agent.Await(t, `"listening"`)
-			processes := helpers(t, agent.Pid())
+	forEachStart(t, func(t *testing.T, agent *runc.Agent) {
+		processes := helpers(t, agent.Pid())
+		for _, pid := range processes {
+			all := threads(t, pid)
+			require.Len(t, all, 1)
+			s := status(t, all[0])
+			require.Equal(t, hex(t, "setuid", "setgid", "sys_chroot", "net_bind_service",
+				"net_admin", "dac_override"), s["CapPrm"])
+			require.Equal(t, "0000000000000000", s["CapEff"])
+			require.Equal(t, "0000000000000000", s["CapInh"])
+			require.Equal(t, "0000000000000000", s["CapAmb"])
+			require.Equal(t, hex(t, runc.Capabilities(t)...), s["CapBnd"])
+			require.Equal(t, "1", s["NoNewPrivs"])
+			require.Equal(t, "2", s["Seccomp"])
+			fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+			require.NoError(t, err)
+			require.Len(t, fds, 4)
+			maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+			require.NoError(t, err)
+			require.NotContains(t, string(maps), "Go: heap")
+			require.NotContains(t, string(maps), "memfd:")
+		}
+		require.NoError(t, syscall.Kill(agent.Pid(), syscall.SIGKILL))
+		require.Eventually(t, func() bool {
 			for _, pid := range processes {
-				all := threads(t, pid)
-				require.Len(t, all, 1)
-				s := status(t, all[0])
-				require.Equal(t, hex(t, "setuid", "setgid", "sys_chroot", "net_bind_service",
-					"net_admin", "dac_override"), s["CapPrm"])
-				require.Equal(t, "0000000000000000", s["CapEff"])
-				require.Equal(t, "0000000000000000", s["CapInh"])
-				require.Equal(t, "0000000000000000", s["CapAmb"])
-				require.Equal(t, hex(t, runc.Capabilities(t)...), s["CapBnd"])
-				require.Equal(t, "1", s["NoNewPrivs"])
-				require.Equal(t, "2", s["Seccomp"])
-				fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
-				require.NoError(t, err)
-				require.Len(t, fds, 4)
-				maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
-				require.NoError(t, err)
-				require.NotContains(t, string(maps), "Go: heap")
-				require.NotContains(t, string(maps), "memfd:")
-			}
-			require.NoError(t, syscall.Kill(agent.Pid(), syscall.SIGKILL))
-			require.Eventually(t, func() bool {
-				for _, pid := range processes {
-					if syscall.Kill(pid, 0) == nil {
-						return false
-					}
+				if syscall.Kill(pid, 0) == nil {
+					return false
 				}
-				return true
-			}, time.Minute, time.Millisecond, "they outlive the agent")
-		})
-	}
+			}
+			return true
+		}, time.Minute, time.Millisecond, "they outlive the agent")
+	})
 }
 
 // helpers returns the process that starts an agent's helpers, and those helpers that wait.
