@@ -84,11 +84,15 @@ func (a *attempt) recordRefusal(err error) error {
 		a.record.decision, a.record.reason = "deny", config.NewReason(err.Error())
 	}
 	if a.record.operation == "" {
-		a.record.operation = map[target.Kind]config.Operation{
-			target.Bind: config.Bind, target.Listen: config.Listen, target.Setsockopt: "setsockopt",
-		}[a.call.kind]
+		a.record.operation = operations[a.call.kind]
 	}
 	return err
+}
+
+// operations names what a call does, and a call of which nothing could be read.
+var operations = map[target.Kind]config.Operation{
+	0: "call", target.Bind: config.Bind, target.Listen: config.Listen,
+	target.Setsockopt: "setsockopt",
 }
 
 // targetErrno returns the errno of a call that was made for the target. An errno
@@ -104,6 +108,9 @@ func targetErrno(err error) (errno unix.Errno, ok bool) {
 // memory.
 func (a *attempt) inspect(n *notification) (err error) {
 	if a.target, err = a.session.open(a.threads, n.PID); err != nil {
+		if !a.valid() {
+			return target.ErrWithdrawn // it has ended
+		}
 		return err
 	}
 	if a.call, err = decodeCall(n, a.target); err != nil {

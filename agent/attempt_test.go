@@ -133,8 +133,15 @@ func TestAnInvisibleTargetIsRefused(t *testing.T) {
 	s.open = func(*target.Cache, uint32) (targetThread, error) {
 		return nil, errors.New("not visible")
 	}
-	s.handle(bindNotification(1, 16), &workspace{neutral: true})
+	space := &workspace{neutral: true}
+	s.handle(bindNotification(1, 16), space)
 	require.Equal(t, []response{{ID: 1, Error: -int32(unix.EPERM)}}, kernel.answers)
+	require.EqualValues(t, "call", space.attempt.record.operation)
+	require.Equal(t, "deny", space.attempt.record.decision)
+
+	kernel.withdrawn[2] = true
+	s.handle(bindNotification(2, 16), space)
+	require.Empty(t, space.attempt.record.decision, "a target that has ended was refused nothing")
 }
 
 // A bind with several faults gets the errno that bind(2) finds first: that of the

@@ -93,10 +93,10 @@ func (s *stats) tallyOf(namespace string) *tally {
 }
 
 // A tally counts the decisions in one namespace, by operation, protocol and decision.
-type tally [3][5][4]atomic.Uint64
+type tally [4][5][4]atomic.Uint64
 
 var (
-	tallyOperations = []config.Operation{config.Bind, config.Listen, "setsockopt"}
+	tallyOperations = []config.Operation{config.Bind, config.Listen, "setsockopt", "call"}
 	tallyProtocols  = []config.Protocol{config.TCP, config.UDP, config.SCTP, config.Other, ""}
 	tallyDecisions  = []string{"allow", "deny", "audit", "rewrite"}
 )
