@@ -114,7 +114,8 @@ var (
 )
 
 // scan inspects every process that is not cleared, and clears some each time that it has inspected
-// for so long. It returns the number of tasks that the kernel has created, before and after the scan.
+// for so long. It returns the number of tasks that the kernel has created, which is the same before
+// and after the scan.
 func (s *sharers) scan(of *scan, after time.Duration) (created int, err error) {
 	if created, err = tasksCreated(); err != nil {
 		return 0, err
