@@ -272,14 +272,26 @@ func (s *sharers) list(fd int, to []entry) ([]entry, error) {
 	}
 }
 
-// sameFiles reports whether two threads share a file table (KCMP_FILES, kcmp(2)).
+// sameFiles reports whether two threads share a file table.
 func sameFiles(tid1, tid2 int) (bool, error) {
-	const kcmpFiles = 2
-	order, _, errno := unix.Syscall6(
-		unix.SYS_KCMP, uintptr(tid1), uintptr(tid2), kcmpFiles, 0, 0, 0)
+	same, err := kcmp(tid1, tid2, kcmpFiles, 0, 0)
+	if err != nil {
+		err = fmt.Errorf("compare the file tables of threads %d and %d: %w", tid1, tid2, err)
+	}
+	return same, err
+}
+
+// What kcmp(2) compares, linux/kcmp.h.
+const (
+	kcmpFile  = 0 // an fd of each thread
+	kcmpFiles = 2 // the file tables
+)
+
+func kcmp(tid1, tid2, what, fd1, fd2 int) (same bool, err error) {
+	order, _, errno := unix.Syscall6(unix.SYS_KCMP, uintptr(tid1), uintptr(tid2), uintptr(what),
+		uintptr(fd1), uintptr(fd2), 0)
 	if errno != 0 {
-		return false, fmt.Errorf("compare the file tables of threads %d and %d: %w",
-			tid1, tid2, errno)
+		return false, errno
 	}
 	return order == 0, nil
 }
