@@ -123,6 +123,7 @@ func (s *sharers) scan(of *scan, after time.Duration) (created int, err error) {
 	if s.processes, err = s.list(s.proc, s.processes[:0]); err != nil {
 		return 0, err
 	}
+	s.inspected = s.inspected[:0] // the rest of a scan for another thread, which found a sharer
 	since, latest, certain := time.Now(), created, true
 	for _, process := range s.processes {
 		of.at.Store(int64(process.id))
@@ -178,21 +179,29 @@ func (s *sharers) inspect(of *scan, process entry) error {
 	if err := s.listThreads(process.id); err != nil {
 		return err
 	}
+	own := false
 	for _, thread := range s.threads {
 		if thread.id == of.tid {
+			own = true
 			continue
 		}
-		if err := s.compare(of, thread.id); err != nil {
+		err := s.compare(of, thread.id)
+		if errors.Is(err, unix.ESRCH) && len(s.threads) > 1 {
+			return errUncertain // it ended, perhaps while the threads were listed
+		}
+		if err != nil {
 			return err
 		}
 	}
-	if process.inode != unknownInode {
+	// If a signal takes the thread out of its call, it can create a sharer in its own process.
+	if !own && process.inode != unknownInode {
 		s.inspected = append(s.inspected, process)
 	}
 	return nil
 }
 
-// compare returns errShared if a thread shares the file table of the scan's thread.
+// compare returns errShared if a thread shares the file table of the scan's thread, and ESRCH if one
+// of them has ended.
 func (s *sharers) compare(of *scan, thread int) error {
 	of.at.Store(int64(thread))
 	if hung.mayHang(thread) {
@@ -207,8 +216,7 @@ func (s *sharers) compare(of *scan, thread int) error {
 	switch {
 	case same:
 		return errShared
-	case errors.Is(err, unix.ESRCH), // it has ended
-		errors.Is(err, unix.EPERM) && of.cannotShare(thread, s.buffer):
+	case errors.Is(err, unix.EPERM) && of.cannotShare(thread, s.buffer):
 		return nil
 	}
 	return err
@@ -272,14 +280,26 @@ func (s *sharers) list(fd int, to []entry) ([]entry, error) {
 	}
 }
 
-// sameFiles reports whether two threads share a file table (KCMP_FILES, kcmp(2)).
+// sameFiles reports whether two threads share a file table.
 func sameFiles(tid1, tid2 int) (bool, error) {
-	const kcmpFiles = 2
-	order, _, errno := unix.Syscall6(
-		unix.SYS_KCMP, uintptr(tid1), uintptr(tid2), kcmpFiles, 0, 0, 0)
+	same, err := kcmp(tid1, tid2, kcmpFiles, 0, 0)
+	if err != nil {
+		err = fmt.Errorf("compare the file tables of threads %d and %d: %w", tid1, tid2, err)
+	}
+	return same, err
+}
+
+// What kcmp(2) compares, linux/kcmp.h.
+const (
+	kcmpFile  = 0 // an fd of each thread
+	kcmpFiles = 2 // the file tables
+)
+
+func kcmp(tid1, tid2, what, fd1, fd2 int) (same bool, err error) {
+	order, _, errno := unix.Syscall6(unix.SYS_KCMP, uintptr(tid1), uintptr(tid2), uintptr(what),
+		uintptr(fd1), uintptr(fd2), 0)
 	if errno != 0 {
-		return false, fmt.Errorf("compare the file tables of threads %d and %d: %w",
-			tid1, tid2, errno)
+		return false, errno
 	}
 	return order == 0, nil
 }

@@ -3,6 +3,7 @@ package target
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
@@ -199,4 +200,25 @@ func endSleeper(t *testing.T, pid int) {
 	require.NoError(t, unix.Kill(pid, unix.SIGKILL))
 	_, err := unix.Wait4(pid, nil, 0, nil)
 	require.NoError(t, err)
+}
+
+// Only what was inspected for this thread, and holds no task that can create a sharer, is cleared.
+func TestOnlyAProcessThatCanGetNoSharerIsCleared(t *testing.T) {
+	s := openSharers(t)
+	leftOver := entry{math.MaxInt32, 2} // inspected for another thread
+	s.inspected = append(s.inspected, leftOver)
+	sleeper, other := startSleeper(t, 0, 0), startSleeper(t, 0, 0)
+	require.False(t, s.findsSharerOf(t, sleeper))
+	require.Contains(t, s.cleared, other)
+	require.NotContains(t, s.cleared, leftOver.id)
+	require.NotContains(t, s.cleared, sleeper, "if a signal interrupts its call, it creates a thread")
+}
+
+func TestAScanForAThreadThatHasEndedProvesNothing(t *testing.T) {
+	s := openSharers(t)
+	sleeper := startSleeper(t, 0, 0)
+	endSleeper(t, sleeper)
+	_, err := s.scan(&scan{tid: sleeper}, clearAfter)
+	require.ErrorIs(t, err, errUncertain)
+	require.Zero(t, s.none(&scan{tid: sleeper}))
 }
