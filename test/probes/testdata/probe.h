@@ -448,16 +448,18 @@ static inline int bind_unix(int fd, const char *path)
 /*
  * For attacks that swap the socket behind an fd. The fd SWAPPED is an AF_UNIX socket, which has
  * no port, and an internet socket in turn. A supervisor that has seen the AF_UNIX socket must not
- * let the call through, since the kernel could find the internet socket by then.
+ * let the call through, since the kernel could find the internet socket by then. An attack by
+ * bind(2) takes SOCK_DGRAM, because the command line's second lock, Landlock, restricts binds of
+ * UDP only since its ABI 10.
  */
 enum { SWAPPED = 200 };
 struct swap {
 	int unix_fd, inet_fd;
 };
 
-static inline struct swap swap_sockets(void)
+static inline struct swap swap_sockets(int type)
 {
-	struct swap s = {sock(AF_UNIX, SOCK_STREAM, 0), sock(AF_INET, SOCK_STREAM, 0)};
+	struct swap s = {sock(AF_UNIX, type, 0), sock(AF_INET, type, 0)};
 	union addr autobind = {.any.sa_family = AF_UNIX};
 	MUST(bind(s.unix_fd, &autobind.any, sizeof(sa_family_t)));
 	MUST(dup2(s.unix_fd, SWAPPED));

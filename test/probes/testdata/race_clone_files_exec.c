@@ -29,7 +29,7 @@ static void fail_to_exec(void)
 
 int main(void)
 {
-	struct swap sockets = swap_sockets();
+	struct swap sockets = swap_sockets(SOCK_DGRAM);
 	pid_t parent = getpid();
 	if (MUST(syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0)) == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);

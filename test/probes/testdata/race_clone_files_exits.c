@@ -31,9 +31,8 @@ static void swap_in_a_process(const struct swap *s, volatile int *runs)
 
 int main(void)
 {
-	/* Landlock, the command line's second lock, refuses a bind of TCP, but no listen. */
-	struct swap listens = swap_sockets();
-	struct swap binds = {sock(AF_UNIX, SOCK_DGRAM, 0), sock(AF_INET, SOCK_DGRAM, 0)};
+	struct swap listens = swap_sockets(SOCK_STREAM);
+	struct swap binds = swap_sockets(SOCK_DGRAM);
 	volatile int *runs = shared(sizeof *runs);
 	union addr a = loopback(AF_INET, FORBIDDEN);
 	signal(SIGCHLD, SIG_IGN);

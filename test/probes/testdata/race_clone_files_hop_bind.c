@@ -28,7 +28,7 @@ static void hop(const struct swap *s)
 
 int main(void)
 {
-	struct swap sockets = swap_sockets();
+	struct swap sockets = swap_sockets(SOCK_DGRAM);
 	MUST(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
 	signal(SIGCHLD, SIG_IGN);
 	end = now() + 2.5;

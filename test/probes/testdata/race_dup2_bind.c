@@ -22,7 +22,7 @@ static void *flip(void *arg)
 
 int main(void)
 {
-	sockets = swap_sockets();
+	sockets = swap_sockets(SOCK_DGRAM);
 	thread(flip, NULL);
 	bind_swapped(&sockets);
 	_exit(0);

@@ -22,7 +22,7 @@ static void *flip(void *arg)
 
 int main(void)
 {
-	sockets = swap_sockets();
+	sockets = swap_sockets(SOCK_STREAM);
 	thread(flip, NULL);
 	listen_swapped(&sockets);
 	_exit(0);

@@ -20,7 +20,7 @@ struct block {
 
 int main(void)
 {
-	struct swap s = swap_sockets();
+	struct swap s = swap_sockets(SOCK_STREAM);
 	struct block *b = shared(sizeof *b);
 	b->forbidden = loopback(AF_INET, FORBIDDEN);
 	b->bind[1] = (long)&b->forbidden;

@@ -27,7 +27,7 @@ static void *flip(void *arg)
 
 int main(void)
 {
-	struct swap s = swap_sockets();
+	struct swap s = swap_sockets(SOCK_DGRAM);
 	a = loopback(AF_INET, FORBIDDEN);
 	thread(flip, NULL);
 	usleep(1000);
