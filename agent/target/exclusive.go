@@ -42,8 +42,8 @@ func (t *Thread) KeepsSocket(fd, socket, home int) bool {
 //
 // home is Home of a process of the thread's container.
 //
-// A task begins to share a table by being created, and in no other way, except before Linux 5.11,
-// where nothing is proved (execKeepsTable). So what was proved of a thread holds as long as the
+// A task begins to share a table by being created, and in no other way, except before Linux 5.12,
+// where nothing is proved (onlyCreationShares). So what was proved of a thread holds as long as the
 // kernel has created no task since.
 //
 // False proves nothing. The caller then makes the call in the thread's place.
@@ -65,7 +65,7 @@ func (t *Thread) OwnsFileTable(home int) bool {
 		}
 	}
 	t.alone = 0
-	if execKeepsTable() && !t.hasThreads() {
+	if onlyCreationShares() && !t.hasThreads() {
 		t.alone = t.proveAlone(home)
 	}
 	return t.alone != 0

@@ -8,21 +8,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// execKeepsTable reports whether a task that execve(2) has given a file table of its own never
-// gets the shared one back. Before Linux 5.11 it gets it back if the execve fails: such a task is
-// found to share nothing, and begins to share the table again without being created.
-var execKeepsTable = sync.OnceValue(func() bool {
+// onlyCreationShares reports whether a task begins to share a file table by being created, and in no
+// other way. Before Linux 5.11, one that execve(2) has given a table of its own gets the shared one
+// back if the execve fails. Before Linux 5.12, a thread of the kernel that works for an io_uring has
+// the table of its user now and then.
+var onlyCreationShares = sync.OnceValue(func() bool {
 	var event unix.EpollEvent
 	_, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, ^uintptr(0),
 		uintptr(unsafe.Pointer(&event)), 1, 0, 0, 0)
-	return is511(errno, release())
+	return is512(errno, release())
 })
 
-// is511 reports whether the kernel is Linux 5.11 or newer, by what epoll_pwait2(2) answers for no
-// fd, and by its release: a vendor may have given the call to an older kernel, or the kernel
-// another release. Where a seccomp filter refuses to tell, the kernel is taken for an older one.
-func is511(epollPwait2 unix.Errno, release string) bool {
-	return epollPwait2 == unix.EBADF && isAtLeast(release, 5, 11)
+// is512 reports whether the kernel is Linux 5.12 or newer, by what epoll_pwait2(2) answers for no
+// fd, which is of Linux 5.11, and by its release: a vendor may have given the call to an older
+// kernel, or the kernel another release. Where a seccomp filter refuses to tell, the kernel is taken for an older one.
+func is512(epollPwait2 unix.Errno, release string) bool {
+	return epollPwait2 == unix.EBADF && isAtLeast(release, 5, 12)
 }
 
 // listingIdentifies reports whether the inode in a listing of /proc tells a process from the next

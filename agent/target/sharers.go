@@ -19,6 +19,7 @@ type sharers struct {
 	proc               int  // fd of /proc
 	seesAll            bool // also where /proc is mounted with hidepid=
 	listingIdentifies  bool
+	created            func() (int, error) // tasksCreated
 	processes, threads []entry
 	buffer             []byte
 
@@ -50,7 +51,7 @@ func newSharers() (*sharers, error) {
 		}
 	}
 	return &sharers{
-		proc: proc, seesAll: seesAll, listingIdentifies: listingIdentifies(),
+		proc: proc, seesAll: seesAll, listingIdentifies: listingIdentifies(), created: tasksCreated,
 		buffer: make([]byte, 32<<10), cleared: make(map[int]uint64),
 	}, nil
 }
@@ -117,7 +118,7 @@ var (
 // for so long. It returns the number of tasks that the kernel has created, which is the same before
 // and after the scan.
 func (s *sharers) scan(of *scan, after time.Duration) (created int, err error) {
-	if created, err = tasksCreated(); err != nil {
+	if created, err = s.created(); err != nil {
 		return 0, err
 	}
 	if s.processes, err = s.list(s.proc, s.processes[:0]); err != nil {
@@ -152,7 +153,7 @@ func (s *sharers) scan(of *scan, after time.Duration) (created int, err error) {
 // clear clears the processes that were inspected, if no task was created since the kernel had
 // created so many. It returns how many it has created now.
 func (s *sharers) clear(created int) (latest int, err error) {
-	if latest, err = tasksCreated(); err != nil {
+	if latest, err = s.created(); err != nil {
 		return 0, err
 	}
 	for _, p := range s.inspected {

@@ -222,3 +222,22 @@ func TestAScanForAThreadThatHasEndedProvesNothing(t *testing.T) {
 	require.ErrorIs(t, err, errUncertain)
 	require.Zero(t, s.none(&scan{tid: sleeper}))
 }
+
+// While tasks are created nothing is certain, and nothing is cleared.
+func TestNothingIsClearedWhileTasksAreCreated(t *testing.T) {
+	s := openSharers(t)
+	sleeper, count := startSleeper(t, 0, 0), 0
+	for _, after := range []time.Duration{0, scanLimit} {
+		s.created = func() (int, error) { count++; return count, nil }
+		_, err := s.scan(&scan{tid: sleeper}, after)
+		require.ErrorIs(t, err, errUncertain)
+		require.Empty(t, s.cleared)
+	}
+	// One is created in the middle of the scan.
+	looks := 0
+	s.created = func() (int, error) { looks++; return min(looks, 5), nil }
+	_, err := s.scan(&scan{tid: sleeper}, 0)
+	require.ErrorIs(t, err, errUncertain)
+	require.NotEmpty(t, s.cleared)
+	require.Less(t, len(s.cleared), len(s.processes))
+}

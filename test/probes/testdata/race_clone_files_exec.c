@@ -9,7 +9,7 @@
  *
  * Bare kernel: the internet socket is bound to the forbidden port.
  *
- * port-restricter: before Linux 5.11 nothing proves that no other task shares the file
+ * port-restricter: before Linux 5.12 nothing proves that no other task shares the file
  * table, so the supervisor lets the kernel run no call itself. On newer kernels the
  * swapper is found to share it, in an execve or not.
  */

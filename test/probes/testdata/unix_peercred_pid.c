@@ -1,8 +1,8 @@
 /*
  * kind: behaviour
- * expect cli-root before 5.11: 3
- * expect cli-user before 5.11: 3
- * expect runc before 5.11: 3
+ * expect cli-root before 5.12: 3
+ * expect cli-user before 5.12: 3
+ * expect runc before 5.12: 3
  *
  * A client of an AF_UNIX listener with one thread asks for the pid of the listener
  * (SO_PEERCRED).

@@ -1,8 +1,8 @@
 /*
  * kind: behaviour
- * expect cli-root before 5.11: 3
- * expect cli-user before 5.11: 3
- * expect runc before 5.11: 3
+ * expect cli-root before 5.12: 3
+ * expect cli-user before 5.12: 3
+ * expect runc before 5.12: 3
  *
  * As unix_peercred_pid, while another process creates a thousand processes a second.
  *
