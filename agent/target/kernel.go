@@ -8,10 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// onlyCreationShares reports whether a task begins to share a file table by being created, and in no
-// other way. Before Linux 5.11, one that execve(2) has given a table of its own gets the shared one
-// back if the execve fails. Before Linux 5.12, a thread of the kernel that works for an io_uring has
-// the table of its user now and then.
+// onlyCreationShares reports whether a task begins to share a file table by being created, and in
+// no other way. Before Linux 5.11, one that execve(2) has given a table of its own gets the shared
+// one back if the execve fails. Before Linux 5.12, a thread of the kernel that works for an
+// io_uring has the table of its user now and then.
 var onlyCreationShares = sync.OnceValue(func() bool {
 	var event unix.EpollEvent
 	_, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, ^uintptr(0),
@@ -21,7 +21,8 @@ var onlyCreationShares = sync.OnceValue(func() bool {
 
 // is512 reports whether the kernel is Linux 5.12 or newer, by what epoll_pwait2(2) answers for no
 // fd, which is of Linux 5.11, and by its release: a vendor may have given the call to an older
-// kernel, or the kernel another release. Where a seccomp filter refuses to tell, the kernel is taken for an older one.
+// kernel, or the kernel another release. Where a seccomp filter refuses to tell, the kernel is
+// taken for an older one.
 func is512(epollPwait2 unix.Errno, release string) bool {
 	return epollPwait2 == unix.EBADF && isAtLeast(release, 5, 12)
 }

@@ -24,7 +24,9 @@ func TestAKernelWhereTasksShareWithoutCreationProvesNothing(t *testing.T) {
 			require.False(t, is512(errno, release), "%s, %d", release, errno)
 		}
 	}
-	for _, release := range []string{"", "5.11.22", "5.10.0-34-amd64", "5.6.0", "4.19.0", "2.6.66", "linux"} {
+	for _, release := range []string{
+		"", "5.11.22", "5.10.0-34-amd64", "5.6.0", "4.19.0", "2.6.66", "linux",
+	} {
 		require.False(t, is512(unix.EBADF, release), release)
 	}
 }

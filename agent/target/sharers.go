@@ -201,8 +201,8 @@ func (s *sharers) inspect(of *scan, process entry) error {
 	return nil
 }
 
-// compare returns errShared if a thread shares the file table of the scan's thread, and ESRCH if one
-// of them has ended.
+// compare returns errShared if a thread shares the file table of the scan's thread, and ESRCH if
+// one of them has ended.
 func (s *sharers) compare(of *scan, thread int) error {
 	of.at.Store(int64(thread))
 	if hung.mayHang(thread) {

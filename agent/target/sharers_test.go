@@ -211,7 +211,7 @@ func TestOnlyAProcessThatCanGetNoSharerIsCleared(t *testing.T) {
 	require.False(t, s.findsSharerOf(t, sleeper))
 	require.Contains(t, s.cleared, other)
 	require.NotContains(t, s.cleared, leftOver.id)
-	require.NotContains(t, s.cleared, sleeper, "if a signal interrupts its call, it creates a thread")
+	require.NotContains(t, s.cleared, sleeper, "it can create a thread in a signal handler")
 }
 
 func TestAScanForAThreadThatHasEndedProvesNothing(t *testing.T) {
