@@ -153,3 +153,22 @@ func TestACallThatEndsAgentsIsRefused(t *testing.T) {
 	require.Equal(t, "works", other.bind(7100))
 	require.Equal(t, "works", poison.bind(7000))
 }
+
+// An agent ends when it has made a bind, and has not said so. The next one sees by the name of the
+// socket that it was made: the name that a helper bound, which can be a shorter one.
+func TestABindToAPathInProcThatWasMadeIsAnsweredSo(t *testing.T) {
+	a := startAgent(t)
+	c := startAsker(t, 7000).isReady()
+	for _, path := range []string{
+		"/proc/self/fd/9/a", "/proc/self/cwd/b", "/proc/self/root/tmp/c",
+	} {
+		a.set(faults + "Environment=PORT_RESTRICTER_FAULT_STEP=made")
+		a.ctl("restart", agentUnits[0])
+		a.set()
+		before := a.pid()
+		require.Equal(t, "works", c.bind(path))
+		require.NotEqual(t, before, a.pid())
+		require.Equal(t, "EADDRINUSE", c.bind(path), "it is there")
+	}
+	require.Equal(t, 3, strings.Count(a.log(), "fault: ended when made"))
+}
