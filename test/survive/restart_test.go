@@ -50,6 +50,31 @@ func TestAnAgentThatCannotStartIsTriedOnceASecond(t *testing.T) {
 	require.Equal(t, "EPERM", c.bind(7001))
 }
 
+// The same for one that can't say so: it is killed, or panics, before it is ready.
+func TestAnAgentThatIsKilledBeforeItIsReadyIsTriedOnceASecond(t *testing.T) {
+	a := startAgent(t, faults)
+	c := startAsker(t, 7000).isReady()
+	a.set(faults + "Environment=PORT_RESTRICTER_FAULT_STEP=started")
+	began := time.Now()
+	run(t, "kill", "-KILL", fmt.Sprint(a.pid()))
+	const tries = 4
+	require.Eventually(t, func() bool {
+		return strings.Count(a.log(), "fault: ended when started") >= tries
+	}, patience, 10*time.Millisecond)
+	require.Greater(t, time.Since(began), (tries-1)*time.Second)
+	a.set()
+	require.Equal(t, "works", c.bind(7000))
+	require.Equal(t, "EPERM", c.bind(7001))
+
+	const waits = "ended before it was ready"
+	waited := strings.Count(a.log(), waits)
+	require.NotZero(t, waited)
+	for range 3 {
+		a.kill()
+	}
+	require.Equal(t, waited, strings.Count(a.log(), waits), "the next one starts at once")
+}
+
 // crun connects to the agent when it creates a container, and sends when it starts it.
 func TestAContainerCanBeCreatedBeforeARestartAndStartedAfterwards(t *testing.T) {
 	a := startAgent(t)
