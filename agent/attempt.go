@@ -207,7 +207,8 @@ func (a *attempt) actInTargetContext() error {
 	if a.claimOrphan() {
 		return nil
 	}
-	if !a.call.argsInMemory && a.target.OwnsFileTable(a.session.record.Home) {
+	if !a.call.argsInMemory &&
+		a.target.KeepsSocket(a.call.fd, a.socket, a.session.record.Home) {
 		return errNative
 	}
 	a.writeDown()

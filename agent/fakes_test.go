@@ -63,11 +63,11 @@ func (t *fakeTarget) Read(addr uint64, p []byte) error {
 	}
 	return nil
 }
-func (t *fakeTarget) Socket(int) (int, error) { return t.onSocket() }
-func (t *fakeTarget) OwnsFileTable(int) bool  { return t.ownsTable }
-func (t *fakeTarget) IsOfAgentsUser() bool    { return !t.otherUserNS }
-func (t *fakeTarget) Close()                  {}
-func (t *fakeTarget) Program() target.Program { return t.program }
+func (t *fakeTarget) Socket(int) (int, error)        { return t.onSocket() }
+func (t *fakeTarget) KeepsSocket(int, int, int) bool { return t.ownsTable }
+func (t *fakeTarget) IsOfAgentsUser() bool           { return !t.otherUserNS }
+func (t *fakeTarget) Close()                         {}
+func (t *fakeTarget) Program() target.Program        { return t.program }
 func (t *fakeTarget) MakeCall(c target.Call, valid func() bool) error {
 	if !valid() {
 		return target.ErrWithdrawn

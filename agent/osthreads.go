@@ -9,10 +9,10 @@ import (
 // processors is GOMAXPROCS before raiseMaxProcs.
 var processors = runtime.GOMAXPROCS(0)
 
-// raiseMaxProcs lets other threads run Go code while the workers that stay with a
-// session wait in the kernel. Each of those counts as running until Go's monitor
+// raiseMaxProcs lets other threads run Go code while so many workers, which stay with a
+// session, wait in the kernel. Each of those counts as running until Go's monitor
 // thread has looked, which package sysmon delays.
-func raiseMaxProcs() { runtime.GOMAXPROCS(processors + hotLimit) }
+func raiseMaxProcs(workers int) { runtime.GOMAXPROCS(processors + workers) }
 
 // idleAfter is how long after the last container a burst of containers is over.
 const idleAfter = time.Second

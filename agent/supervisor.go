@@ -61,6 +61,7 @@ type Supervisor struct {
 	ids         map[uint32]*session // by id
 	stats       stats
 	subscribers subscribers
+	raise       sync.Once
 	lastID      uint32 // of a session
 	lastNumber  uint32 // of a container
 }
@@ -99,7 +100,7 @@ func newSupervisor(
 			"protect the supervisor's memory from other processes of its user: %w", err)
 	}
 	sysmon.WaitForThreads()
-	raiseMaxProcs()
+	raiseMaxProcs(1) // all that a command needs: more would take a tenth of its start
 	s := &Supervisor{
 		log: log, limits: limits, memory: memory, epoll: -1, stop: -1, timer: -1,
 		workers:    make(map[*worker]struct{}),
@@ -273,6 +274,9 @@ func (s *Supervisor) add(sess *session) error {
 		sess.id = s.freeID()
 	}
 	s.sessions[int32(sess.notifyFD)], s.ids[sess.id] = sess, sess
+	if len(s.sessions) > 1 {
+		s.raise.Do(func() { raiseMaxProcs(hotLimit) })
+	}
 	if s.containers[sess.key] == nil {
 		s.containers[sess.key] = s.newContainer(sess)
 	}

@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/config/strictjson"
+	"github.com/port-restricter/port-restricter/internal/lazyregexp"
 )
 
 // A held value is a container that must be restricted, and the options of its filter.
@@ -68,7 +68,7 @@ func mentionsAnnotation(text []byte) bool {
 
 // engineID matches the end of a cgroup's path that has a container's id, as CRI-O and
 // podman make ids.
-var engineID = regexp.MustCompile(`[/:-]([0-9a-f]{64})$`)
+var engineID = lazyregexp.New(`[/:-]([0-9a-f]{64})$`)
 
 // containerOf returns what a spec says of its container. A spec has no field for the
 // container's id, but engines put the id at the end of the cgroup's path. An image

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -14,6 +13,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/port-restricter/port-restricter/config"
+	"github.com/port-restricter/port-restricter/internal/lazyregexp"
 )
 
 // Podman writes a container's name into no config.json, but into the store of its containers,
@@ -22,12 +22,12 @@ import (
 var (
 	// ownFiles matches the source of a mount that podman makes for one container: a directory, the
 	// part of the store that has containers, the id.
-	ownFiles = regexp.MustCompile(`^(/.*)/([a-z0-9]+-containers)/([0-9a-f]{64})/userdata/`)
+	ownFiles = lazyregexp.New(`^(/.*)/([a-z0-9]+-containers)/([0-9a-f]{64})/userdata/`)
 
 	ownMounts = []string{"/run/.containerenv", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"}
 
 	// podID matches the end of a cgroup's path that has a pod's id and a container's.
-	podID = regexp.MustCompile(`([0-9a-f]{64})(?:\.slice:libpod:|/libpod-)[0-9a-f]{64}$`)
+	podID = lazyregexp.New(`([0-9a-f]{64})(?:\.slice:libpod:|/libpod-)[0-9a-f]{64}$`)
 )
 
 // stored is a container in the store.

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"os"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -19,12 +20,25 @@ const (
 	scannerIdle = time.Second
 )
 
+// KeepsSocket reports whether it is proved that fd of the thread is and stays socket, an fd of this
+// process. home is Home of a process of the thread's container.
+//
+// The proof that nobody shares the file table comes first: a task that shared it until then, and
+// has ended, may have put another socket in place of the one that was inspected.
+func (t *Thread) KeepsSocket(fd, socket, home int) bool {
+	if !t.OwnsFileTable(home) {
+		return false
+	}
+	same, err := kcmp(os.Getpid(), t.tid, kcmpFile, socket, fd)
+	return err == nil && same
+}
+
 // OwnsFileTable reports whether it is proved that no other task shares the
 // thread's file table. The thread waits for a notification to be answered, so
 // nobody can begin to share the table in the meantime either: an fd that the
-// thread named stays the socket that was inspected, and the kernel may run the
-// call in the thread's own context. Whatever happens to the memory of the thread,
-// a socket of another family never becomes an internet port.
+// thread named stays what it is now, and the kernel may run the call in the
+// thread's own context. Whatever happens to the memory of the thread, a socket of
+// another family never becomes an internet port.
 //
 // home is Home of a process of the thread's container.
 //

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // What was proved of a thread holds until the kernel creates a task.
@@ -31,4 +32,27 @@ func TestAProofHoldsUntilATaskIsCreated(t *testing.T) {
 	require.NoError(t, exec.Command("true").Run())
 	require.False(t, shares.OwnsFileTable(0), "a proof from before a task was created")
 	require.Zero(t, shares.alone)
+}
+
+// Whoever shared the file table until the proof may have replaced the socket that was inspected.
+func TestASocketThatWasReplacedBeforeTheProofIsNotKept(t *testing.T) {
+	inspected, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	inspectedFile := os.NewFile(uintptr(inspected), "inspected")
+	defer inspectedFile.Close()
+	other, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	defer unix.Close(other)
+	alone := exec.Command("sleep", "1000")
+	alone.Stdin = inspectedFile
+	require.NoError(t, alone.Start())
+	t.Cleanup(func() { _ = alone.Process.Kill(); _ = alone.Wait() })
+	thread, err := open(uint32(alone.Process.Pid))
+	require.NoError(t, err)
+	defer thread.Close()
+	require.Eventually(t, func() bool { return thread.KeepsSocket(0, inspected, 0) },
+		time.Minute, time.Millisecond)
+	require.Never(t, func() bool { return thread.KeepsSocket(0, other, 0) },
+		100*time.Millisecond, time.Millisecond)
+	require.False(t, thread.KeepsSocket(0, -1, 0))
 }

@@ -96,6 +96,14 @@ static void leave_rseq(void)
 #endif
 }
 
+/* A sandbox may refuse. Then helpers are as they were. */
+static void be_nice(int more)
+{
+	long niceness = 20 - syscall(SYS_getpriority, PRIO_PROCESS, 0);
+	if (more && niceness >= -20 && niceness < 20)
+		syscall(SYS_setpriority, PRIO_PROCESS, 0, niceness + more);
+}
+
 /* Starts a helper. Returns its pid, or a negative number. */
 static pid_t start_helper(pid_t self)
 {
@@ -179,6 +187,7 @@ void spawner_run(void *spawner)
 	}
 	give_back_memory();
 	leave_rseq();
+	be_nice(s.nice);
 	if (s.filter_length > FILTER_LIMIT)
 		error = E2BIG;
 	else if (restrict_self(s.caps, s.filter_length) < 0)

@@ -51,7 +51,7 @@ var ErrNoHelpers = errors.New("the process that starts helpers has ended, and th
 func StartHelpers(filter []unix.SockFilter, capabilities uint64) (requests int, err error) {
 	spawners.mu.Lock()
 	defer spawners.mu.Unlock()
-	s, err := startSpawner(filter, capabilities)
+	s, err := startSpawner(filter, capabilities, nice)
 	if err != nil {
 		return -1, err
 	}
@@ -76,13 +76,19 @@ func theSpawner() (*spawner, error) {
 	if spawners.current != nil {
 		return spawners.current, nil
 	}
-	s, err := startSpawner(nil, ^uint64(0))
+	s, err := startSpawner(nil, ^uint64(0), 0)
 	spawners.current = s
 	return s, err
 }
 
+// nice is what the helpers of an agent add to its niceness: a helper works for one container, and
+// gives way to the service of all.
+const nice = 10
+
 // startSpawner forks a spawner, which has the credentials of the calling thread.
-func startSpawner(filter []unix.SockFilter, capabilities uint64) (s *spawner, err error) {
+func startSpawner(
+	filter []unix.SockFilter, capabilities uint64, nice int,
+) (s *spawner, err error) {
 	defer func() {
 		if err != nil {
 			s, err = nil, fmt.Errorf("start the process that starts helpers: %w", err)
@@ -108,7 +114,9 @@ func startSpawner(filter []unix.SockFilter, capabilities uint64) (s *spawner, er
 	}
 	var pinned runtime.Pinner
 	defer pinned.Unpin()
-	told := C.struct_spawner{requests: C.int(pair[1]), caps: C.uint64_t(capabilities)}
+	told := C.struct_spawner{
+		requests: C.int(pair[1]), caps: C.uint64_t(capabilities), nice: C.int(nice),
+	}
 	if len(filter) > 0 {
 		pinned.Pin(&filter[0])
 		told.filter_length = C.ushort(len(filter))

@@ -9,6 +9,7 @@ enum { FILTER_LIMIT = 1024 };
 struct spawner {
 	int requests;  /* a SOCK_SEQPACKET socket, from which helpers receive requests */
 	uint64_t caps; /* the capabilities that helpers may have */
+	int nice;      /* is added to their niceness */
 	unsigned short filter_length; /* 0: no filter */
 	const struct sock_filter *filter;
 };

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -146,6 +147,33 @@ func TestWithoutASpawnerCallsAreRefused(t *testing.T) {
 		require.ErrorIs(t, err, ErrNotMade)
 		require.ErrorContains(t, err, "restart the agent")
 	}
+}
+
+// The helpers of an agent give way to the agent, and those of a command are as its supervisor.
+func TestHelpersOfAnAgentAreNicer(t *testing.T) {
+	if !rerun.InProcess(t, 0) {
+		return
+	}
+	own, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+	require.NoError(t, err)
+	require.Greater(t, own, 1) // 20 less the niceness: a helper can be nicer
+	priorities := func(s *spawner) (all []int) {
+		pid, helpers := helpersOf(t, s)
+		for _, process := range append(helpers, pid) {
+			priority, err := unix.Getpriority(unix.PRIO_PROCESS, process)
+			require.NoError(t, err)
+			all = append(all, priority)
+		}
+		return slices.Compact(all)
+	}
+	s, err := theSpawner()
+	require.NoError(t, err)
+	require.Equal(t, []int{own}, priorities(s))
+	_, err = StartHelpers(nil, ^uint64(0))
+	require.NoError(t, err)
+	s, err = theSpawner()
+	require.NoError(t, err)
+	require.Equal(t, []int{max(own-nice, 1)}, priorities(s))
 }
 
 // A request that no helper takes, since none can be started, is refused after a while, and is

@@ -28,9 +28,9 @@ func startWithChild(
 	_, err = out.Read(make([]byte, 1))
 	require.NoError(t, err)
 	s := openSharers(t)
-	processes, err := s.numbers(s.proc, nil)
+	processes, err := s.list(s.proc, nil)
 	require.NoError(t, err)
-	for _, process := range processes {
+	for _, process := range ids(processes) {
 		status, err := readStatus(process, nil)
 		if err != nil {
 			continue // the process has ended

@@ -4,11 +4,12 @@ import (
 	"encoding/json"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/port-restricter/port-restricter/internal/lazyregexp"
 )
 
 // A State says how much of an engine's configuration is as configure writes it.
@@ -90,7 +91,7 @@ func (o *Options) readScript(text []byte) {
 }
 
 // quotedWord matches a word that shellQuote has made.
-var quotedWord = regexp.MustCompile(`^'((?:[^']|'\\'')*)'`)
+var quotedWord = lazyregexp.New(`^'((?:[^']|'\\'')*)'`)
 
 // readHook is the reverse of hookFile.
 func (o *Options) readHook(text []byte) {

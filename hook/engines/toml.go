@@ -4,12 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/port-restricter/port-restricter/internal/lazyregexp"
 )
 
 // A table is a TOML table.
@@ -106,7 +107,7 @@ func renderTable(t table, keys ...string) (string, error) {
 	return text, nil
 }
 
-var bareKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+var bareKey = lazyregexp.New(`^[A-Za-z0-9_-]+$`)
 
 // renderKey returns a key as TOML, in quotes if it needs them.
 func renderKey(key string) string {

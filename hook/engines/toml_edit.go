@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
+
+	"github.com/port-restricter/port-restricter/internal/lazyregexp"
 )
 
 // blockOpen and blockClose enclose the block that is added to a file of another
@@ -46,8 +47,8 @@ func cutBlock(text []byte) []byte {
 }
 
 var (
-	importsOpen = regexp.MustCompile(`(?m)^[ \t]*imports[ \t]*=[ \t]*\[`)
-	versionLine = regexp.MustCompile(`(?m)^[ \t]*version[ \t]*=[ \t]*[0-9]+[ \t]*(#.*)?`)
+	importsOpen = lazyregexp.New(`(?m)^[ \t]*imports[ \t]*=[ \t]*\[`)
+	versionLine = lazyregexp.New(`(?m)^[ \t]*version[ \t]*=[ \t]*[0-9]+[ \t]*(#.*)?`)
 )
 
 // importLine returns the text that is put after the version line of a file that has

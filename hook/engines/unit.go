@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"strings"
+
+	"github.com/port-restricter/port-restricter/internal/lazyregexp"
 )
 
 // A Unit is an installed service of systemd.
@@ -38,7 +39,7 @@ const unitMarker = "# Written by port-restricter systemd "
 const unitDropIn = "port-restricter.conf"
 
 // plain matches what has no meaning to systemd in a command line, except for specifiers.
-var plain = regexp.MustCompile(`^[A-Za-z0-9/._,:*%\[\]=+-]+$`)
+var plain = lazyregexp.New(`^[A-Za-z0-9/._,:*%\[\]=+-]+$`)
 
 // Service returns the plan that runs the program of a service under port-restricter: a
 // drop-in that puts it before each command of ExecStart=.
@@ -171,7 +172,7 @@ func (u Unit) values(o Options, own, setting string) (values []string, from stri
 }
 
 // separator is what separates commands in one ExecStart=. It could also be in quotes.
-var separator = regexp.MustCompile(`(^|\s);(\s|$)`)
+var separator = lazyregexp.New(`(^|\s);(\s|$)`)
 
 // cutPrefix returns the special characters before the program, which say how systemd
 // executes it, and the rest of a command.

@@ -21,23 +21,33 @@ import (
 const rounds = 5
 
 // A scenario says what testdata/caller.c does, in how many processes and how often in
-// each.
+// each, and what testdata/crowd.c does meanwhile, if anything.
 type scenario struct {
 	title     string
 	kind      string
 	processes int
 	count     int
+	crowd     []string
 }
 
 var scenarios = []scenario{
-	{"an allowed bind", "allowed", 1, 20000},
-	{"an allowed bind after 40 ms of silence", "seldom", 1, 25},
-	{"an allowed bind, 2 processes at the same time", "allowed", 2, 10000},
-	{"an allowed bind, 8 processes at the same time", "allowed", 8, 3000},
-	{"a bind to another port", "denied", 1, 20000},
-	{"a bind to a path (AF_UNIX)", "unix", 1, 1000},
-	{"a bind to a path (AF_UNIX) by a process with two threads", "threaded", 1, 500},
-	{"getppid, which no filter asks about", "getppid", 1, 500},
+	{"an allowed bind", "allowed", 1, 20000, nil},
+	{"an allowed bind after 40 ms of silence", "seldom", 1, 25, nil},
+	{"an allowed bind, 2 processes at the same time", "allowed", 2, 10000, nil},
+	{"an allowed bind, 8 processes at the same time", "allowed", 8, 3000, nil},
+	{"a bind to another port", "denied", 1, 20000, nil},
+	{"a bind to a path (AF_UNIX)", "unix", 1, 1000, nil},
+	{"a bind to a path of the container's own file system (AF_UNIX)", "shm", 1, 1000, nil},
+	{"a bind to a path (AF_UNIX) by a process with two threads", "threaded", 1, 500, nil},
+	{
+		"a bind to a path (AF_UNIX) beside 1,000 other processes", "unix", 1, 200,
+		[]string{"idle", "1000"},
+	},
+	{
+		"a bind to a path (AF_UNIX) while 1,000 processes a second are created", "unix", 1, 200,
+		[]string{"create", "1000"},
+	},
+	{"getppid, which no filter asks about", "getppid", 1, 500, nil},
 }
 
 // BenchmarkLatency measures a call of each scenario in every way, and prints a table
@@ -45,11 +55,29 @@ var scenarios = []scenario{
 func BenchmarkLatency(b *testing.B) {
 	s := newStand(b)
 	ways := s.ways()
+	s.compile("crowd", filepath.Join(s.dir, "crowd"))
 	for i, c := range scenarios {
+		stop := s.crowd(c.crowd)
 		table := compare(b, ways, c)
+		stop()
 		if path := os.Getenv(plotVariable); path != "" && i == 0 {
 			require.NoError(b, table.plot(path))
 		}
+	}
+}
+
+// crowd starts what a scenario is measured beside.
+func (s *stand) crowd(args []string) (stop func()) {
+	s.b.Helper()
+	if args == nil {
+		return func() {}
+	}
+	crowd := exec.Command(filepath.Join(s.dir, "crowd"), args...)
+	require.NoError(s.b, crowd.Start())
+	time.Sleep(time.Second) // it has begun
+	return func() {
+		_ = crowd.Process.Kill()
+		_ = crowd.Wait()
 	}
 }
 
@@ -65,7 +93,7 @@ func BenchmarkMerged(b *testing.B) {
 		s.container("podman's profile", alone),
 		s.container("podman's profile and port-restricter's", agent.Profile(b, "--base", base)),
 	}
-	compare(b, ways, scenario{"getppid in a container", "getppid", 1, 2000})
+	compare(b, ways, scenario{"getppid in a container", "getppid", 1, 2000, nil})
 }
 
 // compare measures a scenario in each way, and prints and returns its table.

@@ -49,6 +49,9 @@ func (s *stand) compile(source, program string) string {
 	return program
 }
 
+// onPaths are the kinds of calls that bind to a path.
+var onPaths = []string{"unix", "shm", "threaded"}
+
 // ways returns every way in which a bind is measured.
 func (s *stand) ways() []way {
 	self, err := os.Executable()
@@ -64,7 +67,7 @@ func (s *stand) ways() []way {
 		return w
 	}
 	landlock := role("Landlock", "landlock")
-	landlock.lacks = []string{"unix", "threaded"}
+	landlock.lacks = onPaths
 	floor := filepath.Join(s.dir, "floor")
 	all := []way{
 		s.bare(), landlock, s.cgroupBPF(),
@@ -125,7 +128,7 @@ func (s *stand) inContainers() []way {
 	reference := s.container(reference+inRunc, &floorProfile)
 	// The minimal supervisor would bind a path in its own directory, from which the
 	// container can't remove it.
-	reference.lacks = []string{"unix", "threaded"}
+	reference.lacks = onPaths
 	return []way{reference, s.container("port-restricter agent"+inRunc, profile)}
 }
 
@@ -173,7 +176,7 @@ func (s *stand) cgroupBPF() way {
 		require.NoError(s.b, os.Remove(cgroup))
 	})
 	w := s.under("cgroup-BPF")
-	w.lacks = []string{"unix", "threaded", "getppid"}
+	w.lacks = append([]string{"getppid"}, onPaths...)
 	inner := w.command
 	w.command = func(program ...string) *exec.Cmd {
 		command := inner(program...)

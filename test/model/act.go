@@ -19,7 +19,7 @@ func (s *state) decide(a *attempt, m mutation) {
 		a.at = act
 	case s.claim(a, m):
 		a.finish(ok)
-	case !s.shared || a.process != A || m.continueShared: // Thread.OwnsFileTable
+	case !s.shared || a.process != A || m.continueShared: // Thread.KeepsSocket
 		a.finish(native)
 	default:
 		a.at = context

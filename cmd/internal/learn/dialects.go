@@ -3,10 +3,10 @@ package learn
 import (
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 
 	"github.com/port-restricter/port-restricter/config"
+	"github.com/port-restricter/port-restricter/internal/lazyregexp"
 )
 
 // A Dialect is one way to write a policy down. In each of them a line that begins with # is a
@@ -120,7 +120,7 @@ func withCommas(t config.Texts, lines []string, before5 ...string) []string {
 }
 
 // plainName matches names that are themselves in YAML and in the key of an annotation.
-var plainName = regexp.MustCompile(`^[A-Za-z]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`)
+var plainName = lazyregexp.New(`^[A-Za-z]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`)
 
 func pod(g *Group, t config.Texts) []string {
 	lines := []string{"metadata:", "  annotations:"}

@@ -7,8 +7,8 @@
  *
  * Bare kernel: the internet socket is bound to the forbidden port.
  *
- * port-restricter: a scan of all tasks counts only if no task was created meanwhile,
- * so the swapper cannot hide and the forbidden port is never bound.
+ * port-restricter: what a scan finds of a process counts only if no task was created
+ * meanwhile, so the swapper cannot hide and the forbidden port is never bound.
  */
 #include "probe.h"
 

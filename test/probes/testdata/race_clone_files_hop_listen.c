@@ -7,8 +7,8 @@
  *
  * Bare kernel: the internet socket listens at a port of the kernel's choice.
  *
- * port-restricter: a scan of all tasks counts only if no task was created meanwhile,
- * so the swapper cannot hide and the internet socket never listens.
+ * port-restricter: what a scan finds of a process counts only if no task was created
+ * meanwhile, so the swapper cannot hide and the internet socket never listens.
  */
 #include "probe.h"
 

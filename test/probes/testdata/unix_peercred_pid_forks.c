@@ -1,0 +1,65 @@
+/*
+ * kind: behaviour
+ * expect cli-root before 5.11: 3
+ * expect cli-user before 5.11: 3
+ * expect runc before 5.11: 3
+ *
+ * As unix_peercred_pid, while another process creates a thousand processes a second.
+ *
+ * Bare kernel: the client gets the pid of the process that called listen(2).
+ *
+ * port-restricter: the same. A scan for sharers of the file table does not look again at what
+ * it has cleared, and so fits between two forks. It needs a CPU for that time, which a busy
+ * machine may not give it: some of the pids may be those of helpers.
+ */
+#include "probe.h"
+
+enum { LISTENERS = 50, ENOUGH = 40 };
+
+static int empty(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+__attribute__((noreturn)) static void create_processes(void)
+{
+	static char stack[16384] __attribute__((aligned(16)));
+	for (;;) {
+		pid_t pid = MUST(clone(empty, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, 0));
+		MUST(waitpid(pid, NULL, 0));
+		usleep(at_most(1000));
+	}
+}
+
+static pid_t listener(void)
+{
+	int fd = sock(AF_UNIX, SOCK_STREAM, 0), client = sock(AF_UNIX, SOCK_STREAM, 0);
+	union addr a;
+	socklen_t length = unix_addr(&a, "./socket-for-peercred");
+	WORKS(bind(fd, &a.any, length));
+	WORKS(listen(fd, 1));
+	WORKS(connect(client, &a.any, length));
+	MUST(unlink("./socket-for-peercred"));
+	struct ucred peer = {0};
+	socklen_t size = sizeof peer;
+	WORKS(getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size));
+	close(fd);
+	close(client);
+	return peer.pid;
+}
+
+int main(void)
+{
+	pid_t creator = child();
+	if (!creator)
+		create_processes();
+	int exact = 0;
+	for (int i = 0; i < LISTENERS; i++, usleep(2000))
+		exact += listener() == getpid();
+	kill(creator, SIGKILL);
+	if (exact < ENOUGH)
+		WRONG("SO_PEERCRED named process %d as only %d of %d listeners",
+		      getpid(), exact, LISTENERS);
+	_exit(0);
+}
