@@ -1,19 +1,19 @@
 package agent
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/port-restricter/port-restricter/agent/target"
+	"github.com/port-restricter/port-restricter/internal/lazyregexp"
 )
 
 // ownPath is a path of an AF_UNIX socket that begins at a directory of the caller: one of which
 // the caller has an fd, the working directory, or the root. Programs write it so where the whole
 // path has no room in a sockaddr (conmon does).
-var ownPath = regexp.MustCompile(
+var ownPath = lazyregexp.New(
 	`^(?:/proc/(?:thread-)?self/(?:fd/(\d+)|cwd|(root))|/dev/fd/(\d+))/+([^\x00]+)`)
 
 // withoutProc returns a sockaddr_un whose path begins where an ownPath begins: in the directory
