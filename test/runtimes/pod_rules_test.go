@@ -16,7 +16,7 @@ container = "web*"
 allow = "5000"
 default = "5000"
 [[rule]]
-namespace = "test"
+container = "db"
 default = "unrestricted"
 [[rule]]
 default = "none" # the sandbox of a pod is nobody's
