@@ -20,7 +20,8 @@ func (a *attempt) wasMade(bind orphan) bool {
 	}
 	if _, internet := a.kind.transport(); !internet {
 		name, err := socketName(a.socket)
-		return err == nil && sameName(name, a.wanted)
+		shorter, _ := withoutProc(a.wanted) // what a helper binds
+		return err == nil && (sameName(name, a.wanted) || sameName(name, shorter))
 	}
 	wanted, err := a.kind.parseAddress(a.wanted)
 	if err != nil {

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -156,11 +157,23 @@ func TestAnotherSocketDoesNotClaimABegunBind(t *testing.T) {
 
 func TestABegunBindToAPathIsClaimedOnlyIfItWasMade(t *testing.T) {
 	for name, c := range map[string]struct {
+		asked       string // or "socket"
 		made, other string
 		helper      error // what bind(2) returns now
 		answer      unix.Errno
 	}{
 		"made": {made: "socket", helper: unix.EADDRINUSE, answer: 0},
+		// A helper has made it, with another path to the same place.
+		"made from an fd": {
+			asked: "/proc/self/fd/7/socket", made: "socket", helper: unix.EINVAL, answer: 0,
+		},
+		"made from the working directory": {
+			asked: "/proc/thread-self/cwd/socket", made: "socket",
+			helper: unix.EADDRINUSE, answer: 0,
+		},
+		"another one from an fd": {
+			asked: "/proc/self/fd/7/x", made: "socket", helper: unix.EINVAL, answer: unix.EINVAL,
+		},
 		"another file is there": {
 			other: "socket", helper: unix.EADDRINUSE, answer: unix.EADDRINUSE,
 		},
@@ -178,8 +191,7 @@ func TestABegunBindToAPathIsClaimedOnlyIfItWasMade(t *testing.T) {
 				other := newSocket(t, unix.AF_UNIX, unix.SOCK_STREAM, 0)
 				require.NoError(t, unix.Bind(other, &unix.SockaddrUnix{Name: c.other}))
 			}
-			asked := make([]byte, 18)
-			copy(asked, "\x01\x00socket")
+			asked := []byte("\x01\x00" + cmp.Or(c.asked, "socket") + "\x00")
 			s, kernel := begun(t, "0", socket, asked)
 			fake, err := s.open(nil, 0)
 			require.NoError(t, err)

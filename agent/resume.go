@@ -47,6 +47,7 @@ func (s *Supervisor) Resume() {
 			s.detach(sess, fmt.Errorf("watch the seccomp fd: %w", err))
 		}
 	}
+	s.memory.Ready()
 	if len(sessions) > 0 {
 		s.log.WithFields(logrus.Fields{"sessions": len(sessions), "in_hand": len(left)}).
 			Info("took over from the agent before")

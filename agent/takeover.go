@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
 	"github.com/port-restricter/port-restricter/agent/fdstore"
 	"github.com/port-restricter/port-restricter/agent/handover"
+	"github.com/port-restricter/port-restricter/agent/internal/fault"
 )
 
 // NewSuccessor starts a supervisor that takes over the sessions of the agent before it, and
@@ -22,6 +24,11 @@ func NewSuccessor(
 	if err != nil {
 		return nil, err
 	}
+	if wait := memory.Starting(time.Second); wait > 0 {
+		log.Warn("the agent before ended before it was ready: wait, for one start a second")
+		time.Sleep(wait)
+	}
+	fault.At("started", 0)
 	s, err := newSupervisor(log, policy, memory)
 	if err != nil {
 		return nil, err

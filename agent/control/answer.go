@@ -26,6 +26,7 @@ func (s *Server) answerAgent(w http.ResponseWriter, _ *http.Request) {
 	about, stats := s.agent, s.source.Stats()
 	about.Containers, about.Sessions = stats.Containers, stats.Sessions
 	about.Unprotected, about.Readers = stats.Unprotected, s.streams.count()
+	about.Settings, _ = s.inForce.get()
 	reply(w, about)
 }
 

@@ -16,6 +16,7 @@ type Agent struct {
 	Since        time.Time `json:"since"`
 	Socket       string    `json:"socket"` // on which OCI runtimes send it containers
 	Capabilities string    `json:"capabilities"`
+	Settings     Settings  `json:"settings"`
 
 	// Keeps means that a service manager keeps the containers through a restart of the agent.
 	Keeps bool `json:"keeps"`

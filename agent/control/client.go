@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/port-restricter/port-restricter/agent"
+	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/config/inquiry"
 )
 
@@ -103,6 +104,11 @@ func (c *Client) decode(
 // Agent returns what the agent says of itself.
 func (c *Client) Agent(ctx context.Context) (about Agent, err error) {
 	return about, c.decode(ctx, &about, nil, "agent")
+}
+
+// Rules returns the administrator's rules that the agent has in force.
+func (c *Client) Rules(ctx context.Context) (rules []config.RuleText, err error) {
+	return rules, c.decode(ctx, &rules, nil, "rules")
 }
 
 // Containers returns the containers that the agent serves, the oldest first, without their

@@ -3,6 +3,7 @@
 // the socket says: root, the agent's user, and for the socket of deploy/systemd one group.
 //
 //	GET /v1/agent                        Agent
+//	GET /v1/rules                        a list of config.RuleText, those that are in force
 //	GET /v1/containers                   a list of agent.Container, each in short
 //	GET /v1/containers/{id}?bundle=PATH  Details
 //	GET /v1/containers/{id}/explain?operation=bind&request=80/tcp

@@ -46,6 +46,7 @@ type Source interface {
 type Server struct {
 	source  Source
 	agent   Agent
+	inForce inForce
 	numbers *prometheus.Registry
 	log     *logrus.Logger
 	lists   chan struct{}
@@ -82,6 +83,7 @@ func (s *Server) Describe(about Agent) {
 func (s *Server) ServeControl(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/agent", s.answerAgent)
+	mux.HandleFunc("GET /v1/rules", s.answerRules)
 	mux.HandleFunc("GET /v1/containers", s.answerContainers)
 	mux.HandleFunc("GET /v1/containers/{id}", s.answerContainer)
 	mux.HandleFunc("GET /v1/containers/{id}/explain", s.answerExplain)

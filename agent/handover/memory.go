@@ -16,6 +16,7 @@ import (
 	"hash/crc32"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -49,6 +50,8 @@ type header struct {
 	// them would make some.
 	slots, blocks atomic.Uint32
 	orderly       atomic.Bool // the agent ended in order, and not by what it had in hand
+	// When an agent that is not ready yet has started, on Now. It is 0 once the agent is ready.
+	started atomic.Int64
 }
 
 // Memory is the memory that agents hand over. Its methods may be called concurrently.
@@ -179,6 +182,20 @@ func (m *Memory) EndInOrder() { m.header.orderly.Store(true) }
 
 // Begin reports whether the agent before ended in order, and records that one has begun.
 func (m *Memory) Begin() (orderly bool) { return m.header.orderly.Swap(false) }
+
+// Starting records that an agent starts, and returns for how long it has to wait: if the one before
+// ended before it was ready, by whatever, they start so far apart.
+func (m *Memory) Starting(apart time.Duration) (wait time.Duration) {
+	now := Now()
+	if before := time.Duration(m.header.started.Load()); before != 0 {
+		wait = max(0, min(before+apart-now, apart))
+	}
+	m.header.started.Store(int64(now + wait))
+	return wait
+}
+
+// Ready records that the agent that starts is ready.
+func (m *Memory) Ready() { m.header.started.Store(0) }
 
 // FD returns the fd of the memory, or -1 if the memory is private.
 func (m *Memory) FD() int { return m.fd }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -275,4 +276,18 @@ func TestAnOrderlyEndIsNobodysFault(t *testing.T) {
 	m.EndInOrder()
 	require.True(t, successor(t, m).Begin())
 	require.False(t, successor(t, m).Begin())
+}
+
+func TestAnAgentThatWasNotReadyIsWaitedFor(t *testing.T) {
+	const apart = time.Minute
+	m := newMemory(t)
+	require.Zero(t, m.Starting(apart))
+	next := successor(t, m)
+	wait := next.Starting(apart)
+	require.Greater(t, wait, apart/2)
+	require.LessOrEqual(t, wait, apart)
+	require.Equal(t, apart, successor(t, m).Starting(apart))
+	require.Zero(t, successor(t, m).Starting(0))
+	next.Ready()
+	require.Zero(t, successor(t, m).Starting(apart))
 }

@@ -55,13 +55,13 @@ static int contains(struct mapping m, const void *address)
 	return m.start <= (uintptr_t)address && (uintptr_t)address < m.end;
 }
 
-void give_back_memory(void)
+int give_back_memory(void)
 {
 	size_t length = 0;
 	long n;
 	int local, maps = syscall(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	if (maps < 0)
-		return; /* every helper takes longer to fork, and is no less safe */
+		return errno;
 	while ((n = syscall(SYS_read, maps, buffer + length, sizeof buffer - 1 - length)) > 0) {
 		char *line = buffer, *end;
 		buffer[length += n] = 0;
@@ -76,5 +76,7 @@ void give_back_memory(void)
 		length = strlen(line);
 		memmove(buffer, line, length);
 	}
+	int error = n < 0 ? errno : 0;
 	syscall(SYS_close, maps);
+	return error;
 }

@@ -3,8 +3,9 @@
 
 /*
  * Unmaps all memory of this process, a fork of a Go program, but its programs, their data, and the
- * stack and the thread-local variables of the calling thread. Allocates nothing.
+ * stack and the thread-local variables of the calling thread. Allocates nothing. Returns 0, or the
+ * errno with which /proc/self/maps could not be read.
  */
-void give_back_memory(void);
+int give_back_memory(void);
 
 #endif

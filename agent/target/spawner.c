@@ -185,12 +185,12 @@ void spawner_run(void *spawner)
 		syscall(SYS_write, s.requests, &error, sizeof error);
 		return;
 	}
-	give_back_memory();
+	error = -give_back_memory();
 	leave_rseq();
 	be_nice(s.nice);
-	if (s.filter_length > FILTER_LIMIT)
+	if (!error && s.filter_length > FILTER_LIMIT)
 		error = E2BIG;
-	else if (restrict_self(s.caps, s.filter_length) < 0)
+	else if (!error && restrict_self(s.caps, s.filter_length) < 0)
 		error = errno;
 	syscall(SYS_write, REQUESTS, &error, sizeof error);
 	if (!error)

@@ -160,8 +160,11 @@ func (s *spawner) answer() error {
 		case n < len(report):
 			return errors.New("it was killed")
 		}
-		if errno := unix.Errno(binary.NativeEndian.Uint32(report[:])); errno != 0 {
-			return errno
+		switch errno := int32(binary.NativeEndian.Uint32(report[:])); {
+		case errno < 0: // it would keep the memory of this process
+			return fmt.Errorf("read /proc/self/maps there: %w", unix.Errno(-errno))
+		case errno > 0:
+			return unix.Errno(errno)
 		}
 		return nil
 	}

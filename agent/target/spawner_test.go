@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -336,4 +337,22 @@ func hangingHelper(t *testing.T, supervisor int) (helper int) {
 		return false
 	}, 20*time.Second, 10*time.Millisecond, "no helper hangs")
 	return helper
+}
+
+// A spawner that can't find the memory of its supervisor, to give it back, starts no helpers.
+func TestASpawnerThatKeepsItsSupervisorsMemoryIsNone(t *testing.T) {
+	if !rerun.InProcess(t, unix.CLONE_NEWNS) {
+		return
+	}
+	runtime.LockOSThread()
+	require.NoError(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+	status := fmt.Sprintf("/proc/%d/status", unix.Gettid()) // which is read first
+	text, err := os.ReadFile(status)
+	require.NoError(t, err)
+	require.NoError(t, unix.Mount("tmpfs", "/proc", "tmpfs", 0, ""))
+	require.NoError(t, os.Mkdir(filepath.Dir(status), 0o755))
+	require.NoError(t, os.WriteFile(status, text, 0o644))
+	_, err = startSpawner(nil, ^uint64(0), 0)
+	require.ErrorIs(t, err, unix.ENOENT)
+	require.ErrorContains(t, err, "read /proc/self/maps")
 }

@@ -105,7 +105,7 @@ func serve(
 	if weakness := agent.Weakness(); weakness != "" {
 		log.Warn(weakness)
 	}
-	if err := shown.prepare(supervisor); err != nil {
+	if err := shown.prepare(supervisor, rules); err != nil {
 		return err
 	}
 	// No container is served before the agent has confined itself.
@@ -123,7 +123,7 @@ func serve(
 	}
 	go func() {
 		for range hangups {
-			reload(log, service.manager, supervisor)
+			reload(log, service.manager, supervisor, shown.server)
 		}
 	}()
 	ctx, end := context.WithCancelCause(ctx)

@@ -11,6 +11,8 @@ import (
 
 	"github.com/port-restricter/port-restricter/agent"
 	"github.com/port-restricter/port-restricter/agent/control"
+	"github.com/port-restricter/port-restricter/config"
+	"github.com/port-restricter/port-restricter/config/settings"
 )
 
 // controlSockets are those on which an agent shows what it does. A socket that is not there is nil.
@@ -61,9 +63,13 @@ func listenerOf(fd int) (net.Listener, error) {
 }
 
 // prepare makes the server, before the agent confines itself.
-func (c *controlSockets) prepare(s *agent.Supervisor) (err error) {
-	c.server, err = control.NewServer(s, version, c.log)
-	return err
+func (c *controlSockets) prepare(s *agent.Supervisor, rules config.Rules) (err error) {
+	if c.server, err = control.NewServer(s, version, c.log); err != nil {
+		return err
+	}
+	path, _ := settings.Path()
+	c.server.HaveRules(path, rules)
+	return nil
 }
 
 // serve begins to answer, until ctx is done.

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/port-restricter/port-restricter/agent"
+	"github.com/port-restricter/port-restricter/agent/control"
 	"github.com/port-restricter/port-restricter/agent/fdstore"
 	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/config/inquiry"
@@ -27,7 +28,10 @@ func policyBy(rules config.Rules) agent.PolicyFunc {
 // reload reads the settings again, and gives all containers the policies that the rules make now.
 // If the settings are wrong, the rules stay as they are. The service manager is told, in the way of
 // Type=notify-reload (sd_notify(3)), which other types understand, too.
-func reload(log *logrus.Logger, manager *fdstore.Manager, supervisor *agent.Supervisor) {
+func reload(
+	log *logrus.Logger, manager *fdstore.Manager, supervisor *agent.Supervisor,
+	shown *control.Server,
+) {
 	var now unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
 	notify := func(state string) {
@@ -40,10 +44,13 @@ func reload(log *logrus.Logger, manager *fdstore.Manager, supervisor *agent.Supe
 	node, err := settings.Load()
 	if err == nil {
 		changed := supervisor.SetPolicy(policyBy(node.Rules))
+		path, _ := settings.Path()
+		shown.HaveRules(path, node.Rules)
 		log.WithFields(logrus.Fields{
 			"rules": len(node.Rules.Texts()), "changed": changed,
 		}).Info("the rules were read again; listener and metadata take a restart")
 	} else {
+		shown.KeepRules(err)
 		log.WithError(err).Error("the settings are wrong: the rules stay as they were")
 		status = "the settings are wrong, the rules stay as they were: " + err.Error()
 	}

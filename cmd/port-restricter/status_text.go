@@ -23,7 +23,7 @@ const idLength = 12
 // text returns the table of all containers, at most so wide, or as wide as it is for 0.
 func (s summary) text(width int) string {
 	if len(s.Containers) == 0 {
-		return "The agent serves no container.\n"
+		return "The agent serves no container.\n" + rulesText(s.Agent.Settings)
 	}
 	padded := lipgloss.NewStyle().PaddingRight(2)
 	rows := table.New().Border(lipgloss.Border{}).BorderTop(false).BorderBottom(false).
@@ -44,7 +44,20 @@ func (s summary) text(width int) string {
 		fmt.Fprintf(&text, "%d sessions would lose their ports at a restart of the agent: "+
 			"see docs/operate.md\n", unprotected)
 	}
-	return text.String()
+	return text.String() + rulesText(s.Agent.Settings)
+}
+
+// rulesText says which of the administrator's rules are in force, if there are any, or should be.
+func rulesText(s control.Settings) string {
+	switch {
+	case s.Problem != "":
+		return fmt.Sprintf("Rules in force: %d, read %s ago. Since then the file is wrong: %s\n",
+			s.Rules, age(s.Read), inquiry.Printable(s.Problem))
+	case s.Rules > 0:
+		return fmt.Sprintf("Rules in force: %d of %s, read %s ago (port-restricter config "+
+			"--running)\n", s.Rules, inquiry.Printable(s.File), age(s.Read))
+	}
+	return ""
 }
 
 func row(c agent.Container) []string {

@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
 
 	"github.com/port-restricter/port-restricter/agent/control"
 )
@@ -33,7 +36,8 @@ type screen struct {
 	client *control.Client
 	shown  summary
 	err    error
-	width  int
+	// The size of the window, or 0 as long as it is not known.
+	width, height int
 }
 
 // A look is what was seen at one moment.
@@ -62,7 +66,7 @@ func (s *screen) Update(message tea.Msg) (tea.Model, tea.Cmd) {
 			return s, tea.Quit
 		}
 	case tea.WindowSizeMsg:
-		s.width = message.Width
+		s.width, s.height = message.Width, message.Height
 	case look:
 		if s.err = message.err; s.err == nil {
 			s.shown = message.summary
@@ -72,13 +76,19 @@ func (s *screen) Update(message tea.Msg) (tea.Model, tea.Cmd) {
 	return s, nil
 }
 
-// View returns the table, and the error of the last look.
+// View returns the table, as far as the window has room, and the error of the last look.
 func (s *screen) View() tea.View {
-	text := s.shown.text(s.width)
+	end := "\nq ends this."
 	if s.err != nil {
-		text += "\n" + s.err.Error() + "\n"
+		end = "\n" + lipgloss.NewStyle().Width(s.width).Render(s.err.Error()) + "\n" + end
 	}
-	view := tea.NewView(text + "\nq ends this.\n")
+	lines := strings.SplitAfter(s.shown.text(s.width), "\n")
+	lines = lines[:len(lines)-1]
+	if room := max(1, s.height-lipgloss.Height(end)); s.height > 0 && len(lines) > room {
+		lines = append(lines[:room-1:room-1], fmt.Sprintf(
+			"… %d more lines: port-restricter status shows all\n", len(lines)-room+1))
+	}
+	view := tea.NewView(strings.Join(lines, "") + end)
 	view.AltScreen = true
 	return view
 }

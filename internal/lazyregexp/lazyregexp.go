@@ -21,6 +21,9 @@ func (r Regexp) MatchString(text string) bool { return r.compiled().MatchString(
 // FindIndex is as that of regexp.Regexp.
 func (r Regexp) FindIndex(text []byte) []int { return r.compiled().FindIndex(text) }
 
+// FindSubmatch is as that of regexp.Regexp.
+func (r Regexp) FindSubmatch(text []byte) [][]byte { return r.compiled().FindSubmatch(text) }
+
 // FindStringSubmatch is as that of regexp.Regexp.
 func (r Regexp) FindStringSubmatch(text string) []string {
 	return r.compiled().FindStringSubmatch(text)

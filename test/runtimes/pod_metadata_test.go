@@ -10,14 +10,12 @@ import (
 )
 
 // behindPodShim runs a test with each engine of Kubernetes whose runtime handler "shim" is
-// the shim, with the given metadata.
+// the shim, which has a variable in its environment.
 func behindPodShim(
-	t *testing.T, metadata string, test func(t *testing.T, engine *cri.Engine, agent *runc.Agent),
+	t *testing.T, variable string, test func(t *testing.T, engine *cri.Engine, agent *runc.Agent),
 ) {
 	agent := runc.StartAgent(t)
-	env := []string{
-		"PORT_RESTRICTER_LISTENER=" + agent.Socket, "PORT_RESTRICTER_METADATA=" + metadata,
-	}
+	env := []string{"PORT_RESTRICTER_LISTENER=" + agent.Socket, variable}
 	t.Run("CRI-O", func(t *testing.T) {
 		test(t, cri.StartCRIO(t, cri.CRIO{Shim: runc.Shim(t), Env: env}), agent)
 	})
@@ -27,11 +25,13 @@ func behindPodShim(
 	})
 }
 
+const metadata = "PORT_RESTRICTER_METADATA="
+
 // TestThePodOfAHandlerIsHeldToTheMetadata shows that the administrator's limit holds a
 // container that nobody annotated, and leaves the pod's sandbox alone, which needs no agent.
 func TestThePodOfAHandlerIsHeldToTheMetadata(t *testing.T) {
 	const limit = key + "=5000"
-	behindPodShim(t, limit, func(t *testing.T, engine *cri.Engine, agent *runc.Agent) {
+	behindPodShim(t, metadata+limit, func(t *testing.T, engine *cri.Engine, agent *runc.Agent) {
 		before := agent.Log(t)
 		pod := startPod(t, engine, cri.Pod{Handler: "shim"})
 		require.Equal(t, before, agent.Log(t), "the agent got the sandbox of a pod")
@@ -42,7 +42,7 @@ func TestThePodOfAHandlerIsHeldToTheMetadata(t *testing.T) {
 // TestAKeyForANameLeavesOtherContainersOfThePodAlone shows that the shim knows the name of a
 // pod's container by what its engine wrote into config.json.
 func TestAKeyForANameLeavesOtherContainersOfThePodAlone(t *testing.T) {
-	behindPodShim(t, "", func(t *testing.T, engine *cri.Engine, agent *runc.Agent) {
+	behindPodShim(t, metadata, func(t *testing.T, engine *cri.Engine, agent *runc.Agent) {
 		pod := startPod(t, engine, cri.Pod{
 			Handler: "shim", Annotations: map[string]string{key + "/web": "5000"},
 		})
@@ -57,7 +57,7 @@ func TestAKeyForANameLeavesOtherContainersOfThePodAlone(t *testing.T) {
 // TestAMisspeltKeyRefusesTheContainerOfAPod shows that a slip of the pen in a pod's annotation
 // does not leave its containers without a limit, and that the engine's user reads why.
 func TestAMisspeltKeyRefusesTheContainerOfAPod(t *testing.T) {
-	behindPodShim(t, "", func(t *testing.T, engine *cri.Engine, agent *runc.Agent) {
+	behindPodShim(t, metadata, func(t *testing.T, engine *cri.Engine, agent *runc.Agent) {
 		for _, key := range []string{"port-restrictor.port", "Port-Restricter.port"} {
 			pod, err := engine.Run(t, cri.Pod{
 				Handler: "shim", Annotations: map[string]string{key: "5000"},

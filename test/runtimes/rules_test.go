@@ -1,13 +1,16 @@
 package runtimes
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/port-restricter/port-restricter/agent/control"
 	"github.com/port-restricter/port-restricter/config/settings"
 	"github.com/port-restricter/port-restricter/test/runc"
 )
@@ -112,6 +115,27 @@ func TestAReloadGivesRunningContainersTheNewLimits(t *testing.T) {
 		require.NoError(t, os.Chmod(file, mode))
 		agent.Reload(t, says)
 	}
+	// requireInForce requires that the agent shows the rules that are in force, and why a newer
+	// file is not.
+	requireInForce := func(rules int, rule, problem string) {
+		t.Helper()
+		var status struct{ Agent control.Agent }
+		shown := runc.Finish(t, agent.Ask(t, "status", "--json"))
+		require.NoError(t, json.Unmarshal([]byte(shown.Stdout), &status), shown.Stderr)
+		require.Equal(t, file, status.Agent.Settings.File)
+		require.Equal(t, rules, status.Agent.Settings.Rules)
+		require.WithinRange(t, status.Agent.Settings.Read, status.Agent.Since, time.Now())
+		running := runc.Finish(t, agent.Ask(t, "config", "--running"))
+		require.Zero(t, running.Code, running.Stderr)
+		require.Contains(t, running.Stdout, rule)
+		text := runc.Finish(t, agent.Ask(t, "status")).Stdout
+		require.Equal(t, rules > 0 || problem != "", strings.Contains(text, "Rules in force: "))
+		for _, where := range []string{status.Agent.Settings.Problem, running.Stdout, text} {
+			require.Contains(t, where, problem)
+			require.Equal(t, problem != "", strings.Contains(where, "read settings"))
+		}
+	}
+	requireInForce(0, "# no rules", "")
 	requireServed(t, c, 5001)
 	requireRefused(t, unannotated, 5000)
 
@@ -119,6 +143,7 @@ func TestAReloadGivesRunningContainersTheNewLimits(t *testing.T) {
 	requireRefused(t, c, 5000) // it asks for more, and gets nothing
 	require.Contains(t, agent.LogsOf(t, c), `5000-5001 is more than allow = \"5000\" of rule 1`)
 	requireServed(t, unannotated, 5000)
+	requireInForce(1, "allow = '5000' ", "")
 
 	const allow = "[[rule]]\nallow = '5000-5005'\ndefault = 'none'\n"
 	reload(allow, 0o644, "the rules were read again")
@@ -133,12 +158,15 @@ func TestAReloadGivesRunningContainersTheNewLimits(t *testing.T) {
 		reload(text, 0o644, says)
 		requireServed(t, c, 5001)
 		requireRefused(t, unannotated, 5000)
+		requireInForce(1, "default = 'none' ", says)
 	}
 	reload("", 0o600, "must be able to read it")
 	requireServed(t, c, 5001)
+	requireInForce(1, "allow = '5000-5005' ", "must be able to read it")
 	require.Equal(t, 3, strings.Count(agent.Log(t), "the rules stay as they were"))
 
 	reload("", 0o644, "the rules were read again")
+	requireInForce(0, "# no rules", "")
 	requireServed(t, c, 5001)
 	requireRefused(t, unannotated, 5000)
 }

@@ -46,10 +46,10 @@ func (a asker) isReady() asker {
 	return a
 }
 
-// bind returns what bind(2) to a port came to: works, or an errno.
-func (a asker) bind(port int) string {
+// bind returns what bind(2) to a port, or a path, came to: works, or an errno.
+func (a asker) bind(to any) string {
 	a.t.Helper()
-	_, err := fmt.Fprintln(a.in, port)
+	_, err := fmt.Fprintln(a.in, to)
 	require.NoError(a.t, err)
 	return a.line()
 }

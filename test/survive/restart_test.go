@@ -50,6 +50,31 @@ func TestAnAgentThatCannotStartIsTriedOnceASecond(t *testing.T) {
 	require.Equal(t, "EPERM", c.bind(7001))
 }
 
+// The same for one that can't say so: it is killed, or panics, before it is ready.
+func TestAnAgentThatIsKilledBeforeItIsReadyIsTriedOnceASecond(t *testing.T) {
+	a := startAgent(t, faults)
+	c := startAsker(t, 7000).isReady()
+	a.set(faults + "Environment=PORT_RESTRICTER_FAULT_STEP=started")
+	began := time.Now()
+	run(t, "kill", "-KILL", fmt.Sprint(a.pid()))
+	const tries = 4
+	require.Eventually(t, func() bool {
+		return strings.Count(a.log(), "fault: ended when started") >= tries
+	}, patience, 10*time.Millisecond)
+	require.Greater(t, time.Since(began), (tries-1)*time.Second)
+	a.set()
+	require.Equal(t, "works", c.bind(7000))
+	require.Equal(t, "EPERM", c.bind(7001))
+
+	const waits = "ended before it was ready"
+	waited := strings.Count(a.log(), waits)
+	require.NotZero(t, waited)
+	for range 3 {
+		a.kill()
+	}
+	require.Equal(t, waited, strings.Count(a.log(), waits), "the next one starts at once")
+}
+
 // crun connects to the agent when it creates a container, and sends when it starts it.
 func TestAContainerCanBeCreatedBeforeARestartAndStartedAfterwards(t *testing.T) {
 	a := startAgent(t)
@@ -152,4 +177,23 @@ func TestACallThatEndsAgentsIsRefused(t *testing.T) {
 	require.Contains(t, a.log(), "several agents ended while they served it")
 	require.Equal(t, "works", other.bind(7100))
 	require.Equal(t, "works", poison.bind(7000))
+}
+
+// An agent ends when it has made a bind, and has not said so. The next one sees by the name of the
+// socket that it was made: the name that a helper bound, which can be a shorter one.
+func TestABindToAPathInProcThatWasMadeIsAnsweredSo(t *testing.T) {
+	a := startAgent(t)
+	c := startAsker(t, 7000).isReady()
+	for _, path := range []string{
+		"/proc/self/fd/9/a", "/proc/self/cwd/b", "/proc/self/root/tmp/c",
+	} {
+		a.set(faults + "Environment=PORT_RESTRICTER_FAULT_STEP=made")
+		a.ctl("restart", agentUnits[0])
+		a.set()
+		before := a.pid()
+		require.Equal(t, "works", c.bind(path))
+		require.NotEqual(t, before, a.pid())
+		require.Equal(t, "EADDRINUSE", c.bind(path), "it is there")
+	}
+	require.Equal(t, 3, strings.Count(a.log(), "fault: ended when made"))
 }

@@ -10,8 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What ends the process: one call of At in so many, and each one for a port at the step "decided".
-var chance, port = number("PORT_RESTRICTER_FAULT_CHANCE"), number("PORT_RESTRICTER_FAULT_PORT")
+// What ends the process: one call of At in so many, each one at a step, and each one for a port
+// at the step "decided".
+var (
+	chance, port = number("PORT_RESTRICTER_FAULT_CHANCE"), number("PORT_RESTRICTER_FAULT_PORT")
+	step         = os.Getenv("PORT_RESTRICTER_FAULT_STEP")
+)
 
 func number(variable string) (n int) {
 	_, _ = fmt.Sscan(os.Getenv(variable), &n)
@@ -27,9 +31,10 @@ func Layout(own uint32) uint32 {
 }
 
 // At ends the process at a step, or returns.
-func At(step string, of uint16) {
-	if chance > 0 && rand.IntN(chance) == 0 || port > 0 && int(of) == port && step == "decided" {
-		fmt.Fprintf(os.Stderr, "fault: ended when %s\n", step)
+func At(now string, of uint16) {
+	if chance > 0 && rand.IntN(chance) == 0 || now == step ||
+		port > 0 && int(of) == port && now == "decided" {
+		fmt.Fprintf(os.Stderr, "fault: ended when %s\n", now)
 		_ = unix.Kill(os.Getpid(), unix.SIGKILL)
 		select {}
 	}
