@@ -10,11 +10,12 @@
  *
  * port-restricter: the same. A scan for sharers of the file table does not look again at what
  * it has cleared, and so fits between two forks. It needs a CPU for that time, which a busy
- * machine may not give it: some of the pids may be those of helpers.
+ * machine may not give it, and an emulated one seldom does: some of the pids may be those of
+ * helpers.
  */
 #include "probe.h"
 
-enum { LISTENERS = 50, ENOUGH = 40 };
+enum { LISTENERS = 50, ENOUGH = 30 };
 
 static int empty(void *arg)
 {
@@ -58,7 +59,7 @@ int main(void)
 	for (int i = 0; i < LISTENERS; i++, usleep(2000))
 		exact += listener() == getpid();
 	kill(creator, SIGKILL);
-	if (exact < ENOUGH)
+	if (exact < ENOUGH / at_most(1))
 		WRONG("SO_PEERCRED named process %d as only %d of %d listeners",
 		      getpid(), exact, LISTENERS);
 	_exit(0);
