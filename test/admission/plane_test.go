@@ -191,7 +191,10 @@ func inForce(t *testing.T) {
 		_, wrong := admin.ConfigMaps(tableNamespace).Update(t.Context(),
 			&v1.ConfigMap{ObjectMeta: meta.ObjectMeta{Name: "ranges"},
 				Data: map[string]string{"a": "b"}}, meta.UpdateOptions{DryRun: dryRun.DryRun})
-		return refused(tooMuch) && refused(outside) && refused(wrong)
+		_, without := created("enforced", pod{notes: notes{required: "[]"},
+			containers: []string{"web"}})
+		return refused(tooMuch) && refused(outside) && refused(wrong) && refused(without) &&
+			marked.Annotations[required] != ""
 	}, patience, 100*time.Millisecond, "the policies are not in force")
 }
 
