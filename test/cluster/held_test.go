@@ -112,6 +112,7 @@ func (w way) declared(t *testing.T) string {
 func (n node) declare(w way) {
 	n.t.Helper()
 	n.succeed("", "apply", "-k", w.declared(n.t))
+	n.succeed("", "-n", "port-restricter-declared", "create", "configmap", "ranges")
 	n.apply(`
 apiVersion: v1
 kind: Namespace
