@@ -66,6 +66,8 @@ func printed(line string) *regexp.Regexp {
 		switch {
 		case word == "…":
 			words = append(words, ".*")
+		case word == "Init:CrashLoopBackOff": // the kubelet has two names for it, by chance
+			words = append(words, "Init:(CrashLoopBackOff|Error)")
 		case strings.ContainsAny(word, "0123456789"):
 			words = append(words, `\S+`)
 		default:

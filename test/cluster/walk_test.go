@@ -54,6 +54,10 @@ func TestThePageIsRight(t *testing.T) {
 	w.before[failed] = func() { w.enableNRI(false) }
 	const served = "kubectl exec web -- nc -l -p 8080 &"
 	w.before[served] = func() { n.await("", "wait", "--for=condition=Ready", "pod/web") }
+	const end = "kubectl delete pod web"
+	w.before[end] = func() {
+		n.prints(":8080 ", "exec", "web", "--", cri.Busybox, "netstat", "-ltn")
+	}
 
 	w.through("Install")
 	w.enableNRI(true)
