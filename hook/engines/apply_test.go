@@ -1,6 +1,7 @@
 package engines
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,6 +69,76 @@ func TestOnlyOwnDirectoriesAreRemoved(t *testing.T) {
 	o.Remove = true
 	apply(t, plan(t, Podman, o))
 	require.NoDirExists(t, filepath.Join(root, systemDir))
-	require.DirExists(t, filepath.Join(root, "/etc/containers/containers.conf.d"))
 	require.DirExists(t, filepath.Dir(filepath.Join(root, systemDir)))
+}
+
+// The directories that were made for a drop-in are removed with it, and no others, however often
+// configure ran meanwhile.
+func TestDirectoriesOfADropInAreRemovedIfTheyWereMadeForIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		engine func(Options) (*Plan, error)
+		dropIn string
+	}{
+		"containerd": {Containerd, containerdDropIn},
+		"crio":       {CRIO, crioDropIn},
+		"podman":     {Podman, "/etc/containers/containers.conf.d/port-restricter.conf"},
+	} {
+		for there, stay := range map[string]string{
+			"":      "/etc",
+			"..":    filepath.Dir(filepath.Dir(c.dropIn)),
+			".":     filepath.Dir(c.dropIn),
+			"other": filepath.Dir(c.dropIn),
+		} {
+			t.Run(name+" "+there, func(t *testing.T) {
+				o := optionsIn(t.TempDir())
+				require.NoError(t, os.MkdirAll(filepath.Join(o.Root, stay), 0o755))
+				if name == "containerd" {
+					put(t, o.Root, "/etc/containerd/config.toml", "version = 3\n")
+				}
+				before := directoriesIn(t, o.Root)
+				apply(t, plan(t, c.engine, o))
+				if there == "other" {
+					put(t, o.Root, filepath.Join(filepath.Dir(c.dropIn), "other"), "")
+				}
+				o.Listener = "/run/another.sock"
+				apply(t, plan(t, c.engine, o))
+				require.Empty(t, plan(t, c.engine, o).Changes)
+				o.Remove = true
+				apply(t, plan(t, c.engine, o))
+				require.Equal(t, before, directoriesIn(t, o.Root))
+			})
+		}
+	}
+}
+
+// A drop-in names only directories in which it is. Otherwise, others could be removed by it.
+func TestADropInNamesNoOtherDirectory(t *testing.T) {
+	o := optionsIn(t.TempDir())
+	require.NoError(t, os.Mkdir(filepath.Join(o.Root, "etc"), 0o755))
+	apply(t, plan(t, CRIO, o))
+	text, err := os.ReadFile(filepath.Join(o.Root, crioDropIn))
+	require.NoError(t, err)
+	dirs := []string{"/etc/other", "/etc/crio/crio.conf.d/x", "/etc/crio/../other", ""}
+	for _, dir := range dirs {
+		require.NoError(t, os.MkdirAll(filepath.Join(o.Root, dir), 0o755))
+		named := strings.Replace(string(text), `"/etc/crio"`, `"`+dir+`"`, 1)
+		require.NotEqual(t, string(text), named)
+		put(t, o.Root, crioDropIn, named)
+		remove := o
+		remove.Remove = true
+		apply(t, plan(t, CRIO, remove))
+		require.DirExists(t, filepath.Join(o.Root, dir))
+		require.DirExists(t, filepath.Join(o.Root, filepath.Dir(crioDropIn)))
+	}
+}
+
+func directoriesIn(t *testing.T, root string) (dirs []string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() {
+			dirs = append(dirs, path)
+		}
+		return err
+	}))
+	return dirs
 }

@@ -35,7 +35,7 @@ func Containerd(o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	dropIn := ownFile{path: o.Containerd.DropIn, mode: 0o644, isOwn: hasMarker}
+	dropIn := ownFile{path: o.Containerd.DropIn, mode: 0o644, isOwn: hasMarker, isDropIn: true}
 	if o.Remove {
 		return plan.removeContainerd(o, config, dropIn)
 	}

@@ -42,7 +42,7 @@ func CRIO(o Options) (*Plan, error) {
 // crioDropInFile returns the drop-in of crio.conf, and the OCI runtime that CRI-O
 // has used so far.
 func crioDropInFile(o Options, hooks string) (dropIn ownFile, ociRuntime string, err error) {
-	dropIn = ownFile{path: crioDropIn, mode: 0o644, isOwn: hasMarker}
+	dropIn = ownFile{path: crioDropIn, mode: 0o644, isOwn: hasMarker, isDropIn: true}
 	if o.Remove {
 		return dropIn, "", nil
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"slices"
 )
 
 // An ownFile is a file that belongs to port-restricter as a whole.
@@ -13,6 +14,8 @@ type ownFile struct {
 	mode fs.FileMode
 	// isOwn reports whether a file of this name is from an earlier run.
 	isOwn func(text []byte) bool
+	// isDropIn is set for a file in a directory of the engine, in whose text # begins a comment.
+	isDropIn bool
 }
 
 // writeOwn plans the file, or its removal if Remove is set. A file of this name
@@ -32,9 +35,28 @@ func (p *Plan) writeOwn(o Options, file ownFile) error {
 		return fmt.Errorf("%s exists, but was not written by port-restricter configure: "+
 			"move it away, then run this command again", resolved)
 	case o.Remove:
-		return p.edit(o, file.path, nil, 0)
+		return p.removeOwn(o, file, before)
 	}
-	return p.edit(o, file.path, file.text, file.mode)
+	text := file.text
+	if file.isDropIn {
+		comment, err := o.madeComment(file.path, before)
+		if err != nil {
+			return err
+		}
+		text = append(slices.Clone(text), comment...)
+	}
+	return p.edit(o, file.path, text, file.mode)
+}
+
+// removeOwn plans that a file is removed, with the directories that were made for it if nothing
+// else is in them.
+func (p *Plan) removeOwn(o Options, file ownFile, before []byte) error {
+	if err := p.edit(o, file.path, nil, 0); err != nil || before == nil || !file.isDropIn {
+		return err
+	}
+	dir, err := o.madeDir(file.path, before)
+	p.Changes[len(p.Changes)-1].ownDir = dir
+	return err
 }
 
 // foreignRuntime returns the error for a runtime handler of the name Handler that

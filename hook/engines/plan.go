@@ -18,8 +18,8 @@ type Change struct {
 	// Mode is the mode of a new file. An existing file keeps its mode and its owner.
 	Mode fs.FileMode
 
-	// ownDir is the directory of port-restricter in which the file is, or "". It is
-	// removed together with the last file in it.
+	// ownDir is the directory of port-restricter in which the file is, or the one that
+	// was made for the file, or "". It is removed together with the last file in it.
 	ownDir string
 }
 

@@ -54,6 +54,7 @@ func podmanDropIn(o Options, hooks string) (dropIn ownFile, ociRuntime string, e
 	}
 	dropIn = ownFile{
 		path: filepath.Join(dir, "port-restricter.conf"), mode: 0o644, isOwn: hasMarker,
+		isDropIn: true,
 	}
 	if o.Remove {
 		return dropIn, "", nil

@@ -98,12 +98,13 @@ func TestWhatIsLessStays(t *testing.T) {
 	}
 }
 
-// requireNotes requires that a pod gets exactly these annotations, and goes to a node that holds
-// it.
+// requireNotes requires that a pod gets exactly these annotations and the one by which it requires
+// the plugin, and goes to a node that holds it.
 func requireNotes(t *testing.T, p pod, want notes) {
 	t.Helper()
 	created, err := as(t, "tenant").Pods("enforced").Create(t.Context(), p.build(), dryRun)
 	require.NoError(t, err)
+	want[required] = requiredPlugin
 	require.Equal(t, want, created.Annotations)
 	require.Equal(t, "true", created.Spec.NodeSelector["port-restricter.io/ready"])
 }
@@ -224,14 +225,15 @@ func TestAnnotationsOfARunningPodAreHeld(t *testing.T) {
 			`{"metadata": {"annotations": {"port-restricter.mode": "audit"}}}`),
 			"can only be enforce")
 		refused("a removal", patch(t, namespace,
-			`{"metadata": {"annotations": null}}`), "port-restricter.port is missing")
+			`{"metadata": {"annotations": {"port-restricter.port": null}}}`),
+			"port-restricter.port is missing")
 		require.NoError(t, patch(t, namespace,
 			`{"metadata": {"annotations": {"port-restricter.port/web": null, "a": "b"}}}`),
 			"the plain key has none, which is less")
 		refused("a Binding", tenant.Pods(namespace).Bind(t.Context(), &v1.Binding{
 			ObjectMeta: meta.ObjectMeta{Name: "web", Annotations: notes{key + "/web": "1-65535"}},
 			Target:     v1.ObjectReference{Kind: "Node", Name: "node"},
-		}, meta.CreateOptions{}), "a Binding can't change the annotations of port-restricter")
+		}, meta.CreateOptions{}), "a Binding can't change the annotations of port-restricter,")
 	}
 	bound, err := tenant.Pods("free").Get(t.Context(), "web", meta.GetOptions{})
 	require.NoError(t, err)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	core "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
@@ -164,6 +165,11 @@ func install(t *testing.T) {
 	}, patience, 100*time.Millisecond, "kube-apiserver does not start")
 	kubectl(t, "apply", "-f", "testdata/cluster.yaml")
 	kubectl(t, "apply", "-k", "../../deploy/kubernetes/declared")
+	_, err := as(t, "admin").ConfigMaps(tableNamespace).Create(t.Context(),
+		&v1.ConfigMap{ObjectMeta: meta.ObjectMeta{Name: "ranges"}}, meta.CreateOptions{})
+	if !errors.IsAlreadyExists(err) {
+		require.NoError(t, err)
+	}
 	setRow(t, "ranged", rangedRow)
 	inForce(t)
 	installed = true
@@ -191,7 +197,10 @@ func inForce(t *testing.T) {
 		_, wrong := admin.ConfigMaps(tableNamespace).Update(t.Context(),
 			&v1.ConfigMap{ObjectMeta: meta.ObjectMeta{Name: "ranges"},
 				Data: map[string]string{"a": "b"}}, meta.UpdateOptions{DryRun: dryRun.DryRun})
-		return refused(tooMuch) && refused(outside) && refused(wrong)
+		_, without := created("enforced", pod{notes: notes{required: "[]"},
+			containers: []string{"web"}})
+		return refused(tooMuch) && refused(outside) && refused(wrong) && refused(without) &&
+			marked.Annotations[required] != ""
 	}, patience, 100*time.Millisecond, "the policies are not in force")
 }
 

@@ -3,6 +3,7 @@ package admission
 import (
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -77,6 +78,24 @@ func TestARangeCountsForAChange(t *testing.T) {
 	}, patience, patience/1000)
 	require.ErrorContains(t, patch(t, "enforced", fmt.Sprintf(less, "80/tcp")), "may have (8080)")
 	require.NoError(t, patch(t, "enforced", fmt.Sprintf(less, "none")))
+}
+
+// Rows stay when the policies are applied again, as for a new version, also if the administrator
+// applied the table in the same way.
+func TestRowsStayWhenThePoliciesAreAppliedAgain(t *testing.T) {
+	install(t)
+	table := filepath.Join(t.TempDir(), "ranges.yaml")
+	write(table, `{"apiVersion": "v1", "kind": "ConfigMap", "data": {"team": "80"},
+		"metadata": {"name": "ranges", "namespace": "`+tableNamespace+`"}}`)
+	defer removeRow(t, "team")
+	for _, way := range [][]string{nil, {"--server-side", "--force-conflicts"}} {
+		kubectl(t, append([]string{"apply", "-f", table}, way...)...)
+		kubectl(t, append([]string{"apply", "-k", "../../deploy/kubernetes/declared"}, way...)...)
+		now, err := as(t, "admin").ConfigMaps(tableNamespace).Get(t.Context(), "ranges",
+			meta.GetOptions{})
+		require.NoError(t, err)
+		require.Equal(t, "80", now.Data["team"], "%v", way)
+	}
 }
 
 // Without the table, no pod is created where there may be a range.

@@ -32,6 +32,8 @@ sandbox = "` + cri.Image + `"
 restrict_oom_score_adj = true
 [plugins."io.containerd.cri.v1.runtime".cni]
 bin_dirs = ["/usr/lib/cni"]
+[plugins."io.containerd.nri.v1.nri".default_validator]
+enable = true
 `,
 	load: func(n node, image, name string) {
 		n.Sh("ctr --namespace k8s.io images import --snapshotter native " + image)

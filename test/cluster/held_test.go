@@ -47,6 +47,9 @@ func TestWhatIsDeclaredIsEnforced(t *testing.T) {
 			n.declare(w)
 			n.requireHeld()
 			n.requireRange()
+			if w.kustomization == "" {
+				n.requirePlugin()
+			}
 			n.requireUpgradeUnderLoad(w)
 			n.uninstall(w)
 			require.Equal(t, before, n.state(), "uninstalling leaves the node as it was")
@@ -112,6 +115,7 @@ func (w way) declared(t *testing.T) string {
 func (n node) declare(w way) {
 	n.t.Helper()
 	n.succeed("", "apply", "-k", w.declared(n.t))
+	n.succeed("", "-n", "port-restricter-declared", "create", "configmap", "ranges")
 	n.apply(`
 apiVersion: v1
 kind: Namespace
@@ -160,6 +164,23 @@ spec:
 	refused := n.kubectl(fmt.Sprintf(pod, 8080), "create", "--dry-run=server", "-f", "-")
 	require.NotZero(n.t, refused.code)
 	require.Contains(n.t, refused.stderr, "7000-7999")
+}
+
+// requirePlugin requires that no pod starts while the NRI plugin is away.
+func (n node) requirePlugin() {
+	n.t.Helper()
+	n.Sh("systemctl stop port-restricter-nri")
+	n.apply(`
+apiVersion: v1
+kind: Pod
+metadata: {name: late, namespace: held}
+spec:
+  containers: [{name: web, image: "` + cri.Image + `", imagePullPolicy: Never}]
+`)
+	n.prints(`required plugin "port-restricter" not present`, "-n", "held", "describe", "pod/late")
+	n.Sh("systemctl start port-restricter-nri")
+	n.await("", "-n", "held", "wait", "--for=condition=Ready", "pod/late")
+	n.succeed("", "-n", "held", "delete", "pod/late")
 }
 
 // requireUpgradeUnderLoad requires that no bind fails while another version is rolled out.

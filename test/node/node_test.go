@@ -45,8 +45,9 @@ func TestInstallUpgradeUninstall(t *testing.T) {
 	require.Equal(t, "# mine", n.Sh("tail -n 1 /etc/port-restricter/config.toml"))
 	require.Empty(t, n.Sh("find /usr/local /etc -name '.port-restricter-*'"))
 
-	// A socket that does not listen is started, and the agent's containers go on.
-	n.Sh("systemctl stop port-restricter-events.socket")
+	// A socket that does not listen is started, and the agent's containers go on. To a systemd that
+	// does not read its units again, the agent does not want a socket that is enabled now.
+	n.Sh("systemctl disable --now port-restricter-events.socket")
 	n.do("install")
 	require.Equal(t, "active", n.Sh("systemctl is-active port-restricter-events.socket"))
 	require.Equal(t, "works", c.Bind(5000))

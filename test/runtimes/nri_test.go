@@ -1,6 +1,7 @@
 package runtimes
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -187,6 +188,46 @@ required_plugins = ["port-restricter"]
 		}, time.Minute, 10*time.Millisecond, "the plugin does not warn about the container")
 	}
 	requirePodRefused(t, startContainer(t, pod, sleeping("again")), 5001)
+}
+
+// TestContainerdStartsNoPodThatRequiresThePlugin shows that containerd starts no pod that has the
+// annotation of deploy/kubernetes/declared without the plugin, and leaves other pods alone, if its
+// default validator is enabled. Without that, the annotation counts for nothing.
+func TestContainerdStartsNoPodThatRequiresThePlugin(t *testing.T) {
+	agent := runc.StartAgent(t)
+	requiring := func() cri.Pod {
+		return cri.Pod{Annotations: map[string]string{
+			key: "5000", "required-plugins.noderesource.dev": `["port-restricter"]`,
+		}}
+	}
+	for _, enabled := range []bool{true, false} {
+		t.Run(fmt.Sprint("enabled=", enabled), func(t *testing.T) {
+			validate := func(config string) string {
+				return config + fmt.Sprintf(`
+[plugins."io.containerd.nri.v1.nri".default_validator]
+enable = %t
+`, enabled)
+			}
+			engine := cri.StartContainerd(t, cri.Containerd{NRI: true, Edit: validate})
+			_, err := startPod(t, engine, requiring()).Start(t, sleeping("early"))
+			if !enabled {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, `required plugin "port-restricter" not present`)
+			requirePodServed(t, engine,
+				startContainer(t, startPod(t, engine, cri.Pod{}), sleeping("free")), 5001)
+			plugin := startPlugin(t, engine, agent)
+			pod := startPod(t, engine, requiring())
+			requirePodHeld(t, engine, pod, sleeping("web"))
+			plugin.stop(t)
+			require.Eventually(t, func() bool { // containerd notices that the plugin has gone
+				_, err = startPod(t, engine, requiring()).Start(t, sleeping("late"))
+				return err != nil
+			}, time.Minute, time.Millisecond)
+			require.ErrorContains(t, err, `required plugin "port-restricter" not present`)
+		})
+	}
 }
 
 // TestThePluginWaitsForItsEngine shows that the plugin waits for an engine that does not run

@@ -72,7 +72,6 @@ func (n Node) unit(text []byte) []byte {
 	for _, change := range [][2]string{
 		{"\nUser=port-restricter\n", "\nUser=port-restricter\nDynamicUser=yes\n"},
 		{"\nSocketGroup=port-restricter\n", "\nSocketGroup=root\n"},
-		{"\nWants=" + controlSocket, "\nWants=" + controlSocket + " " + eventsSocket},
 	} {
 		text = bytes.ReplaceAll(text, []byte(change[0]), []byte(change[1]))
 	}

@@ -148,8 +148,8 @@ func (i *installation) apply(ctx context.Context) error {
 		}
 	}
 	if changed {
-		if err := i.m.ReloadContext(ctx); err != nil {
-			return fmt.Errorf("make systemd read its units again: %w", err)
+		if err := i.m.reload(ctx); err != nil {
+			return err
 		}
 	}
 	if err := i.run(ctx); err != nil {

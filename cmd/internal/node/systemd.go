@@ -131,10 +131,12 @@ func (m *manager) isActive(ctx context.Context, unit string) (bool, error) {
 	return state != "" && state != "inactive" && state != "failed", err
 }
 
-// isEnabled reports whether a unit starts with the node.
-func (m *manager) isEnabled(ctx context.Context, unit string) (bool, error) {
-	state, err := m.property(ctx, unit, "UnitFileState")
-	return state == "enabled", err
+// reload makes systemd read its units again.
+func (m *manager) reload(ctx context.Context) error {
+	if err := m.ReloadContext(ctx); err != nil {
+		return fmt.Errorf("make systemd read its units again: %w", err)
+	}
+	return nil
 }
 
 // run runs a program of the node to its end, as a unit of its own that is gone afterwards, and

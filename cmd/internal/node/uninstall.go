@@ -172,8 +172,8 @@ func (n Node) removeFiles(ctx context.Context, m *manager, l *ledger) error {
 			return err
 		}
 	}
-	if err := m.ReloadContext(ctx); err != nil {
-		return fmt.Errorf("make systemd read its units again: %w", err)
+	if err := m.reload(ctx); err != nil {
+		return err
 	}
 	if err := n.removeRunFiles(); err != nil {
 		return err

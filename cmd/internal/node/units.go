@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // The units. The sockets come first: the services need them.
@@ -40,14 +41,8 @@ func (i *installation) run(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, unit := range i.units() {
-		enabled, err := i.m.isEnabled(ctx, unit)
-		if err == nil && !enabled {
-			_, _, err = i.m.EnableUnitFilesContext(ctx, []string{unit}, false, false)
-		}
-		if err != nil {
-			return fmt.Errorf("enable %s: %w", unit, err)
-		}
+	if _, _, err := i.m.EnableUnitFilesContext(ctx, i.units(), false, false); err != nil {
+		return fmt.Errorf("enable %s: %w", strings.Join(i.units(), ", "), err)
 	}
 	for _, unit := range sockets {
 		active, err := i.m.isActive(ctx, unit)
@@ -57,6 +52,12 @@ func (i *installation) run(ctx context.Context) error {
 		// systemd starts no socket of a service that runs, but does when it restarts that.
 		if !active {
 			i.l.restart(agentService)
+		}
+	}
+	// Until systemd reads its units again, the agent does not want what was enabled above.
+	if slices.Contains(i.l.Restart, agentService) {
+		if err := i.m.reload(ctx); err != nil {
+			return err
 		}
 	}
 	for _, unit := range []string{agentService, nriService} {
