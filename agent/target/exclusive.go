@@ -84,6 +84,7 @@ func (t *Thread) proveAlone(home int) int {
 	for end := time.Now().Add(scanLimit); time.Now().Before(end); {
 		s := &scan{tid: t.tid, home: home, alone: make(chan int, 1)}
 		s.start()
+		defer s.abandoned.Store(true) // it may be slow, and not hang
 		alone, task := s.wait(end)
 		if task == 0 {
 			return alone
@@ -96,6 +97,7 @@ func (t *Thread) proveAlone(home int) int {
 			late <- answer
 		}()
 		if s.cannotShare(task, nil) {
+			s.abandoned.Store(true)
 			continue
 		}
 		select {
@@ -112,6 +114,7 @@ func (t *Thread) proveAlone(home int) int {
 type scan struct {
 	tid, home int
 	at        atomic.Int64 // the task that the scanner inspects
+	abandoned atomic.Bool  // nobody waits for the answer any more
 	alone     chan int     // what sharers.none answers
 }
 

@@ -111,7 +111,8 @@ var (
 	errUncertain = errors.New("a task was created, or a thread ended, during the scan")
 	errShared    = errors.New("a task shares the file table")
 	// errHung means that a task hangs that may share the file table.
-	errHung = errors.New("a task that may share the file table cannot be inspected")
+	errHung      = errors.New("a task that may share the file table cannot be inspected")
+	errAbandoned = errors.New("nobody waits for the scan any more")
 )
 
 // scan inspects every process that is not cleared, and clears some each time that it has inspected
@@ -127,6 +128,9 @@ func (s *sharers) scan(of *scan, after time.Duration) (created int, err error) {
 	s.inspected = s.inspected[:0] // the rest of a scan for another thread, which found a sharer
 	since, latest, certain := time.Now(), created, true
 	for _, process := range s.processes {
+		if of.abandoned.Load() {
+			return 0, errAbandoned
+		}
 		of.at.Store(int64(process.id))
 		err := s.inspect(of, process)
 		if errors.Is(err, errUncertain) {

@@ -241,3 +241,13 @@ func TestNothingIsClearedWhileTasksAreCreated(t *testing.T) {
 	require.NotEmpty(t, s.cleared)
 	require.Less(t, len(s.cleared), len(s.processes))
 }
+
+// A scan that was taken to hang, and is only slow, does not go on beside the next one.
+func TestAnAbandonedScanEnds(t *testing.T) {
+	s := openSharers(t)
+	of := &scan{tid: startSleeper(t, 0, 0)}
+	of.abandoned.Store(true)
+	_, err := s.scan(of, clearAfter)
+	require.ErrorIs(t, err, errAbandoned)
+	require.Zero(t, s.none(of))
+}

@@ -97,7 +97,8 @@ type Container struct {
 // Start runs a container of runc, with an annotation, by the program that the package installed.
 func (s System) Start(port int) Container {
 	s.t.Helper()
-	s.Sh(fmt.Sprintf(`mkdir -p /srv/bundle/rootfs
+	s.Sh(fmt.Sprintf(`
+		mkdir -p /srv/bundle/rootfs/tmp
 		cp /srv/ask /srv/bundle/rootfs
 		cd /srv/bundle
 		runc spec

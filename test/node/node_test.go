@@ -95,6 +95,13 @@ func TestARunThatIsKilledLeavesNothingHalfDone(t *testing.T) {
 	}
 	n.do("uninstall")
 	n.is(before, "uninstalled")
+
+	// The files are removed, and the ledger is not yet.
+	n.Sh(`mkdir -p /etc/port-restricter /usr/local/lib/port-restricter
+		echo '{"files": {}, "dirs": ["/etc/port-restricter"]}' \
+			>/usr/local/lib/port-restricter/node.json`)
+	n.do("uninstall")
+	n.is(before, "uninstall was killed before it removed the ledger")
 }
 
 func TestANodeThatCanNotHaveItIsLeftAlone(t *testing.T) {

@@ -26,6 +26,8 @@ type ledger struct {
 	Engine string `json:"engine,omitempty"`
 	// Restart are units that run with what was there before.
 	Restart []string `json:"restart,omitempty"`
+
+	isThere bool // on the node
 }
 
 func (n Node) ledgerPath() string {
@@ -39,6 +41,7 @@ func (n Node) readLedger() (*ledger, error) {
 	if err != nil || text == nil {
 		return l, err
 	}
+	l.isThere = true
 	if err := json.Unmarshal(text, l); err != nil {
 		return nil, fmt.Errorf("read %s, which has what is installed: %w", n.ledgerPath(), err)
 	}

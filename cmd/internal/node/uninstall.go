@@ -43,7 +43,7 @@ func (n Node) Uninstall(ctx context.Context, force bool) error {
 			return err
 		}
 	}
-	if len(l.Files) == 0 && l.Engine == "" {
+	if !l.isThere {
 		unit, err := n.read(path.Join(unitDir, agentService))
 		if err != nil || strings.HasPrefix(string(unit), marker) {
 			return errors.Join(err, fmt.Errorf("port-restricter is installed on this node with "+
@@ -178,17 +178,23 @@ func (n Node) removeFiles(ctx context.Context, m *manager, l *ledger) error {
 	if err := n.removeRunFiles(); err != nil {
 		return err
 	}
+	isAboveLedger := func(dir string) bool { return strings.HasPrefix(n.ledgerPath(), dir+"/") }
+	n.removeDirs(slices.DeleteFunc(slices.Clone(l.Dirs), isAboveLedger))
 	if err := os.Remove(n.at(n.ledgerPath())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	dirs := append(slices.Clone(l.Dirs), path.Dir(n.ledgerPath()))
+	n.removeDirs(append(slices.Clone(l.Dirs), path.Dir(n.ledgerPath())))
+	return nil
+}
+
+// removeDirs removes those of the directories that are empty.
+func (n Node) removeDirs(dirs []string) {
 	slices.Sort(dirs)
 	for _, dir := range slices.Backward(dirs) {
 		if err := os.Remove(n.at(dir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			n.Log.WithError(err).WithField("directory", dir).Info("stays")
 		}
 	}
-	return nil
 }
 
 // removeFile removes a file that was written, unless it was changed since.
