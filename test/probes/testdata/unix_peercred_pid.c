@@ -35,7 +35,7 @@ static pid_t listener(void)
 
 int main(void)
 {
-	for (double end = now() + 15; now() < end; usleep(20000))
+	for (double end = now() + at_most(15); now() < end; usleep(20000))
 		if (listener() == getpid())
 			return 0;
 	WRONG("SO_PEERCRED never names process %d as the listener", getpid());
