@@ -201,6 +201,18 @@ func patch(t *testing.T, namespace, text string, way ...string) error {
 	return err
 }
 
+// refusedIn returns what requires that an act is refused for a reason, unless the namespace is free.
+func refusedIn(t *testing.T, namespace string) func(what string, err error, why string) {
+	return func(what string, err error, why string) {
+		t.Helper()
+		if namespace == "free" {
+			require.NoError(t, err, what)
+		} else {
+			require.ErrorContains(t, err, why, what)
+		}
+	}
+}
+
 // A running pod's annotations are no way around, however they are written.
 func TestAnnotationsOfARunningPodAreHeld(t *testing.T) {
 	install(t)
@@ -208,14 +220,7 @@ func TestAnnotationsOfARunningPodAreHeld(t *testing.T) {
 	for _, namespace := range []string{"enforced", "free"} {
 		p := pod{name: "web", containers: []string{"web 8080"}}
 		require.NoError(t, create(t, namespace, p))
-		refused := func(what string, err error, why string) {
-			t.Helper()
-			if namespace == "free" {
-				require.NoError(t, err, what)
-			} else {
-				require.ErrorContains(t, err, why, what)
-			}
-		}
+		refused := refusedIn(t, namespace)
 		const more = `{"metadata": {"annotations": {"port-restricter.port/web": "1-65535"}}}`
 		refused("a change", patch(t, namespace, more), "asks for more")
 		refused("by the status", patch(t, namespace, more, "status"), "asks for more")

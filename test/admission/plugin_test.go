@@ -78,14 +78,7 @@ func TestWhatARunningPodRequiresStays(t *testing.T) {
 			p.notes = notes{required: requiredPlugin}
 		}
 		require.NoError(t, create(t, namespace, p))
-		refused := func(what string, err error, why string) {
-			t.Helper()
-			if namespace == "free" {
-				require.NoError(t, err, what)
-			} else {
-				require.ErrorContains(t, err, why, what)
-			}
-		}
+		refused := refusedIn(t, namespace)
 		set := func(key, value string) string {
 			return fmt.Sprintf(`{"metadata": {"annotations": {%q: %s}}}`, key, value)
 		}

@@ -21,13 +21,13 @@ import (
 const rounds = 5
 
 // A scenario says what testdata/caller.c does, in how many processes and how often in
-// each, and what testdata/crowd.c does meanwhile, if anything.
+// each, and what testdata/neighbours.c does meanwhile, if anything.
 type scenario struct {
 	title     string
 	kind      string
 	processes int
 	count     int
-	crowd     []string
+	beside    []string
 }
 
 var scenarios = []scenario{
@@ -55,9 +55,9 @@ var scenarios = []scenario{
 func BenchmarkLatency(b *testing.B) {
 	s := newStand(b)
 	ways := s.ways()
-	s.compile("crowd", filepath.Join(s.dir, "crowd"))
+	s.compile("neighbours", filepath.Join(s.dir, "neighbours"))
 	for i, c := range scenarios {
-		stop := s.crowd(c.crowd)
+		stop := s.startNeighbours(c.beside)
 		table := compare(b, ways, c)
 		stop()
 		if path := os.Getenv(plotVariable); path != "" && i == 0 {
@@ -66,18 +66,18 @@ func BenchmarkLatency(b *testing.B) {
 	}
 }
 
-// crowd starts what a scenario is measured beside.
-func (s *stand) crowd(args []string) (stop func()) {
+// startNeighbours starts what a scenario is measured beside.
+func (s *stand) startNeighbours(args []string) (stop func()) {
 	s.b.Helper()
 	if args == nil {
 		return func() {}
 	}
-	crowd := exec.Command(filepath.Join(s.dir, "crowd"), args...)
-	require.NoError(s.b, crowd.Start())
+	neighbours := exec.Command(filepath.Join(s.dir, "neighbours"), args...)
+	require.NoError(s.b, neighbours.Start())
 	time.Sleep(time.Second) // it has begun
 	return func() {
-		_ = crowd.Process.Kill()
-		_ = crowd.Wait()
+		_ = neighbours.Process.Kill()
+		_ = neighbours.Wait()
 	}
 }
 

@@ -178,12 +178,19 @@ func (n Node) removeFiles(ctx context.Context, m *manager, l *ledger) error {
 	if err := n.removeRunFiles(); err != nil {
 		return err
 	}
-	isAboveLedger := func(dir string) bool { return strings.HasPrefix(n.ledgerPath(), dir+"/") }
-	n.removeDirs(slices.DeleteFunc(slices.Clone(l.Dirs), isAboveLedger))
+	others, above := []string{}, []string{path.Dir(n.ledgerPath())}
+	for _, dir := range l.Dirs {
+		if strings.HasPrefix(n.ledgerPath(), dir+"/") {
+			above = append(above, dir)
+		} else {
+			others = append(others, dir)
+		}
+	}
+	n.removeDirs(others)
 	if err := os.Remove(n.at(n.ledgerPath())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	n.removeDirs(append(slices.Clone(l.Dirs), path.Dir(n.ledgerPath())))
+	n.removeDirs(above)
 	return nil
 }
 

@@ -438,6 +438,24 @@ static inline socklen_t unix_addr(union addr *a, const char *path)
 	return offsetof(struct sockaddr_un, sun_path) + length + 1;
 }
 
+/* Returns whom a client of an AF_UNIX listener of this process gets by SO_PEERCRED. */
+static inline struct ucred peer_of_listener(void)
+{
+	int fd = sock(AF_UNIX, SOCK_STREAM, 0), client = sock(AF_UNIX, SOCK_STREAM, 0);
+	union addr a;
+	socklen_t length = unix_addr(&a, "./socket-for-peercred");
+	WORKS(bind(fd, &a.any, length));
+	WORKS(listen(fd, 1));
+	WORKS(connect(client, &a.any, length));
+	MUST(unlink("./socket-for-peercred"));
+	struct ucred peer = {0};
+	socklen_t size = sizeof peer;
+	WORKS(getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size));
+	close(fd);
+	close(client);
+	return peer;
+}
+
 static inline int bind_unix(int fd, const char *path)
 {
 	union addr a;

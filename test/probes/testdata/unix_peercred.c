@@ -11,21 +11,10 @@
 
 static void listener(void)
 {
-	int fd = sock(AF_UNIX, SOCK_STREAM, 0), client = sock(AF_UNIX, SOCK_STREAM, 0);
-	union addr a;
-	socklen_t length = unix_addr(&a, "./socket-for-peercred");
-	WORKS(bind(fd, &a.any, length));
-	WORKS(listen(fd, 1));
-	WORKS(connect(client, &a.any, length));
-	MUST(unlink("./socket-for-peercred"));
-	struct ucred peer = {0};
-	socklen_t size = sizeof peer;
-	WORKS(getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size));
+	struct ucred peer = peer_of_listener();
 	if (peer.uid != geteuid() || peer.gid != getegid())
 		WRONG("%s: SO_PEERCRED names the listener %d:%d, not %d:%d", situation, peer.uid, peer.gid,
 		      geteuid(), getegid());
-	close(fd);
-	close(client);
 }
 
 static void check(void)

@@ -16,27 +16,10 @@
  */
 #include "probe.h"
 
-static pid_t listener(void)
-{
-	int fd = sock(AF_UNIX, SOCK_STREAM, 0), client = sock(AF_UNIX, SOCK_STREAM, 0);
-	union addr a;
-	socklen_t length = unix_addr(&a, "./socket-for-peercred");
-	WORKS(bind(fd, &a.any, length));
-	WORKS(listen(fd, 1));
-	WORKS(connect(client, &a.any, length));
-	MUST(unlink("./socket-for-peercred"));
-	struct ucred peer = {0};
-	socklen_t size = sizeof peer;
-	WORKS(getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size));
-	close(fd);
-	close(client);
-	return peer.pid;
-}
-
 int main(void)
 {
 	for (double end = now() + at_most(15); now() < end; usleep(20000))
-		if (listener() == getpid())
+		if (peer_of_listener().pid == getpid())
 			return 0;
 	WRONG("SO_PEERCRED never names process %d as the listener", getpid());
 }

@@ -31,23 +31,6 @@ __attribute__((noreturn)) static void create_processes(void)
 	}
 }
 
-static pid_t listener(void)
-{
-	int fd = sock(AF_UNIX, SOCK_STREAM, 0), client = sock(AF_UNIX, SOCK_STREAM, 0);
-	union addr a;
-	socklen_t length = unix_addr(&a, "./socket-for-peercred");
-	WORKS(bind(fd, &a.any, length));
-	WORKS(listen(fd, 1));
-	WORKS(connect(client, &a.any, length));
-	MUST(unlink("./socket-for-peercred"));
-	struct ucred peer = {0};
-	socklen_t size = sizeof peer;
-	WORKS(getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size));
-	close(fd);
-	close(client);
-	return peer.pid;
-}
-
 int main(void)
 {
 	pid_t creator = child();
@@ -56,7 +39,7 @@ int main(void)
 	int emulated = at_most(1) > 1, listeners = emulated ? 10 : 50, enough = emulated ? 1 : 30;
 	int exact = 0;
 	for (int i = 0; i < listeners; i++, usleep(2000))
-		exact += listener() == getpid();
+		exact += peer_of_listener().pid == getpid();
 	kill(creator, SIGKILL);
 	if (exact < enough)
 		WRONG("SO_PEERCRED named process %d as only %d of %d listeners",

@@ -18,15 +18,7 @@
 int main(void)
 {
 	thread(idle, NULL);
-	int fd = sock(AF_UNIX, SOCK_STREAM, 0), client = sock(AF_UNIX, SOCK_STREAM, 0);
-	WORKS(bind_unix(fd, "./socket-for-peercred"));
-	WORKS(listen(fd, 1));
-	union addr a;
-	socklen_t length = unix_addr(&a, "./socket-for-peercred");
-	WORKS(connect(client, &a.any, length));
-	struct ucred peer = {0};
-	socklen_t size = sizeof peer;
-	WORKS(getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size));
+	struct ucred peer = peer_of_listener();
 	if (peer.pid != getpid())
 		WRONG("SO_PEERCRED names process %d as the listener, not %d", peer.pid, getpid());
 }
