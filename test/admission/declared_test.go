@@ -201,7 +201,7 @@ func patch(t *testing.T, namespace, text string, way ...string) error {
 	return err
 }
 
-// refusedIn returns what requires that an act is refused for a reason, except in the namespace free.
+// refusedIn returns what requires that an act is refused for a reason, except in namespace free.
 func refusedIn(t *testing.T, namespace string) func(what string, err error, why string) {
 	return func(what string, err error, why string) {
 		t.Helper()
