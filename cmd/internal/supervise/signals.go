@@ -74,18 +74,24 @@ func forward(caught io.Reader, child *child) {
 		if _, err := io.ReadFull(caught, buffer); err != nil {
 			return
 		}
-		end := endSignals.has(unix.Signal(info.Signo))
-		if end && !fromTerminal(&info) && !fromDescendant(&info) {
-			child.toldToEnd.Store(true)
+		byCommand := fromCommand(&info, child)
+		reached := byCommand || fromTerminal(&info)
+		if !ended(child.pidfd) {
+			if endSignals.has(unix.Signal(info.Signo)) && !reached {
+				child.toldToEnd.Store(true)
+			}
+			if pass(&info, reached, child.pid, child.pidfd) != unix.ESRCH {
+				continue
+			}
 		}
-		if pass(&info, child.pid, child.pidfd) != unix.ESRCH {
-			continue
+		if byCommand {
+			continue // its last words to the supervisor are not for what it left behind
 		}
 		for _, pid := range children() {
 			if pidfd, err := unix.PidfdOpen(pid, 0); err == nil {
 				// Another process may have got the id before the pidfd was opened.
 				if isChild(pid) {
-					_ = pass(&info, pid, pidfd)
+					_ = pass(&info, reached, pid, pidfd)
 				}
 				_ = unix.Close(pidfd)
 			}
@@ -93,20 +99,21 @@ func forward(caught io.Reader, child *child) {
 	}
 }
 
-// pass sends a signal to a process, unless the signal went to the whole process group and
-// has reached the process already. It returns ESRCH if the process has ended.
-func pass(info *unix.Siginfo, pid, pidfd int) error {
-	// The kernel returns ESRCH only when the process has been reaped. The pidfd is
-	// readable as soon as the process has ended.
-	ended := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
-	if n, err := unix.Poll(ended, 0); err == nil && n > 0 {
-		return unix.ESRCH
-	}
+// ended reports whether a process has ended. It may not have been reaped yet.
+func ended(pidfd int) bool {
+	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+	n, err := unix.Poll(fds, 0)
+	return err == nil && n > 0
+}
+
+// pass sends a signal to a process, unless it has reached the whole process group already,
+// and so this process. It returns ESRCH if the process has been reaped.
+func pass(info *unix.Siginfo, reached bool, pid, pidfd int) error {
 	sig := unix.Signal(info.Signo)
 	group, err := unix.Getpgid(pid)
 	sameGroup := err == nil && group == unix.Getpgrp()
 	switch {
-	case sameGroup && (fromTerminal(info) || fromDescendant(info)):
+	case sameGroup && reached:
 		return nil
 	case sameGroup && sig == unix.SIGCONT && hasTerminal():
 		// A shell continues the whole group. A second SIGCONT now could undo the
@@ -131,13 +138,15 @@ func fromTerminal(info *unix.Siginfo) bool {
 	return info.Code == siKernel && terminalSignals.has(sig) && !hangup
 }
 
-// fromDescendant reports whether the command or a descendant of it sent the signal.
+// fromCommand reports whether the command, which may have ended since, or a descendant of
+// it sent the signal.
 // Editors and pagers answer ^Z with kill(0, SIGTSTP), which reaches the whole group, so
 // they have the signal already: a second SIGTSTP would stop them again after they were
 // continued. A signal that the command sends to the supervisor alone is not passed back
 // to the command either.
-func fromDescendant(info *unix.Siginfo) bool {
-	return info.Code <= 0 && descends(int(C.sender(unsafe.Pointer(info))))
+func fromCommand(info *unix.Siginfo, child *child) bool {
+	sender := int(C.sender(unsafe.Pointer(info)))
+	return info.Code <= 0 && (sender == child.pid || descends(sender))
 }
 
 // leadsSession reports whether this process is a session leader.
