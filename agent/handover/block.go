@@ -171,4 +171,4 @@ func (m *Memory) remove(first uint32) {
 	}
 }
 
-func sum(owner uint32, text []byte) uint32 { return crc32.Update(owner, castagnoli, text) }
+func sum(owner uint32, text []byte) uint32 { return crc32.Update(owner, castagnoli(), text) }

@@ -200,7 +200,9 @@ func (m *Memory) Ready() { m.header.started.Store(0) }
 // FD returns the fd of the memory, or -1 if the memory is private.
 func (m *Memory) FD() int { return m.fd }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+var castagnoli = sync.OnceValue(func() *crc32.Table {
+	return crc32.MakeTable(crc32.Castagnoli)
+})
 
 // take returns a free index below limit.
 func take(free *[]uint32, ever *atomic.Uint32, limit uint32) (index uint32, ok bool) {

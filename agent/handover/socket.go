@@ -129,7 +129,7 @@ func (b *block) place(k int) *Place { return (*Place)(unsafe.Pointer(&b.data[k*s
 // checksum is over everything but the sum itself.
 func (p *Place) checksum() uint32 {
 	all := (*[socketSize]byte)(unsafe.Pointer(p))
-	return crc32.Checksum(all[4:], castagnoli)
+	return crc32.Checksum(all[4:], castagnoli())
 }
 
 // A Written is a socket that was found in the memory, and its place.

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/hook/engines"
+	"github.com/port-restricter/port-restricter/internal/lazyregexp"
 )
 
 func newSystemd() *cobra.Command {
@@ -71,7 +71,7 @@ func newSystemd() *cobra.Command {
 }
 
 // specifier matches those of systemd.unit(5) that can be ports, as in a template.
-var specifier = regexp.MustCompile(`%[A-Za-z]`)
+var specifier = lazyregexp.New(`%[A-Za-z]`)
 
 // unitFlags returns the flags of the service's command line.
 func unitFlags(given policyFlags) ([]string, error) {

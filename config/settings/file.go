@@ -8,13 +8,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"regexp"
 	"strings"
 	"syscall"
 
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/port-restricter/port-restricter/config"
+	"github.com/port-restricter/port-restricter/internal/lazyregexp"
 )
 
 // sizeLimit bounds the file in bytes.
@@ -85,7 +85,7 @@ func explain(path string, err error) error {
 }
 
 // wrongType matches what package toml says of a value that is of another type than its key takes.
-var wrongType = regexp.MustCompile(`cannot (?:decode|store) .* of type \*?(\S+)$`)
+var wrongType = lazyregexp.New(`cannot (?:decode|store) .* of type \*?(\S+)$`)
 
 // example has values of the types that keys take.
 var example = map[string]string{"string": `a text in quotes, as in "8000"`, "bool": "true or false"}

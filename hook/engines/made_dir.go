@@ -5,13 +5,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
+
+	"github.com/port-restricter/port-restricter/internal/lazyregexp"
 )
 
 // madeFor matches the comment of a drop-in for whose sake a directory was made. Files of earlier
 // versions have it, so it must not change.
-var madeFor = regexp.MustCompile(`(?m)^# The directory ("/.*") was made for this file\.$`)
+var madeFor = lazyregexp.New(`(?m)^# The directory ("/.*") was made for this file\.$`)
 
 // madeComment returns the comment for a drop-in that is to replace before, which is nil if there is
 // none. It is "" if no directory is made for the drop-in, or was.

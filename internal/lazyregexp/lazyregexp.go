@@ -18,6 +18,9 @@ func New(expression string) Regexp {
 // MatchString is as that of regexp.Regexp.
 func (r Regexp) MatchString(text string) bool { return r.compiled().MatchString(text) }
 
+// Find is as that of regexp.Regexp.
+func (r Regexp) Find(text []byte) []byte { return r.compiled().Find(text) }
+
 // FindIndex is as that of regexp.Regexp.
 func (r Regexp) FindIndex(text []byte) []int { return r.compiled().FindIndex(text) }
 
@@ -27,4 +30,9 @@ func (r Regexp) FindSubmatch(text []byte) [][]byte { return r.compiled().FindSub
 // FindStringSubmatch is as that of regexp.Regexp.
 func (r Regexp) FindStringSubmatch(text string) []string {
 	return r.compiled().FindStringSubmatch(text)
+}
+
+// ReplaceAllString is as that of regexp.Regexp.
+func (r Regexp) ReplaceAllString(text, replacement string) string {
+	return r.compiled().ReplaceAllString(text, replacement)
 }
