@@ -4,7 +4,7 @@
 # forks.
 # usage: all.sh, with the flags of go build in GOFLAGS
 set -u
-systems='kernels cluster node admission packages'
+systems='kernels cluster node admission packages systemd'
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 # shellcheck disable=SC2046,SC2086 # lists of packages, to be split

@@ -83,28 +83,8 @@ func (t *Thread) hasThreads() bool {
 func (t *Thread) proveAlone(home int) int {
 	for end := time.Now().Add(scanLimit); time.Now().Before(end); {
 		s := &scan{tid: t.tid, home: home, alone: make(chan int, 1)}
-		s.start()
-		defer s.abandoned.Store(true) // it may be slow, and not hang
-		alone, task := s.wait(end)
-		if task == 0 {
+		if alone, again := s.run(end); !again {
 			return alone
-		}
-		hung.add(task)
-		late := make(chan int, 1)
-		go func() {
-			answer := <-s.alone
-			hung.remove(task)
-			late <- answer
-		}()
-		if s.cannotShare(task, nil) {
-			s.abandoned.Store(true)
-			continue
-		}
-		select {
-		case alone = <-late: // it was an ordinary execve
-			return alone
-		case <-time.After(time.Until(end)):
-			return 0
 		}
 	}
 	return 0
@@ -119,6 +99,33 @@ type scan struct {
 }
 
 var scans = make(chan *scan) // to the scanners that are idle
+
+// run returns the answer, and 0 if there is none at the end. again reports whether the scan hangs
+// at a task that another scan may leave out.
+func (s *scan) run(end time.Time) (alone int, again bool) {
+	s.start()
+	defer s.abandoned.Store(true) // it may be slow, and not hang
+	alone, task := s.wait(end)
+	if task == 0 {
+		return alone, false
+	}
+	hung.add(task)
+	late := make(chan int, 1)
+	go func() {
+		answer := <-s.alone
+		hung.remove(task)
+		late <- answer
+	}()
+	if s.cannotShare(task, nil) {
+		return 0, true
+	}
+	select {
+	case alone = <-late: // it was an ordinary execve
+		return alone, false
+	case <-time.After(time.Until(end)):
+		return 0, false
+	}
+}
 
 // start gives the scan to a scanner.
 func (s *scan) start() {

@@ -84,7 +84,7 @@ func (s *stand) startNeighbours(args []string) (stop func()) {
 // BenchmarkMerged measures what port-restricter's rules cost the other system calls
 // of a container that has podman's default profile anyway.
 func BenchmarkMerged(b *testing.B) {
-	const base = "../../hook/testdata/podman-default.json"
+	const base = "../../hook/filter/testdata/podman-default.json"
 	s := newStand(b)
 	alone, err := filter.ReadProfile(base)
 	require.NoError(b, err)
