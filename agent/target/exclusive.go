@@ -43,8 +43,7 @@ func (t *Thread) KeepsSocket(fd, socket, home int) bool {
 // home is Home of a process of the thread's container.
 //
 // A task begins to share a table by being created, and in no other way, except before Linux 5.12,
-// where nothing is proved (onlyCreationShares). So what was proved of a thread holds as long as the
-// kernel has created no task since.
+// where nothing is proved (onlyCreationShares). So a proof holds for some time (proofs).
 //
 // False proves nothing. The caller then makes the call in the thread's place.
 //
@@ -59,16 +58,18 @@ func (t *Thread) KeepsSocket(fd, socket, home int) bool {
 // a file table of its own, but the lock has other holders (Landlock's TSYNC), and the
 // scanner may wait for a CPU.
 func (t *Thread) OwnsFileTable(home int) bool {
-	if t.alone != 0 {
-		if created, err := tasksCreated(); err == nil && created == t.alone {
-			return true
-		}
+	if proved.hold(t.tid) {
+		return true
 	}
-	t.alone = 0
-	if onlyCreationShares() && !t.hasThreads() {
-		t.alone = t.proveAlone(home)
+	if !onlyCreationShares() || t.hasThreads() {
+		return false
 	}
-	return t.alone != 0
+	created := t.proveAlone(home)
+	if created == 0 {
+		return false
+	}
+	proved.add(t.tid, created)
+	return true
 }
 
 // hasThreads reports whether the process of the thread has another one. Hardly any thread has a

@@ -15,23 +15,23 @@ func TestAProofHoldsUntilATaskIsCreated(t *testing.T) {
 	alone := exec.Command("sleep", "1000")
 	require.NoError(t, alone.Start())
 	t.Cleanup(func() { _ = alone.Process.Kill(); _ = alone.Wait() })
-	var cache Cache
-	defer cache.Forget()
-	open := func(pid int) *Thread {
-		thread, err := cache.Open(uint32(pid))
-		require.NoError(t, err)
-		return thread
-	}
-	require.Eventually(t, func() bool { return open(alone.Process.Pid).OwnsFileTable(0) },
+	thread, err := open(uint32(alone.Process.Pid))
+	require.NoError(t, err)
+	defer thread.Close()
+	require.Eventually(t, func() bool { return thread.OwnsFileTable(0) && proved.hold(thread.tid) },
 		time.Minute, time.Millisecond)
-	proved := open(alone.Process.Pid).alone
-	require.Positive(t, proved)
+	require.False(t, proved.hold(os.Getpid()))
 
-	shares := open(os.Getpid())
-	shares.alone = proved
+	// This process has threads, which share its file table.
+	created, err := tasksCreated()
+	require.NoError(t, err)
+	proved.add(os.Getpid(), created)
+	shares, err := open(uint32(os.Getpid()))
+	require.NoError(t, err)
+	defer shares.Close()
 	require.NoError(t, exec.Command("true").Run())
 	require.False(t, shares.OwnsFileTable(0), "a proof from before a task was created")
-	require.Zero(t, shares.alone)
+	require.False(t, proved.hold(thread.tid), "a proof from before a task was created")
 }
 
 // Whoever shared the file table until the proof may have replaced the socket that was inspected.

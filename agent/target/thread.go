@@ -20,10 +20,6 @@ type Thread struct {
 	cached bool // the Cache holds the pidfd beyond this notification
 
 	foreign bool // the socket could be duplicated by asItsUser only
-
-	// alone is the number of tasks that the kernel had created when it was proved that the thread
-	// shares its file table with nobody, or 0.
-	alone int
 }
 
 // errUnreadable is why a target cannot be inspected. Its bind is refused: what
