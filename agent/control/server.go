@@ -57,6 +57,9 @@ type Server struct {
 	sendLimit, readLimit, lookLimit time.Duration // less in tests
 }
 
+// started is when this process began, and so before it had a socket to be asked at.
+var started = time.Now()
+
 // NewServer returns a server. It must be called before the process confines itself. version is that
 // of the agent.
 func NewServer(source Source, version string, log *logrus.Logger) (*Server, error) {
@@ -65,7 +68,7 @@ func NewServer(source Source, version string, log *logrus.Logger) (*Server, erro
 		return nil, err
 	}
 	return &Server{
-		source: source, agent: Agent{Version: version, PID: os.Getpid(), Since: time.Now()},
+		source: source, agent: Agent{Version: version, PID: os.Getpid(), Since: started},
 		numbers: numbers, log: log, lists: make(chan struct{}, listLimit),
 		looks: make(chan struct{}, 1), look: listening.Of,
 		sendLimit: sendLimit, readLimit: readLimit, lookLimit: lookLimit,
