@@ -23,7 +23,7 @@ func withoutProc(sockaddr []byte) (shorter []byte, fd string) {
 	if len(sockaddr) < path {
 		return nil, ""
 	}
-	own := ownPath.FindSubmatch(sockaddr[path:])
+	own := ownPath().FindSubmatch(sockaddr[path:])
 	if own == nil {
 		return nil, ""
 	}

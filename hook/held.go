@@ -76,7 +76,7 @@ var engineID = lazyregexp.New(`[/:-]([0-9a-f]{64})$`)
 func containerOf(spec *specs.Spec) config.Container {
 	c := config.Container{Annotations: spec.Annotations}
 	if spec.Linux != nil {
-		if found := engineID.FindStringSubmatch(spec.Linux.CgroupsPath); found != nil {
+		if found := engineID().FindStringSubmatch(spec.Linux.CgroupsPath); found != nil {
 			c.ID = found[1]
 		}
 	}

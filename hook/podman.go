@@ -42,7 +42,7 @@ type stored struct {
 // store, the part of the store that has containers, and the container's id.
 func podmanPaths(spec *specs.Spec) (run, part, id string, err error) {
 	for _, m := range spec.Mounts {
-		found := ownFiles.FindStringSubmatch(m.Source)
+		found := ownFiles().FindStringSubmatch(m.Source)
 		if found == nil || !slices.Contains(ownMounts, m.Destination) {
 			continue
 		}
@@ -111,7 +111,7 @@ func storeDirs(spec *specs.Spec, run string) []string {
 		dirs = append(dirs, above)
 	}
 	for _, m := range spec.Mounts {
-		found := ownFiles.FindStringSubmatch(m.Source)
+		found := ownFiles().FindStringSubmatch(m.Source)
 		if found != nil && m.Destination == "/dev/shm" && !slices.Contains(dirs, found[1]) {
 			dirs = append(dirs, found[1])
 		}
@@ -163,7 +163,7 @@ func podHostname(spec *specs.Spec, all []stored) string {
 	if spec.Linux == nil {
 		return ""
 	}
-	pod := podID.FindStringSubmatch(spec.Linux.CgroupsPath)
+	pod := podID().FindStringSubmatch(spec.Linux.CgroupsPath)
 	if pod == nil {
 		return ""
 	}

@@ -80,8 +80,8 @@ func unitFlags(given policyFlags) ([]string, error) {
 			"no port given: name the ports that the service may bind, for example -p 5000")
 	}
 	texts := given.texts()
-	texts.Ports = specifier.ReplaceAllString(texts.Ports, "1")
-	texts.Map = specifier.ReplaceAllString(texts.Map, "1")
+	texts.Ports = specifier().ReplaceAllString(texts.Ports, "1")
+	texts.Map = specifier().ReplaceAllString(texts.Map, "1")
 	_, err := config.ParsePolicy(texts)
 	return given.arguments(), err
 }

@@ -75,7 +75,7 @@ func explain(path string, err error) error {
 		return err
 	}
 	line, _ := detail.Position()
-	if found := wrongType.FindStringSubmatch(detail.Error()); found != nil {
+	if found := wrongType().FindStringSubmatch(detail.Error()); found != nil {
 		return fmt.Errorf("%s:%d: %s has a value of another type: write %s", path, line,
 			strings.Join(detail.Key(), "."),
 			cmp.Or(example[found[1]], "[[rule]], and its keys below"))

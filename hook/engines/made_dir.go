@@ -18,7 +18,7 @@ var madeFor = lazyregexp.New(`(?m)^# The directory ("/.*") was made for this fil
 // none. It is "" if no directory is made for the drop-in, or was.
 func (o Options) madeComment(path string, before []byte) (string, error) {
 	if before != nil {
-		if comment := madeFor.Find(before); comment != nil {
+		if comment := madeFor().Find(before); comment != nil {
 			return string(comment) + "\n", nil
 		}
 		return "", nil
@@ -44,7 +44,7 @@ func (o Options) madeComment(path string, before []byte) (string, error) {
 
 // madeDir returns the directory that was made for a drop-in, as its text says, or "".
 func (o Options) madeDir(path string, text []byte) (string, error) {
-	found := madeFor.FindSubmatch(text)
+	found := madeFor().FindSubmatch(text)
 	if found == nil {
 		return "", nil
 	}

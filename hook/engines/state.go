@@ -84,7 +84,7 @@ func (o *Options) readScript(text []byte) {
 		"exec ":                            &o.Binary,
 	} {
 		_, after, _ := strings.Cut(string(text), "\n"+before)
-		if word := quotedWord.FindStringSubmatch(after); word != nil {
+		if word := quotedWord().FindStringSubmatch(after); word != nil {
 			*field = strings.ReplaceAll(word[1], `'\''`, "'")
 		}
 	}

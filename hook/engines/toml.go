@@ -111,7 +111,7 @@ var bareKey = lazyregexp.New(`^[A-Za-z0-9_-]+$`)
 
 // renderKey returns a key as TOML, in quotes if it needs them.
 func renderKey(key string) string {
-	if bareKey.MatchString(key) {
+	if bareKey().MatchString(key) {
 		return key
 	}
 	return strconv.Quote(key)

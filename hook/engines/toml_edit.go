@@ -65,7 +65,7 @@ func addImport(text []byte, path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	at, insert := importsOpen.FindIndex(text), strconv.Quote(path)
+	at, insert := importsOpen().FindIndex(text), strconv.Quote(path)
 	if imports := stringsIn(before["imports"]); len(imports) > 0 && at != nil {
 		insert += ","
 		if !bytes.HasPrefix(text[at[1]:], []byte("\n")) {
@@ -73,7 +73,7 @@ func addImport(text []byte, path string) ([]byte, error) {
 		}
 	}
 	if _, ok := before["imports"]; !ok {
-		at, insert = versionLine.FindIndex(text), importLine(path)
+		at, insert = versionLine().FindIndex(text), importLine(path)
 	}
 	if at == nil {
 		return nil, errors.New("the place for the import was not found")
@@ -96,7 +96,7 @@ func cutImport(text []byte, path string) []byte {
 	if before, after, found := bytes.Cut(text, []byte(importLine(path))); found {
 		return slices.Concat(before, after)
 	}
-	at := importsOpen.FindIndex(text)
+	at := importsOpen().FindIndex(text)
 	if at == nil {
 		return text
 	}

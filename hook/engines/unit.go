@@ -72,7 +72,7 @@ func Service(o Options, u Unit) (*Plan, error) {
 
 // dropInText returns the content of the drop-in at path.
 func (u Unit) dropInText(o Options, path string) (string, error) {
-	if !plain.MatchString(o.Binary) || strings.Contains(o.Binary, "%") {
+	if !plain().MatchString(o.Binary) || strings.Contains(o.Binary, "%") {
 		return "", fmt.Errorf("--binary %q: systemd would take some of its characters "+
 			"for quotes or the like; install port-restricter in /usr/bin", o.Binary)
 	}
@@ -112,7 +112,7 @@ func (u Unit) dropInText(o Options, path string) (string, error) {
 		}
 	}
 	for _, flag := range flags {
-		if !plain.MatchString(flag) {
+		if !plain().MatchString(flag) {
 			return "", fmt.Errorf("%q: write it without blanks and quotes", flag)
 		}
 	}
@@ -191,7 +191,7 @@ func cutPrefix(command string) (prefix, rest string, err error) {
 	case strings.ContainsAny(word, `"'\$`):
 		return "", "", errors.New("the path of the program has quotes or variables: " +
 			"write it without, by systemctl edit")
-	case separator.MatchString(rest):
+	case separator().MatchString(rest):
 		return "", "", errors.New(
 			`it may be several commands, separated by ";": give each an ExecStart= of its own`)
 	case filepath.Base(word) == "port-restricter":

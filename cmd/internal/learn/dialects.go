@@ -125,7 +125,7 @@ var plainName = lazyregexp.New(`^[A-Za-z]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`)
 func pod(g *Group, t config.Texts) []string {
 	lines := []string{"metadata:", "  annotations:"}
 	suffix := ""
-	if plainName.MatchString(g.Name) {
+	if plainName().MatchString(g.Name) {
 		suffix = "/" + g.Name
 	} else {
 		lines = append(lines, "    # For every container of the pod;"+
@@ -136,7 +136,7 @@ func pod(g *Group, t config.Texts) []string {
 
 func compose(g *Group, t config.Texts) []string {
 	service := "NAME"
-	if plainName.MatchString(g.Name) {
+	if plainName().MatchString(g.Name) {
 		service = g.Name
 	}
 	lines := []string{"services:", fmt.Sprintf("  %q:", service), "    annotations:"}

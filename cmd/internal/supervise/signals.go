@@ -65,7 +65,7 @@ func catchSignals() (*os.File, error) {
 	return os.NewFile(uintptr(ends[0]), "signals"), nil
 }
 
-// forward passes each caught signal to the child and, when the child has been reaped, to
+// forward passes each caught signal to the child and, when the child has ended, to
 // the processes that have become children of the supervisor since.
 func forward(caught io.Reader, child *child) {
 	var info unix.Siginfo
