@@ -258,12 +258,14 @@ static int drop_privileges(struct helper_result *r)
 
 static void make_call(const struct helper *t, struct helper_result *r)
 {
+	const uint64_t begun = TICKET_BEGUN;
 	long result = t->unprivileged ? drop_privileges(r) : take_identity(t, r);
 	if (result == 0) {
 		guard(t);
 		if (!awaited(t))
 			syscall(SYS_exit_group, 0);
 		r->step = STEP_CALL;
+		syscall(SYS_write, t->ticket, &begun, sizeof begun);
 		switch (t->call) {
 		case CALL_BIND:
 			result = syscall(SYS_bind, t->sock, t->data, t->len);
@@ -348,6 +350,7 @@ void helper_run(int requests, int taken)
 	if (syscall(SYS_read, fds[TICKET], &once, sizeof once) != sizeof once)
 		return;
 	t.reply = fds[REPLY];
+	t.ticket = fds[TICKET];
 	limit_life(&t);
 	guard(&t);
 	raise_permitted();

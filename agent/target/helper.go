@@ -1,6 +1,9 @@
 package target
 
-// #include "helper.h"
+/*
+#include "helper.h"
+#include "spawner.h"
+*/
 import "C"
 
 import (
@@ -91,8 +94,10 @@ func HelperResults() map[string]uint64 {
 
 func (t *Thread) makeCall(c Call, valid func() bool) error {
 	var err error
-	for range 3 { // the spawner, or a helper that is ready, may have ended
-		if err = t.tryCall(c, valid); !errors.Is(err, errNotTaken) {
+	// The spawner may have ended, or each of the helpers that are ready.
+	for range C.READY + 2 {
+		err = t.tryCall(c, valid)
+		if !errors.Is(err, errNotTaken) && !errors.Is(err, errNotBegun) {
 			return err
 		}
 	}

@@ -27,10 +27,10 @@ struct ids {
 /*
  * A request: the call that a helper makes, and the identity that it takes on before. It is one
  * message, and so are its fds (SCM_RIGHTS). In the message, an fd of the struct is its index there,
- * and reply is unused.
+ * and reply and ticket are unused.
  */
 struct helper {
-	int call, sock, reply;
+	int call, sock, reply, ticket;
 	int backlog, level, option;
 	unsigned len;
 	unsigned char data[128];
@@ -66,9 +66,11 @@ enum {
 /*
  * The first fds of a request. A helper writes a struct helper_result to the reply, a pipe; if the
  * pipe is closed without one, the helper was killed. The ticket is an eventfd that is read once: by
- * the helper, or by the worker that gives up, after which no helper makes the call.
+ * the helper, or by the worker that gives up, after which no helper makes the call. The helper says
+ * by it that the call begins.
  */
 enum { REPLY, TICKET, OTHER_FDS, MOST_FDS = OTHER_FDS + 7 };
+enum { TICKET_FREE = 1, TICKET_BEGUN };
 
 /*
  * Receives a request from the socket, tells taken, a pipe, the pid of this process, and does what

@@ -4,6 +4,7 @@ package target
 import "C"
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -20,8 +21,17 @@ const takeLimit = 5 * time.Second
 // tests.
 var patience = CallLimit + time.Second
 
-// errNotTaken means that a request ended with its spawner, before a helper took it.
-var errNotTaken = errors.New("the process that starts helpers has ended")
+var (
+	// errNotTaken means that a request ended with its spawner, or with a helper that was ready,
+	// before a helper took it.
+	errNotTaken = errors.New("the process that starts helpers has ended")
+
+	// errNotBegun means that a helper took the request and ended before it made the call.
+	errNotBegun = errors.New("the helper process was killed before the call")
+
+	// errKilled means that a helper ended in the call. Whether the call is made is not known.
+	errKilled = errors.New("the helper process was killed")
+)
 
 // send sends a request, whose fds the kernel duplicates.
 func (s *spawner) send(h *C.struct_helper, fds []int) error {
@@ -57,7 +67,7 @@ func (s *spawner) ask(
 		return r, fmt.Errorf("%w: %w", ErrNotMade, err)
 	}
 	defer unix.Close(pipe[0])
-	ticket, err := unix.Eventfd(1, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	ticket, err := unix.Eventfd(C.TICKET_FREE, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err == nil {
 		defer unix.Close(ticket)
 		err = s.send(h, append([]int{C.REPLY: pipe[1], C.TICKET: ticket}, fds...))
@@ -65,13 +75,14 @@ func (s *spawner) ask(
 		err = fmt.Errorf("%w: %w", ErrNotMade, err)
 	}
 	unix.Close(pipe[1]) // the others are those of the request and of its helper
-	sent := err == nil
-	if sent {
+	if err == nil {
 		result := unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r))
 		err = await(pipe[0], ticket, result, abandoned)
 	}
-	if errors.Is(err, errNotTaken) {
-		err = s.lost(!sent)
+	for _, lost := range []error{errNotTaken, errNotBegun, errKilled} {
+		if errors.Is(err, lost) {
+			return r, s.lost(err)
+		}
 	}
 	return r, err
 }
@@ -79,10 +90,13 @@ func (s *spawner) ask(
 // await reads the result of a helper. It returns only once no helper can make the call any more,
 // unless the call is abandoned: then a helper may still hang in it.
 func await(pipe, ticket int, result []byte, abandoned func() bool) error {
-	const once = 8 // bytes
+	begun := false
 	withdraw := func() bool {
-		n, err := unix.Read(ticket, make([]byte, once))
-		return err == nil && n == once
+		var value [8]byte
+		_, _ = unix.Read(ticket, value[:])
+		found := binary.NativeEndian.Uint64(value[:])
+		begun = begun || found == C.TICKET_BEGUN
+		return found == C.TICKET_FREE
 	}
 	began := time.Now()
 	ready := []unix.PollFd{{Fd: int32(pipe), Events: unix.POLLIN}}
@@ -120,6 +134,8 @@ func await(pipe, ticket int, result []byte, abandoned func() bool) error {
 		return errNotTaken
 	case time.Since(began) >= CallLimit:
 		return fmt.Errorf("%w: it took more than %s", ErrNotMade, CallLimit)
+	case !begun:
+		return errNotBegun
 	}
-	return fmt.Errorf("%w: the helper process was killed", ErrNotMade)
+	return fmt.Errorf("%w: %w", ErrNotMade, errKilled)
 }

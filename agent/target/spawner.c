@@ -31,7 +31,7 @@
 
 enum { REQUESTS, TAKEN, TAKE, CHILDREN };
 
-enum { READY = 3, PAUSE_MS = 20 };
+enum { PAUSE_MS = 20 };
 
 static struct sock_filter filter[FILTER_LIMIT];
 

@@ -62,11 +62,9 @@ func StartHelpers(filter []unix.SockFilter, capabilities uint64) (requests int, 
 // AwaitHelpersEnd returns once the process that StartHelpers started has ended.
 func AwaitHelpersEnd() {
 	spawners.mu.Lock()
-	ended := []unix.PollFd{{Fd: int32(spawners.current.pidfd), Events: unix.POLLIN}}
+	s := spawners.current
 	spawners.mu.Unlock()
-	for n := 0; n < 1; { // a signal may come
-		n, _ = unix.Poll(ended, -1)
-	}
+	s.ended(-1)
 }
 
 // theSpawner returns the spawner of this process, which it starts if there is none.
@@ -184,21 +182,39 @@ func (s *spawner) end() {
 	unix.Close(s.pidfd)
 }
 
-// lost takes note that a request to the spawner was lost: the spawner has ended, or is about to,
-// or a helper was killed. Whichever it is, another spawner is better, if there can be one.
-func (s *spawner) lost(ended bool) error {
+// lost returns the error of a request that was lost: the spawner has ended, or is about to, and its
+// helpers with it, or one helper was killed.
+func (s *spawner) lost(err error) error {
 	spawners.mu.Lock()
 	confined := spawners.confined
-	if !confined && spawners.current == s {
+	// Whatever it was, another spawner takes the request, if there can be one.
+	replaced := !confined && errors.Is(err, errNotTaken)
+	if replaced && spawners.current == s {
 		spawners.current = nil
 	}
 	spawners.mu.Unlock()
-	if !confined {
+	if replaced {
 		s.end()
-	} else if ended {
+	} else if confined && s.ended(endLimit) {
 		return fmt.Errorf("%w: %w", ErrNotMade, ErrNoHelpers)
 	}
-	return errNotTaken
+	return err
+}
+
+// endLimit is how many milliseconds a killed spawner may take to end: its helpers are killed
+// before its pidfd says so.
+const endLimit = 1000
+
+// ended waits for the end of the spawner, and reports whether it came within the limit, which is
+// in milliseconds, or -1.
+func (s *spawner) ended(limit int) bool {
+	pidfd := []unix.PollFd{{Fd: int32(s.pidfd), Events: unix.POLLIN}}
+	for {
+		n, err := unix.Poll(pidfd, limit)
+		if !errors.Is(err, unix.EINTR) {
+			return n > 0
+		}
+	}
 }
 
 // reap waits for a child that has no exit signal.

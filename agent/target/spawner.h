@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 enum { FILTER_LIMIT = 1024 };
+enum { READY = 3 }; /* how many helpers wait for requests */
 
 struct spawner {
 	int requests;  /* a SOCK_SEQPACKET socket, from which helpers receive requests */

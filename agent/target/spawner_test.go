@@ -25,11 +25,13 @@ const somebody = 54321
 // startProcess starts a process of somebody, with these groups.
 func startProcess(t *testing.T, groups ...uint32) *Thread {
 	t.Helper()
+	return startProcessAs(t, &syscall.Credential{Uid: somebody, Gid: somebody, Groups: groups})
+}
+
+func startProcessAs(t *testing.T, credential *syscall.Credential) *Thread {
+	t.Helper()
 	process := exec.Command("sleep", "infinity")
-	process.SysProcAttr = &syscall.SysProcAttr{
-		Credential: &syscall.Credential{Uid: somebody, Gid: somebody, Groups: groups},
-		Pdeathsig:  unix.SIGKILL,
-	}
+	process.SysProcAttr = &syscall.SysProcAttr{Credential: credential, Pdeathsig: unix.SIGKILL}
 	require.NoError(t, process.Start())
 	t.Cleanup(func() {
 		_ = process.Process.Kill()
@@ -141,13 +143,33 @@ func TestWithoutASpawnerCallsAreRefused(t *testing.T) {
 	require.NoError(t, err)
 	pid, _ := helpersOf(t, s)
 	require.NoError(t, unix.Kill(pid, unix.SIGKILL))
-	require.Eventually(t, func() bool { return bindAt(t, target, abstract(t)) != nil },
-		time.Minute, time.Millisecond)
-	for range 2 {
-		err = bindAt(t, target, abstract(t))
-		require.ErrorIs(t, err, ErrNotMade)
-		require.ErrorContains(t, err, "restart the agent")
+	for err == nil {
+		err = bindAt(t, target, abstract(t)) // by a helper that is not killed yet
 	}
+	for range 3 {
+		require.ErrorIs(t, err, ErrNotMade)
+		require.ErrorIs(t, err, ErrNoHelpers)
+		err = bindAt(t, target, abstract(t))
+	}
+}
+
+// A helper with the spawner's user is killed with it. Its call was refused by nobody: the agent's
+// successor, which has helpers, answers it.
+func TestACallThatEndsWithTheSpawnerIsLeft(t *testing.T) {
+	if !rerun.InProcess(t, unix.CLONE_NEWNS) {
+		return
+	}
+	_, err := StartHelpers(nil, ^uint64(0))
+	require.NoError(t, err)
+	target, path := startProcessAs(t, nil), hangingDirectory(t)+"/socket"
+	done := make(chan error)
+	go func() { done <- bindAt(t, target, path) }()
+	hangingHelper(t, os.Getpid())
+	s, err := theSpawner()
+	require.NoError(t, err)
+	pid, _ := helpersOf(t, s)
+	require.NoError(t, unix.Kill(pid, unix.SIGKILL))
+	require.ErrorIs(t, <-done, ErrNoHelpers)
 }
 
 // The helpers of an agent give way to the agent, and those of a command are as its supervisor.
