@@ -26,7 +26,7 @@ PACKAGE_TEST_NEEDS := debootstrap lintian rpm rpmlint zstd man-db zsh fish
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: $(BIN)/port-restricter $(BIN)/port-restricter-nri $(BIN)/port-restricter-events ## build the programs into bin
+build: $(BIN)/port-restricter $(addprefix $(BIN)/port-restricter-,admin nri events) ## build the programs into bin
 
 # Static: a static program starts sooner, and runs on a node with any libc. Nothing in it depends
 # on where and when it was built.
@@ -54,7 +54,7 @@ reproducible: needs-test packages ## build the packages again, elsewhere, with n
 
 # Ends itself where a test says so. What it shows holds for the other programs.
 bin/port-restricter-faults: needs-build FORCE
-	go build -tags $(TAGS),faults -ldflags '-linkmode external -extldflags -static' -o $@ ./cmd/port-restricter
+	go build -tags $(TAGS),faults -ldflags '-linkmode external -extldflags -static' -o $@ ./cmd/port-restricter-admin
 
 demo: needs-demo build ## hold a real runc container to its port, then a command
 	test/demo/demo.sh

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -43,13 +42,12 @@ func newNRI() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			executable, err := os.Executable()
+			beside, err := cli.Beside(cli.Restricter)
 			if err != nil {
-				return fmt.Errorf("find port-restricter, which runs as the guard: %w", err)
+				return err
 			}
 			ctx, stop := signal.NotifyContext(command.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
-			beside := filepath.Join(filepath.Dir(executable), "port-restricter")
 			plugin := &nri.Plugin{
 				Options: o.Options,
 				Rules: func() (config.Rules, error) {

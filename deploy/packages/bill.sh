@@ -1,11 +1,11 @@
 #!/bin/sh
 # Writes what programs consist of: a bill of materials for each (CycloneDX), and the
 # licences of all that is in them. The environment is that of their build.
-# usage: bill.sh DIR-OF-PROGRAMS TO [PROGRAM...], by default the two of the packages
+# usage: bill.sh DIR-OF-PROGRAMS TO [PROGRAM...], by default those of the packages
 set -eu
 from=$1 to=$2
 shift 2
-[ $# -gt 0 ] || set -- port-restricter port-restricter-nri
+[ $# -gt 0 ] || set -- port-restricter port-restricter-admin port-restricter-nri
 arch=${GOARCH:-$(go env GOARCH)}
 
 # The C libraries that a static program contains are not in Go's build information.

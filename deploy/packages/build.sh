@@ -20,7 +20,7 @@ v[0-9]*) VERSION=$(echo "${version#v}" | sed 's/-\([0-9]*\)-g/+\1.g/; s/-rc/~rc/
 esac
 export VERSION
 
-go run -tags "$TAGS,pages" ./cmd/port-restricter "$out/pages" docs/man/*.md
+go run -tags "$TAGS,pages" ./cmd/port-restricter-admin "$out/pages" docs/man/*.md
 go run -tags "$TAGS,pages" ./cmd/port-restricter-nri "$out/pages"
 make -s build VERSION="$version" # for this machine, which runs it to write podman's hooks
 
@@ -32,7 +32,7 @@ for ARCH; do
 			$environment
 		END
 		if [ "$ARCH" = "$(dpkg --print-architecture)" ]; then
-			install -D -t "$BUILT" bin/port-restricter bin/port-restricter-nri
+			install -D -t "$BUILT" bin/port-restricter bin/port-restricter-admin bin/port-restricter-nri
 		else
 			make -s build BIN="$BUILT" VERSION="$version"
 		fi

@@ -10,7 +10,8 @@ share=$all/usr/share/port-restricter
 doc=usr/share/doc/port-restricter
 rm -rf "$tree"
 
-install -D -m 755 -t "$all/usr/bin" "$built/port-restricter" "$built/port-restricter-nri"
+install -D -m 755 -t "$all/usr/bin" \
+	"$built/port-restricter" "$built/port-restricter-admin" "$built/port-restricter-nri"
 install -D -m 755 -t "$all/usr/lib/port-restricter" deploy/packages/before-removal
 install -D -m 644 -t "$all/usr/lib/systemd/system" deploy/systemd/*.service deploy/systemd/*.socket
 install -D -m 644 -t "$all/usr/lib/systemd/user" deploy/systemd/user/*
@@ -38,6 +39,7 @@ mkdir -p "$man/man1" "$man/man5" "$man/man7"
 for page in "$pages"/man/*; do
 	gzip -9nc "$page" >"$man/man${page##*.}/$(basename "$page").gz"
 done
+ln -s port-restricter.1.gz "$man/man1/port-restricter-admin.1.gz"
 completions=$pages/completions
 install -D -m 644 "$completions/bash" "$all/usr/share/bash-completion/completions/port-restricter"
 install -D -m 644 "$completions/fish" \

@@ -6,7 +6,7 @@
 // Each engine has a file with one exported function from Options to a Plan. The
 // function only reads. Showing a Plan (Plan.Diff) and carrying it out (Plan.Apply)
 // are the same for all engines. A new engine is a file of its own with a
-// function of this kind, a line in cmd/port-restricter/configure.go, and cases in
+// function of this kind, a line in cmd/port-restricter-admin/configure.go, and cases in
 // testdata.
 //
 // The package depends on package filter for the kubelet's profile, on package

@@ -273,7 +273,7 @@ func (n node) loadNextImage(w way) {
 		storage=$(mktemp -d) # podman takes no long path
 		trap 'rm -rf "$storage"' EXIT
 		cp -r ../../bin/image/`+runtime.GOARCH+`/root "$0/root"
-		for program in port-restricter port-restricter-nri; do
+		for program in port-restricter port-restricter-admin port-restricter-nri; do
 			echo another version >>"$0/root/tree/usr/bin/$program"
 		done
 		podman() {

@@ -114,13 +114,10 @@ func newStand(t *testing.T) *stand {
 	require.NoError(t, os.Chmod(dir, 0o755))
 	s := &stand{
 		dir:     dir,
-		binary:  filepath.Join(dir, "port-restricter"),
+		binary:  runc.Install(t, dir),
 		program: filepath.Join(dir, "served"),
 		second:  filepath.Join(dir, "second"),
 	}
-	binary, err := os.ReadFile(runc.Binary(t))
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(s.binary, binary, 0o755))
 	out, err := exec.Command("gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function",
 		"-static", "-pthread", "-o", s.program, "testdata/served.c").CombinedOutput()
 	require.NoError(t, err, "%s", out)

@@ -84,8 +84,10 @@ func (m machine) newRoot(t *testing.T) string {
 		require.NoError(t, os.RemoveAll(filepath.Join(root, docs)))
 	}
 	tools := m.toolchain(t)
-	tools.build(t, filepath.Join(root, "src/bin/port-restricter"), repository,
-		"./cmd/port-restricter", "build")
+	for _, program := range []string{"port-restricter", "port-restricter-admin"} {
+		tools.build(t, filepath.Join(root, "src/bin", program), repository,
+			"./cmd/"+program, "build")
+	}
 	tools.build(t, filepath.Join(root, "src/test/probes/probes.test"), repository,
 		"./test/probes", "test", "-c")
 	tools.build(t, filepath.Join(root, "usr/sbin/runc"), repository+"/test/tools/runc",

@@ -36,7 +36,7 @@ func TestInstallUpgradeUninstall(t *testing.T) {
 	require.Equal(t, "EPERM", c.Bind(5001))
 	n.Sh("echo '# mine' >>/etc/port-restricter/config.toml")
 	old, plugin := n.Sh(agentPID), n.Sh("systemctl show -p MainPID --value port-restricter-nri")
-	n.Sh("echo another version >>/srv/image/tree/usr/bin/port-restricter")
+	n.Sh("echo another version >>/srv/image/tree/usr/bin/port-restricter-admin")
 	n.do("install")
 	require.NotEqual(t, old, n.Sh(agentPID))
 	require.Equal(t, plugin, n.Sh("systemctl show -p MainPID --value port-restricter-nri"))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,10 +20,7 @@ import (
 func TestASupervisorOutlivesALackOfProcesses(t *testing.T) {
 	dir := directory(t)
 	require.NoError(t, os.Chmod(dir, 0o777)) // the sockets are made there
-	binary, err := os.ReadFile(runc.Binary(t))
-	require.NoError(t, err)
-	commandLine := filepath.Join(dir, "port-restricter")
-	require.NoError(t, os.WriteFile(commandLine, binary, 0o755))
+	commandLine := runc.Install(t, dir)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, "prlimit", "--nproc=150", "--",

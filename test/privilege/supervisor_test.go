@@ -23,10 +23,7 @@ func TestNothingIsBoundWithoutASupervisor(t *testing.T) {
 			output, err := os.Create(filepath.Join(dir, "output"))
 			require.NoError(t, err)
 			defer output.Close()
-			binary, err := os.ReadFile(runc.Binary(t))
-			require.NoError(t, err)
-			require.NoError(t, os.WriteFile(filepath.Join(dir, "port-restricter"), binary, 0o755))
-			command := exec.Command(filepath.Join(dir, "port-restricter"), "-p", "5000", "--",
+			command := exec.Command(runc.Install(t, dir), "-p", "5000", "--",
 				compile(t, dir, "supervisor"))
 			command.Stdout, command.Stderr = output, output
 			command.SysProcAttr = &syscall.SysProcAttr{

@@ -3,7 +3,6 @@ package privilege
 import (
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"syscall"
 	"testing"
@@ -21,10 +20,7 @@ import (
 func TestTheCommandCanTypeIntoTheTerminalOfItsCaller(t *testing.T) {
 	dir := directory(t)
 	program := compile(t, dir, "terminal")
-	binary, err := os.ReadFile(runc.Binary(t))
-	require.NoError(t, err)
-	commandLine := filepath.Join(dir, "port-restricter")
-	require.NoError(t, os.WriteFile(commandLine, binary, 0o755))
+	commandLine := runc.Install(t, dir)
 
 	bare := inAShell(t, program)
 	require.Equal(t, bare, inAShell(t, commandLine, "-p", "5000", "--", program))

@@ -94,13 +94,10 @@ func standWith(t *testing.T, all []probe) *stand {
 	s := &stand{
 		dir:    dir,
 		rootfs: filepath.Join(dir, "rootfs"),
-		binary: filepath.Join(dir, "port-restricter"),
+		binary: runc.Install(t, dir),
 		probes: make(map[string]probe),
 	}
 	require.NoError(t, os.Mkdir(s.rootfs, 0o755))
-	binary, err := os.ReadFile(runc.Binary(t))
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(s.binary, binary, 0o755))
 	for _, p := range all {
 		p.install(t, s.program(p))
 		s.probes[p.name] = p

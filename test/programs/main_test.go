@@ -44,16 +44,18 @@ func share() error {
 	if err := os.CopyFS(filepath.Join(shared, "testdata"), os.DirFS("testdata")); err != nil {
 		return err
 	}
-	binary, err := os.ReadFile("../../bin/port-restricter") // of `make build`
-	if err != nil {
-		return err
-	}
 	if err := os.Mkdir(filepath.Join(shared, "bin"), 0o755); err != nil {
 		return err
 	}
-	err = os.WriteFile(filepath.Join(shared, "bin", "port-restricter"), binary, 0o755)
-	if err != nil {
-		return err
+	for _, program := range []string{"port-restricter", "port-restricter-admin"} {
+		binary, err := os.ReadFile("../../bin/" + program) // of `make build`
+		if err != nil {
+			return err
+		}
+		err = os.WriteFile(filepath.Join(shared, "bin", program), binary, 0o755)
+		if err != nil {
+			return err
+		}
 	}
 	// Modules of their own keep QUIC and Kubernetes out of port-restricter's go.mod.
 	for _, module := range []string{"network", "readers"} {

@@ -34,6 +34,26 @@ func Binary(t testing.TB) string {
 	return path
 }
 
+// Admin returns the absolute path of the program that the port-restricter to test becomes.
+func Admin(t testing.TB) string {
+	t.Helper()
+	path := Binary(t) + "-admin"
+	require.FileExists(t, path, "run `make build`")
+	return path
+}
+
+// Install copies the port-restricter to test, and what it becomes, into a directory, and returns
+// the path of the copy. Other users may be unable to reach the original.
+func Install(t testing.TB, dir string) string {
+	t.Helper()
+	for _, program := range []string{Admin(t), Binary(t)} {
+		text, err := os.ReadFile(program)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, filepath.Base(program)), text, 0o755))
+	}
+	return filepath.Join(dir, filepath.Base(Binary(t)))
+}
+
 // An Agent is a running `port-restricter agent`.
 type Agent struct {
 	Socket string
@@ -96,7 +116,7 @@ func startAgentWith(t testing.TB, prefix []string, files []*os.File, flags ...st
 	log, err := os.Create(a.log)
 	require.NoError(t, err)
 	defer log.Close()
-	agent := []string{copyOf(t, a.binary, dir), "agent", "--socket", a.Socket}
+	agent := []string{Install(t, dir), "agent", "--socket", a.Socket}
 	argv := slices.Concat(prefix, agent, flags)
 	a.process = exec.Command(argv[0], argv[1:]...)
 	a.process.Stderr, a.process.ExtraFiles = log, files
@@ -137,17 +157,6 @@ func directoryOfAgent(t testing.TB) string {
 	require.NoError(t, os.Chown(dir, user, user))
 	require.NoError(t, os.Chmod(dir, 0o755))
 	return dir
-}
-
-// copyOf copies a program into dir, and returns the path of the copy. The agent's user may
-// be unable to reach the original.
-func copyOf(t testing.TB, program, dir string) string {
-	t.Helper()
-	text, err := os.ReadFile(program)
-	require.NoError(t, err)
-	path := filepath.Join(dir, filepath.Base(program))
-	require.NoError(t, os.WriteFile(path, text, 0o755))
-	return path
 }
 
 // Pid returns the agent's process id.

@@ -490,7 +490,7 @@ func TestCheckOfTheCommandLine(t *testing.T) {
 	require.NoError(t, os.Chmod(filepath.Dir(filepath.Dir(setuid)), 0o755))
 	world := runc.NewWorld(t, runc.World{Settings: "\n"})
 	asUser := func(program string) report {
-		return checkBy(t, world.Enter("sh", "-c", "cp "+binary+" /run/p && exec"+
+		return checkBy(t, world.Enter("sh", "-c", "cp "+runc.Admin(t)+" /run/p && exec"+
 			" setpriv --reuid 4321 --regid 4321 --clear-groups /run/p check --json -- "+program)...)
 	}
 	asUser(setuid).require(t, setuid, "warn", "has setuid or setgid bits", "no_new_privs")

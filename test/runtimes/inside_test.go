@@ -59,12 +59,9 @@ func rootfsWithPortRestricter(t *testing.T) string {
 	tmp := filepath.Join(rootfs, "tmp") // podman copies its mode
 	require.NoError(t, os.Mkdir(tmp, 0o777))
 	require.NoError(t, os.Chmod(tmp, os.ModeSticky|0o777))
-	for name, source := range map[string]string{
-		"port-restricter": runc.Binary(t), "served": compileServed(t),
-	} {
-		program, err := os.ReadFile(source)
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(rootfs, "bin", name), program, 0o755))
-	}
+	runc.Install(t, filepath.Join(rootfs, "bin"))
+	served, err := os.ReadFile(compileServed(t))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(rootfs, "bin/served"), served, 0o755))
 	return rootfs
 }

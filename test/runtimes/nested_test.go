@@ -1,7 +1,6 @@
 package runtimes
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -14,9 +13,7 @@ import (
 // command in a container that the agent restricts already: Linux has one supervisor only.
 func TestTheCommandLineInAHeldContainerSaysWhyItCantRun(t *testing.T) {
 	agent, rootfs := runc.StartAgent(t), runc.Rootfs(t)
-	program, err := os.ReadFile(runc.Binary(t))
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(rootfs, "bin/port-restricter"), program, 0o755))
+	runc.Install(t, filepath.Join(rootfs, "bin"))
 	result := runc.New(t, runc.Config{
 		Rootfs: rootfs, Seccomp: agent.Profile(t), Annotations: map[string]string{key: "5000"},
 		Args: []string{"/bin/port-restricter", "-p", "5000", "--", busybox, "true"},

@@ -43,7 +43,8 @@ func runInside() (status int, err error) {
 		return 1, err
 	}
 	boot := exec.Command("unshare", "--net", "../systemd/testdata/boot.sh",
-		"../../bin/port-restricter", "../../bin/port-restricter-faults")
+		"../../bin/port-restricter", "../../bin/port-restricter-admin",
+		"../../bin/port-restricter-faults")
 	boot.Stderr = os.Stderr
 	boot.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // ^C must not keep it from cleaning up
 	input, err := boot.StdinPipe()

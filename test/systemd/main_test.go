@@ -53,7 +53,7 @@ func runBooted(m *testing.M) int {
 	if binary == "" {
 		binary = "../../bin/port-restricter"
 	}
-	boot := exec.Command("testdata/boot.sh", binary, "testdata/web-server")
+	boot := exec.Command("testdata/boot.sh", binary, binary+"-admin", "testdata/web-server")
 	boot.Stderr = os.Stderr
 	boot.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // ^C must not keep it from cleaning up
 	input, err := boot.StdinPipe()

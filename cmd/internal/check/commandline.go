@@ -60,8 +60,8 @@ func lowPorts(low uint16, err error, ends Ends) Result {
 	const name = "low ports"
 	switch {
 	case low == 0 && errors.Is(err, unix.EACCES):
-		return skip(name, "this user may bind none below %d, with or without port-restricter"+
-			" (CAP_NET_BIND_SERVICE)", unprivileged)
+		return skip(name, "this user may bind none below %d (CAP_NET_BIND_SERVICE);"+
+			" what the file of port-restricter may do by setcap is not tried", unprivileged)
 	case low == 0:
 		return skip(name, "none below %d can be bound: %v", unprivileged, err)
 	case ends.Low != 0:

@@ -179,7 +179,7 @@ func (i *installation) noteChanges(stale []string) (units bool) {
 	for _, c := range i.changes {
 		units = units || isUnit(c.path) != ""
 		for unit, program := range map[string]string{
-			agentService: i.program(), nriService: i.program() + "-nri",
+			agentService: i.program() + "-admin", nriService: i.program() + "-nri",
 		} {
 			if c.path == program || isUnit(c.path) == unit {
 				i.l.restart(unit)

@@ -24,11 +24,12 @@ for arch; do
 		make -s "$out/$arch/port-restricter-node" "$out/$arch/port-restricter-events" \
 			BIN="$out/$arch" VERSION="$version"
 		export VERSION="$version"
-		for program in port-restricter port-restricter-nri; do
+		for program in port-restricter port-restricter-admin port-restricter-nri; do
 			ln -f "bin/packages/$arch/$program" "$out/$arch/"
 		done
 		deploy/packages/bill.sh "$out/$arch" "$out/$arch" \
-			port-restricter port-restricter-nri port-restricter-node port-restricter-events
+			port-restricter port-restricter-admin port-restricter-nri port-restricter-node \
+			port-restricter-events
 	)
 	root=$out/$arch/root
 	deploy/kubernetes/image/root.sh "$out/$arch" "bin/packages/$arch/tree" "$root"

@@ -1,4 +1,4 @@
-package main
+package start
 
 import (
 	"strings"
@@ -8,15 +8,18 @@ import (
 	"github.com/port-restricter/port-restricter/config"
 )
 
-// policyFlags are the flags that say what a command may bind.
-type policyFlags struct {
-	ports, maps     []string
+// PolicyFlags are the flags that say what a command may bind.
+type PolicyFlags struct {
+	Ports []string
+
+	maps            []string
 	mode, ephemeral string
 	verbose         bool
 }
 
-func (f *policyFlags) add(flags *pflag.FlagSet) {
-	flags.StringArrayVarP(&f.ports, "port", "p", nil,
+// Add adds the flags to those of a command.
+func (f *PolicyFlags) Add(flags *pflag.FlagSet) {
+	flags.StringArrayVarP(&f.Ports, "port", "p", nil,
 		"`PORTS` that may be bound: 5000, 8000-8010, 53/udp, 127.0.0.1:5000, [::1]:5000/tcp;"+
 			" 0 to listen on a port of the kernel's choice; none for no port at all;"+
 			" may be repeated")
@@ -32,17 +35,17 @@ func (f *policyFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "print one line for each decision")
 }
 
-// texts returns the values of which a policy is made.
-func (f *policyFlags) texts() config.Texts {
+// Texts returns the values of which a policy is made.
+func (f *PolicyFlags) Texts() config.Texts {
 	return config.Texts{
-		Ports: strings.Join(f.ports, ","), Map: strings.Join(f.maps, ","),
+		Ports: strings.Join(f.Ports, ","), Map: strings.Join(f.maps, ","),
 		Mode: f.mode, Ephemeral: f.ephemeral,
 	}
 }
 
-// arguments returns the flags as they are on a command line.
-func (f *policyFlags) arguments() (args []string) {
-	for _, port := range f.ports {
+// Arguments returns the flags as they are on a command line.
+func (f *PolicyFlags) Arguments() (args []string) {
+	for _, port := range f.Ports {
 		args = append(args, "-p", port)
 	}
 	for _, m := range f.maps {

@@ -11,6 +11,7 @@ import (
 	"github.com/port-restricter/port-restricter/agent"
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 	"github.com/port-restricter/port-restricter/cmd/internal/learn"
+	"github.com/port-restricter/port-restricter/cmd/internal/start"
 	"github.com/port-restricter/port-restricter/cmd/internal/supervise"
 	"github.com/port-restricter/port-restricter/config"
 )
@@ -37,7 +38,7 @@ func (l *learning) fromCommand(args []string) (int, error) {
 				l.write(&learner.Learner, filepath.Base(args[0])))
 		}
 	}
-	status, err := runRestricted(
+	status, err := start.Restricted(
 		nothing, logrus.ErrorLevel, supervise.Command{Args: args}, watch)
 	if err == nil && failed != nil {
 		return cmp.Or(status, cli.StatusFailure), failed

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 	"github.com/port-restricter/port-restricter/cmd/internal/learn"
 	"github.com/port-restricter/port-restricter/config/inquiry"
 )
@@ -68,7 +69,7 @@ func newLearn() *cobra.Command {
 			if status == 0 && err == nil {
 				return nil
 			}
-			return statusError{status, err}
+			return cli.StatusError{Status: status, Err: err}
 		},
 	}
 	flags := command.Flags()

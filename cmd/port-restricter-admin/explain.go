@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/port-restricter/port-restricter/agent/control"
+	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 	"github.com/port-restricter/port-restricter/config"
 )
 
@@ -82,5 +83,5 @@ func printExplanation(e control.Explanation, request string) error {
 	if e.Allowed {
 		return nil
 	}
-	return statusError{status: 1}
+	return cli.StatusError{Status: 1}
 }

@@ -26,7 +26,7 @@ func newConfigure() *cobra.Command {
 			"  port-restricter configure containerd --remove",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
-			return unknownArgument("engine", "podman, containerd, crio, docker, kubelet", args)
+			return cli.UnknownArgument("engine", "podman, containerd, crio, docker, kubelet", args)
 		},
 	}
 	podman := newConfigureEngine("podman",
@@ -103,7 +103,7 @@ func newConfigureEngine(
 		"`DIR` in which to configure another file system, for example an image, without the"+
 			" settings of this machine")
 	flags.StringVar(&o.Binary, "binary", "",
-		"`PATH` of the port-restricter that the engine will run (default: this program)")
+		"`PATH` of the port-restricter that the engine will run (default: the one beside this program)")
 	return engineCommand{command, &o}
 }
 
@@ -165,7 +165,7 @@ func complete(o *engines.Options, engine string) error {
 		}
 	}
 	if o.Binary == "" {
-		o.Binary, err = os.Executable()
+		o.Binary, err = cli.Beside(cli.Restricter)
 	}
 	return err
 }

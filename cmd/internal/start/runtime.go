@@ -1,4 +1,4 @@
-package main
+package start
 
 import (
 	"fmt"
@@ -25,14 +25,14 @@ const (
 // runtime keeps. An engine that asks the kernel to kill the runtime when the engine ends
 // (PR_SET_PDEATHSIG), as containerd does, sets that for the first thread only.
 func init() {
-	if _, ok := runtimeArguments(os.Args); ok {
+	if _, ok := RuntimeArguments(os.Args); ok {
 		runtime.LockOSThread()
 	}
 }
 
-// runtimeArguments returns the arguments for the OCI runtime, and whether this process
+// RuntimeArguments returns the arguments for the OCI runtime, and whether this process
 // runs as one.
-func runtimeArguments(argv []string) ([]string, bool) {
+func RuntimeArguments(argv []string) ([]string, bool) {
 	switch {
 	case len(argv) > 0 && filepath.Base(argv[0]) == runtimeName:
 		return argv[1:], true
@@ -42,9 +42,9 @@ func runtimeArguments(argv []string) ([]string, bool) {
 	return nil, false
 }
 
-// execRuntime becomes the OCI runtime. It returns only if that fails, with the exit
+// ExecRuntime becomes the OCI runtime. It returns only if that fails, with the exit
 // status, after it has reported the error to the engine.
-func execRuntime(args []string) int {
+func ExecRuntime(args []string) int {
 	invocation := shim.ParseArguments(args)
 	err := fmt.Errorf("port-restricter: %w", invocation.Exec(args, cli.HookOptions))
 	fmt.Fprintln(os.Stderr, err)
@@ -73,6 +73,6 @@ func newRuntime() *cobra.Command {
 			" run --annotation port-restricter.port=5000 IMAGE",
 		DisableFlagParsing:    true,
 		DisableFlagsInUseLine: true,
-		Run:                   func(_ *cobra.Command, args []string) { os.Exit(execRuntime(args)) },
+		Run:                   func(_ *cobra.Command, args []string) { os.Exit(ExecRuntime(args)) },
 	}
 }

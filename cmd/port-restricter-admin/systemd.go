@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/port-restricter/port-restricter/cmd/internal/cli"
+	"github.com/port-restricter/port-restricter/cmd/internal/start"
 	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/hook/engines"
 	"github.com/port-restricter/port-restricter/internal/lazyregexp"
@@ -18,7 +20,7 @@ import (
 func newSystemd() *cobra.Command {
 	var o engines.Options
 	var u engines.Unit
-	var given policyFlags
+	var given start.PolicyFlags
 	var dryRun bool
 	command := &cobra.Command{
 		Use:   "systemd UNIT -p PORTS",
@@ -43,7 +45,7 @@ func newSystemd() *cobra.Command {
 				return fmt.Errorf("find the directory of this user's units: %w", err)
 			}
 			if o.Binary == "" {
-				if o.Binary, err = os.Executable(); err != nil {
+				if o.Binary, err = cli.Beside(cli.Restricter); err != nil {
 					return err
 				}
 			}
@@ -61,12 +63,12 @@ func newSystemd() *cobra.Command {
 		},
 	}
 	flags := command.Flags()
-	given.add(flags)
+	given.Add(flags)
 	flags.BoolVar(&u.User, "user", false, "a unit of this user's own systemd")
 	flags.BoolVar(&dryRun, "dry-run", false, "print the drop-in as a diff, and write nothing")
 	flags.BoolVar(&o.Remove, "remove", false, "remove the drop-in")
 	flags.StringVar(&o.Binary, "binary", "",
-		"`PATH` of the port-restricter that the service will run (default: this program)")
+		"`PATH` of the port-restricter that the service will run (default: the one beside this program)")
 	return command
 }
 
@@ -74,16 +76,16 @@ func newSystemd() *cobra.Command {
 var specifier = lazyregexp.New(`%[A-Za-z]`)
 
 // unitFlags returns the flags of the service's command line.
-func unitFlags(given policyFlags) ([]string, error) {
-	if len(given.ports) == 0 {
+func unitFlags(given start.PolicyFlags) ([]string, error) {
+	if len(given.Ports) == 0 {
 		return nil, errors.New(
 			"no port given: name the ports that the service may bind, for example -p 5000")
 	}
-	texts := given.texts()
+	texts := given.Texts()
 	texts.Ports = specifier().ReplaceAllString(texts.Ports, "1")
 	texts.Map = specifier().ReplaceAllString(texts.Map, "1")
 	_, err := config.ParsePolicy(texts)
-	return given.arguments(), err
+	return given.Arguments(), err
 }
 
 // describeUnit asks systemd for the unit's name, without aliases, and its files.

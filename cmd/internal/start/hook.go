@@ -1,4 +1,4 @@
-package main
+package start
 
 import (
 	"encoding/json"
@@ -23,7 +23,7 @@ func newHook() *cobra.Command {
 		// Help with status 0 would let every container pass a guard whose stage is
 		// misspelled.
 		RunE: func(_ *cobra.Command, args []string) error {
-			return unknownArgument("stage", "precreate, prestart, createRuntime, poststart", args)
+			return cli.UnknownArgument("stage", "precreate, prestart, createRuntime, poststart", args)
 		},
 	}
 	guard := "Refuse to start a container that must be restricted and has no filter or no agent" +

@@ -1,4 +1,4 @@
-package main
+package start
 
 import (
 	"errors"
@@ -19,7 +19,7 @@ import (
 // newRun returns the command line, in its short form as the root command or in its
 // long form as the command run.
 func newRun(use string) *cobra.Command {
-	var given policyFlags
+	var given PolicyFlags
 	var pidFile string
 	var forks bool
 	run := &cobra.Command{
@@ -30,11 +30,11 @@ func newRun(use string) *cobra.Command {
 			if len(args) == 0 && command.Flags().NFlag() == 0 && !command.HasParent() {
 				return bare(command)
 			}
-			if err := checkPorts(command, given.ports, args); err != nil {
+			if err := checkPorts(command, given.Ports, args); err != nil {
 				return err
 			}
-			policy, err := config.ParsePolicy(given.texts())
-			if err != nil && len(given.ports) > 0 {
+			policy, err := config.ParsePolicy(given.Texts())
+			if err != nil && len(given.Ports) > 0 {
 				return err
 			}
 			if len(args) == 0 {
@@ -48,18 +48,18 @@ func newRun(use string) *cobra.Command {
 			case given.mode == "audit":
 				level = logrus.WarnLevel // what enforce would refuse
 			}
-			status, err := runRestricted(policy, level, supervise.Command{
+			status, err := Restricted(policy, level, supervise.Command{
 				Args: args, Forks: forks || pidFile != "", PIDFile: pidFile,
 			}, nil)
 			if status == 0 && err == nil {
 				return nil
 			}
-			return statusError{status, err}
+			return cli.StatusError{Status: status, Err: err}
 		},
 	}
 	flags := run.Flags()
 	flags.SetInterspersed(false) // flags after CMD belong to CMD
-	given.add(flags)
+	given.Add(flags)
 	flags.BoolVar(&forks, "forks", false,
 		"CMD forks into the background, like a service of Type=forking:"+
 			" systemd is told that the service is ready once CMD has ended")
@@ -69,10 +69,10 @@ func newRun(use string) *cobra.Command {
 	return run
 }
 
-// runRestricted runs a command under a supervisor in this process, and returns the exit
+// Restricted runs a command under a supervisor in this process, and returns the exit
 // status of port-restricter. watch, if it is not nil, is called before the command starts; what
 // it returns is called when the command has ended.
-func runRestricted(
+func Restricted(
 	policy config.Policy, level logrus.Level, command supervise.Command,
 	watch func(*agent.Supervisor) (ended func()),
 ) (int, error) {

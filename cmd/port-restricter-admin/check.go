@@ -39,7 +39,7 @@ func newCheck() *cobra.Command {
 			}
 			for _, name := range asked {
 				if all := append(check.Engines(), check.NRI); !slices.Contains(all, name) {
-					return unknownArgument("engine", strings.Join(all, ", "), []string{name})
+					return cli.UnknownArgument("engine", strings.Join(all, ", "), []string{name})
 				}
 			}
 			var results []check.Result
@@ -101,7 +101,7 @@ func report(command *cobra.Command, results []check.Result, asJSON bool) error {
 		check.Print(command.OutOrStdout(), results)
 	}
 	if check.Failed(results) {
-		return statusError{status: 1}
+		return cli.StatusError{Status: 1}
 	}
 	return nil
 }
@@ -125,7 +125,7 @@ func newAttached() *cobra.Command {
 			if status == 0 && err == nil {
 				return nil
 			}
-			return statusError{status, err}
+			return cli.StatusError{Status: status, Err: err}
 		},
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package start
 
 import (
 	"errors"
@@ -32,7 +32,7 @@ func bare(command *cobra.Command) error {
 	if err := command.Help(); err != nil {
 		return err
 	}
-	return statusError{status: cli.StatusFailure}
+	return cli.StatusError{Status: cli.StatusFailure}
 }
 
 // checkPorts fails if the command line has no port, or if another argument has become one.
@@ -49,6 +49,9 @@ func checkPorts(command *cobra.Command, ports, args []string) error {
 	return nil
 }
 
+// ErrUnknownCommand is wrapped by the error for a command that the root does not know.
+var ErrUnknownCommand = errors.New("is neither a command of port-restricter nor a program in PATH")
+
 // noPort returns the error for a command line without -p. Its first argument may have been
 // meant as a command of port-restricter.
 func noPort(command *cobra.Command, name string) error {
@@ -56,52 +59,7 @@ func noPort(command *cobra.Command, name string) error {
 		return fmt.Errorf("no port given for %q: "+
 			"name the ports that the command may bind, for example -p 5000", name)
 	}
-	return fmt.Errorf("%q is neither a command of port-restricter nor a program in PATH: %s"+
+	return fmt.Errorf("%q %w: %s"+
 		" To run a program, name the ports that it may bind, for example -p 5000; see --help",
-		name, nearest(command, name))
-}
-
-// nearest names the commands that were perhaps meant by name, or all of them.
-func nearest(parent *cobra.Command, name string) string {
-	parent.SuggestionsMinimumDistance = 2 // letters
-	if similar := parent.SuggestionsFor(name); len(similar) > 0 {
-		return "did you mean " + strings.Join(similar, " or ") + "?"
-	}
-	var known []string
-	for _, command := range parent.Commands() {
-		if command.IsAvailableCommand() {
-			known = append(known, command.Name())
-		}
-	}
-	return "the commands are " + strings.Join(known, ", ") + "."
-}
-
-// unknownArgument returns the error for a command that has subcommands and was called
-// without one of them.
-func unknownArgument(what, known string, args []string) error {
-	if len(args) == 0 {
-		return fmt.Errorf("name the %s, one of %s", what, known)
-	}
-	return fmt.Errorf("%q is not a known %s: name one of %s", args[0], what, known)
-}
-
-// newHelp returns the command help. That of cobra prints the help of the root command for a
-// command that it does not know.
-func newHelp() *cobra.Command {
-	return &cobra.Command{
-		Use:   "help [COMMAND]",
-		Short: "Print the help of a command",
-		RunE: func(command *cobra.Command, args []string) error {
-			found := command.Root()
-			for i, name := range args {
-				next, _, _ := found.Find(args[i : i+1])
-				if next == nil || next == found {
-					return fmt.Errorf("%q is not a command of %s: %s",
-						name, found.CommandPath(), nearest(found, name))
-				}
-				found = next
-			}
-			return found.Help()
-		},
-	}
+		name, ErrUnknownCommand, cli.Nearest(command, name))
 }

@@ -47,7 +47,7 @@ func newConfig() *cobra.Command {
 				_, err = cli.HookOptions(node)
 			}
 			if err != nil {
-				return statusError{statusWrongSettings, err}
+				return cli.StatusError{Status: statusWrongSettings, Err: err}
 			}
 			path, _ := settings.Path()
 			shown := inForce(path, node)

@@ -20,7 +20,7 @@ func call(args ...string) (status int, output string) {
 	root.SetIn(strings.NewReader(""))
 	root.SetOut(&out)
 	root.SetErr(&out)
-	status, err := exitStatus(root.Execute())
+	status, err := cli.ExitStatus(root.Execute())
 	if err != nil {
 		out.WriteString(err.Error())
 	}

@@ -1,0 +1,29 @@
+package start
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Has reports whether the arguments of port-restricter are for a command of this package: the
+// command line begins with a flag, or with run.
+func Has(args []string) bool {
+	return len(args) > 0 && (strings.HasPrefix(args[0], "-") ||
+		slices.Contains([]string{"run", "hook", runtimeCommand}, args[0]))
+}
+
+// NewRoot returns the root command, which is also run, with the commands of this package.
+func NewRoot(version string) *cobra.Command {
+	root := newRun("port-restricter -p PORTS [flags] -- CMD [ARG...]")
+	root.Short = "Restrict a command, or containers, to the ports that they may bind"
+	root.Example = "  port-restricter -p 5000 -- nc -l 0.0.0.0 5000\n" +
+		"  port-restricter agent --socket /run/port-restricter/agent.sock"
+	root.Version = version
+	root.SilenceUsage, root.SilenceErrors = true, true
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(wrongFlag)
+	root.AddCommand(newRun("run -p PORTS [flags] -- CMD [ARG...]"), newHook(), newRuntime())
+	return root
+}

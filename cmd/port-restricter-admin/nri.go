@@ -1,0 +1,20 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/port-restricter/port-restricter/cmd/internal/cli"
+)
+
+// newNRI returns a command that becomes another program.
+func newNRI() *cobra.Command {
+	return &cobra.Command{
+		Use: "nri",
+		Short: "Put the filter into containers that must be restricted, as an NRI plugin" +
+			" (containerd 2.2 and newer)",
+		DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			return cli.Become(cli.NRI, append([]string{"port-restricter nri"}, args...))
+		},
+	}
+}
