@@ -103,7 +103,7 @@ func newConfigureEngine(
 		"`DIR` in which to configure another file system, for example an image, without the"+
 			" settings of this machine")
 	flags.StringVar(&o.Binary, "binary", "",
-		"`PATH` of the port-restricter that the engine will run (default: the one beside this program)")
+		"`PATH` of the port-restricter that the engine will run (default: this program)")
 	return engineCommand{command, &o}
 }
 

@@ -68,7 +68,7 @@ func newSystemd() *cobra.Command {
 	flags.BoolVar(&dryRun, "dry-run", false, "print the drop-in as a diff, and write nothing")
 	flags.BoolVar(&o.Remove, "remove", false, "remove the drop-in")
 	flags.StringVar(&o.Binary, "binary", "",
-		"`PATH` of the port-restricter that the service will run (default: the one beside this program)")
+		"`PATH` of the port-restricter that the service will run (default: this program)")
 	return command
 }
 

@@ -20,8 +20,8 @@ import (
 // version is set by the build.
 var version = "development"
 
-// init makes the first thread the one that becomes another program, so that a signal at the parent's
-// death (PR_SET_PDEATHSIG) is kept: it is set for the first thread only.
+// init makes the first thread the one that becomes another program. A signal at the parent's death
+// (PR_SET_PDEATHSIG) is set for that thread only.
 func init() {
 	if !start.Has(os.Args[1:]) {
 		runtime.LockOSThread()

@@ -23,7 +23,8 @@ func newHook() *cobra.Command {
 		// Help with status 0 would let every container pass a guard whose stage is
 		// misspelled.
 		RunE: func(_ *cobra.Command, args []string) error {
-			return cli.UnknownArgument("stage", "precreate, prestart, createRuntime, poststart", args)
+			const stages = "precreate, prestart, createRuntime, poststart"
+			return cli.UnknownArgument("stage", stages, args)
 		},
 	}
 	guard := "Refuse to start a container that must be restricted and has no filter or no agent" +
