@@ -22,7 +22,7 @@ const asUser = `set -e
 	echo "$5" | tee /etc/subuid >/etc/subgid
 	mkdir -p /run/home /run/rootfs/bin /run/rootfs/etc /run/rootfs/run /run/rootfs/tmp /run/second
 	chmod 1777 /run/rootfs/tmp
-	cp "$1" /run/port-restricter
+	cp "$1" "$1-admin" /run
 	cp /bin/busybox "$4" /run/rootfs/bin
 	printf %s "$2" >/run/script
 	chown -R 4321:4321 /run/home /run/rootfs
