@@ -94,8 +94,9 @@ func HelperResults() map[string]uint64 {
 
 func (t *Thread) makeCall(c Call, valid func() bool) error {
 	var err error
+	began := time.Now()
 	// The spawner may have ended, or each of the helpers that are ready.
-	for range C.READY + 2 {
+	for tries := 0; tries < C.READY+2 && time.Since(began) < takeLimit; tries++ {
 		err = t.tryCall(c, valid)
 		if !errors.Is(err, errNotTaken) && !errors.Is(err, errNotBegun) {
 			return err

@@ -182,22 +182,22 @@ func (s *spawner) end() {
 	unix.Close(s.pidfd)
 }
 
-// lost returns the error of a request that was lost: the spawner has ended, or is about to, and its
-// helpers with it, or one helper was killed.
+// lost returns the error of a request that was lost: a helper was killed, or the spawner and its
+// helpers with it. Another spawner takes the next request, if there can be one.
 func (s *spawner) lost(err error) error {
+	if !s.ended(endLimit) {
+		return err
+	}
 	spawners.mu.Lock()
 	confined := spawners.confined
-	// Whatever it was, another spawner takes the request, if there can be one.
-	replaced := !confined && errors.Is(err, errNotTaken)
-	if replaced && spawners.current == s {
+	if !confined && spawners.current == s {
 		spawners.current = nil
 	}
 	spawners.mu.Unlock()
-	if replaced {
-		s.end()
-	} else if confined && s.ended(endLimit) {
+	if confined {
 		return fmt.Errorf("%w: %w", ErrNotMade, ErrNoHelpers)
 	}
+	s.end()
 	return err
 }
 
@@ -208,10 +208,14 @@ const endLimit = 1000
 // ended waits for the end of the spawner, and reports whether it came within the limit, which is
 // in milliseconds, or -1.
 func (s *spawner) ended(limit int) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.requests < 0 {
+		return true
+	}
 	pidfd := []unix.PollFd{{Fd: int32(s.pidfd), Events: unix.POLLIN}}
 	for {
-		n, err := unix.Poll(pidfd, limit)
-		if !errors.Is(err, unix.EINTR) {
+		if n, err := unix.Poll(pidfd, limit); err == nil { // or a signal came
 			return n > 0
 		}
 	}

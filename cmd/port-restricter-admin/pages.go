@@ -13,7 +13,7 @@ import (
 
 // init makes this program another one, which the build of packages runs:
 //
-//	go run -tags seccomp,pages ./cmd/port-restricter DIR FILE.md...
+//	go run -tags seccomp,pages ./cmd/port-restricter-admin DIR FILE.md...
 //
 // It writes the manual pages of the commands and of the files, and the completions, into DIR.
 func init() {

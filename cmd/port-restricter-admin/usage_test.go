@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
+	"github.com/port-restricter/port-restricter/cmd/internal/start"
 )
 
 // call runs a command line as main does, up to the point where a command would be run.
@@ -109,5 +111,14 @@ func TestInjectSaysWhyItRefuses(t *testing.T) {
 		left, err := os.ReadFile(path)
 		require.NoError(t, err)
 		require.Equal(t, text, string(left))
+	}
+}
+
+func TestAllCommandsAreReachedByPortRestricter(t *testing.T) {
+	here := start.NewRoot("")
+	for _, command := range newRoot().Commands() {
+		found, _, _ := here.Find([]string{command.Name()})
+		require.True(t, found != here || slices.Contains(start.Others, command.Name()),
+			command.Name())
 	}
 }

@@ -6,10 +6,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,33 +21,47 @@ import (
 // version is set by the build.
 var version = "development"
 
+// isForAdmin reports whether the command line begins with a command that is not here. A shell that
+// completes a word calls one whose name begins with cobra.ShellCompRequestCmd.
+func isForAdmin() bool {
+	return len(os.Args) > 1 && (slices.Contains(start.Others, os.Args[1]) ||
+		strings.HasPrefix(os.Args[1], cobra.ShellCompRequestCmd))
+}
+
 // init makes the first thread the one that becomes another program. A signal at the parent's death
 // (PR_SET_PDEATHSIG) is set for that thread only.
 func init() {
-	if !start.Has(os.Args[1:]) {
+	if isForAdmin() {
 		runtime.LockOSThread()
 	}
 }
 
 func main() {
+	if isForAdmin() {
+		becomeAdmin(nil, nil)
+	}
 	// Without cobra, since every argument is for the OCI runtime.
 	if args, ok := start.RuntimeArguments(os.Args); ok {
 		os.Exit(start.ExecRuntime(args))
 	}
-	if !start.Has(os.Args[1:]) {
-		becomeAdmin()
-	}
-	root := start.NewRoot(version)
-	// The help lists all commands.
-	root.SetHelpFunc(func(*cobra.Command, []string) { becomeAdmin() })
-	status, err := cli.ExitStatus(root.Execute())
-	if errors.Is(err, start.ErrUnknownCommand) { // the nearest one may be there
-		becomeAdmin()
-	}
-	exit(status, err)
+	exit(cli.ExitStatus(newRoot().Execute()))
 }
 
-func becomeAdmin() { exit(cli.StatusFailure, cli.Become(cli.Admin, os.Args)) }
+// newRoot returns the commands. Those that are not here become port-restricter-admin, also behind
+// flags, and so does the help, which lists all.
+func newRoot() *cobra.Command {
+	root := start.NewRoot(version)
+	root.SetHelpFunc(becomeAdmin)
+	for _, name := range start.Others {
+		root.AddCommand(&cobra.Command{Use: name, DisableFlagParsing: true, Run: becomeAdmin})
+	}
+	return root
+}
+
+// becomeAdmin runs the same command line by port-restricter-admin.
+func becomeAdmin(*cobra.Command, []string) {
+	exit(cli.StatusFailure, cli.Become(cli.Admin, os.Args))
+}
 
 func exit(status int, err error) {
 	if err != nil {

@@ -21,8 +21,16 @@ var usualRuntimes = []string{"runc", "crun"}
 // users.
 const usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// itself is the program that this process runs.
-const itself = "/proc/self/exe"
+// itself returns the paths of port-restricter: that of the program that this process runs, and that
+// of the one that engines run, beside it.
+func itself() []string {
+	const self = "/proc/self/exe"
+	executable, err := os.Executable()
+	if err != nil {
+		return []string{self}
+	}
+	return []string{self, filepath.Join(filepath.Dir(executable), "port-restricter")}
+}
 
 // FindRuntime returns the path of the OCI runtime to become. named is the runtime of
 // the settings: an absolute path, a name to search for, or "" for the first usual
@@ -72,9 +80,11 @@ func runnable(path string) error {
 	if err != nil {
 		return fmt.Errorf("find the OCI runtime: %w: name another one %s", err, setRuntime)
 	}
-	if this, err := os.Stat(itself); err == nil && os.SameFile(info, this) {
-		return fmt.Errorf("the OCI runtime %s: %w: name the runtime behind it,"+
-			" runc or crun for example, %s", path, errItself, setRuntime)
+	for _, name := range itself() {
+		if this, err := os.Stat(name); err == nil && os.SameFile(info, this) {
+			return fmt.Errorf("the OCI runtime %s: %w: name the runtime behind it,"+
+				" runc or crun for example, %s", path, errItself, setRuntime)
+		}
 	}
 	if !info.Mode().IsRegular() {
 		err = fs.ErrPermission

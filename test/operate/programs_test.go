@@ -16,6 +16,7 @@ func TestTheProgramThatIsCalledAnswersLikeTheOneWithAllCommands(t *testing.T) {
 		"", "--help", "-p 5000 --help", "run --help", "help hook", "hook --help", "--version",
 		"agnet", "-v agnet", "--foo", "run", "hook foo", "profile --foo", "nri --help",
 		"__complete conf", "check nothing", "-p 5000 -- sh -c false", "config --explain x",
+		"-p 5000 status", "-v systemd", "--socket x agent y", "-p 5000 help run", "-v staus",
 	} {
 		called := runc.Finish(t, exec.Command(runc.Binary(t), strings.Fields(line)...))
 		all := runc.Finish(t, exec.Command(runc.Admin(t), strings.Fields(line)...))

@@ -21,10 +21,10 @@ import (
 func TestTheUnitsAreOnesThatSystemdUnderstands(t *testing.T) {
 	for manager, units := range map[string]struct{ dir, exec, socket string }{
 		"--system": {
-			"", "/usr/bin/port-restricter agent", settings.DefaultListener,
+			"", "/usr/bin/port-restricter-admin agent", settings.DefaultListener,
 		},
 		"--user": {
-			"user", "/usr/bin/port-restricter agent --socket %t/port-restricter/agent.sock",
+			"user", "/usr/bin/port-restricter-admin agent --socket %t/port-restricter/agent.sock",
 			"%t/port-restricter/agent.sock",
 		},
 	} {

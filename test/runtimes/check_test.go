@@ -478,6 +478,8 @@ func TestCheckOfTheCommandLine(t *testing.T) {
 	both := checkBy(t, binary, "check", "--json", "--listener", "/no/agent", "kubelet", "--")
 	both.require(t, "command line", "ok")
 	both.require(t, "kubelet", "fail", "not installed")
+	checkBy(t, "env", "PORT_RESTRICTER_RUNTIME="+binary, binary, "check", "--json", "podman").
+		require(t, binary, "fail", "that is port-restricter itself")
 	wrong := runc.Finish(t, exec.Command(binary, "check", "dokcer"))
 	require.Equal(t, 125, wrong.Code)
 	require.Contains(t, wrong.Stderr, `"dokcer" is not a known engine`)

@@ -111,7 +111,7 @@ func (i *installation) checkOthers(ctx context.Context) error {
 			"remove the package, or keep this DaemonSet from the node by a node selector", from)
 	case !strings.HasPrefix(string(text), marker):
 		return nil // a file that is in the way, as changes says
-	case !strings.Contains(string(text), "\nExecStart="+i.program()+" "):
+	case !strings.Contains(string(text), "\nExecStart="+i.program()+"-admin "):
 		return fmt.Errorf("port-restricter is installed on this node with another --prefix, as %s "+
 			"says: uninstall it with that one first", from)
 	}

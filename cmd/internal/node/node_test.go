@@ -137,7 +137,7 @@ func TestAUnitIsMadeForANode(t *testing.T) {
 		require.NotContains(t, unit, "/usr/bin", name)
 		require.NotContains(t, unit, "SocketGroup=port-restricter", name)
 		if filepath.Base(name) == agentService {
-			require.Contains(t, unit, "\nExecStart=/opt/bin/port-restricter agent\n")
+			require.Contains(t, unit, "\nExecStart=/opt/bin/port-restricter-admin agent\n")
 			require.Contains(t, unit, "\nDynamicUser=yes\n")
 		}
 		if filepath.Base(name) == controlSocket {

@@ -1,17 +1,11 @@
 package start
 
-import (
-	"slices"
-	"strings"
+import "github.com/spf13/cobra"
 
-	"github.com/spf13/cobra"
-)
-
-// Has reports whether the arguments of port-restricter are for a command of this package: the
-// command line begins with a flag, or with run.
-func Has(args []string) bool {
-	return len(args) > 0 && (strings.HasPrefix(args[0], "-") ||
-		slices.Contains([]string{"run", "hook", runtimeCommand}, args[0]))
+// Others are the names of all other commands, which port-restricter-admin has.
+var Others = []string{
+	"agent", "check", "config", "configure", "events", "explain", "help", "inject", "learn", "nri",
+	"profile", "status", "systemd",
 }
 
 // NewRoot returns the root command, which is also run, with the commands of this package.

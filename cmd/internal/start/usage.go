@@ -49,9 +49,6 @@ func checkPorts(command *cobra.Command, ports, args []string) error {
 	return nil
 }
 
-// ErrUnknownCommand is wrapped by the error for a command that the root does not know.
-var ErrUnknownCommand = errors.New("is neither a command of port-restricter nor a program in PATH")
-
 // noPort returns the error for a command line without -p. Its first argument may have been
 // meant as a command of port-restricter.
 func noPort(command *cobra.Command, name string) error {
@@ -59,7 +56,7 @@ func noPort(command *cobra.Command, name string) error {
 		return fmt.Errorf("no port given for %q: "+
 			"name the ports that the command may bind, for example -p 5000", name)
 	}
-	return fmt.Errorf("%q %w: %s"+
+	return fmt.Errorf("%q is neither a command of port-restricter nor a program in PATH: %s"+
 		" To run a program, name the ports that it may bind, for example -p 5000; see --help",
-		name, ErrUnknownCommand, cli.Nearest(command, name))
+		name, cli.Nearest(command, name))
 }
