@@ -22,7 +22,7 @@ const CallLimit = C.HELPER_SECONDS * time.Second
 
 var (
 	// ErrNotMade means that a call could not be made in the target's place. The
-	// call was not made.
+	// call was not made, unless its helper was killed in it.
 	ErrNotMade = errors.New("the call can't be made in the target's context")
 
 	// ErrWithdrawn means that nobody waits for the answer any more.

@@ -27,27 +27,32 @@ type scenario struct {
 	kind      string
 	processes int
 	count     int
+	pause     int // before each call, in ms, as before a program's first and only bind
 	beside    []string
 }
 
 var scenarios = []scenario{
-	{"an allowed bind", "allowed", 1, 20000, nil},
-	{"an allowed bind after 40 ms of silence", "seldom", 1, 25, nil},
-	{"an allowed bind, 2 processes at the same time", "allowed", 2, 10000, nil},
-	{"an allowed bind, 8 processes at the same time", "allowed", 8, 3000, nil},
-	{"a bind to another port", "denied", 1, 20000, nil},
-	{"a bind to a path (AF_UNIX)", "unix", 1, 1000, nil},
-	{"a bind to a path of the container's own file system (AF_UNIX)", "shm", 1, 1000, nil},
-	{"a bind to a path (AF_UNIX) by a process with two threads", "threaded", 1, 500, nil},
+	{"an allowed bind", "allowed", 1, 20000, 0, nil},
+	{"an allowed bind after 40 ms of silence", "allowed", 1, 25, 40, nil},
+	{"an allowed bind, 2 processes at the same time", "allowed", 2, 10000, 0, nil},
+	{"an allowed bind, 8 processes at the same time", "allowed", 8, 3000, 0, nil},
+	{"a bind to another port", "denied", 1, 20000, 0, nil},
+	{"a bind to a path (AF_UNIX)", "unix", 1, 1000, 0, nil},
+	{"a bind to a path of the container's own file system (AF_UNIX)", "shm", 1, 1000, 0, nil},
+	{"a bind to a path (AF_UNIX) by a process with two threads", "threaded", 1, 500, 0, nil},
 	{
-		"a bind to a path (AF_UNIX) beside 1,000 other processes", "unix", 1, 200,
+		"a bind to a path (AF_UNIX) by a process with two threads, after 40 ms of silence",
+		"threaded", 1, 25, 40, nil,
+	},
+	{
+		"a bind to a path (AF_UNIX) beside 1,000 other processes", "unix", 1, 200, 0,
 		[]string{"idle", "1000"},
 	},
 	{
-		"a bind to a path (AF_UNIX) while 1,000 processes a second are created", "unix", 1, 200,
+		"a bind to a path (AF_UNIX) while 1,000 processes a second are created", "unix", 1, 200, 0,
 		[]string{"create", "1000"},
 	},
-	{"getppid, which no filter asks about", "getppid", 1, 500, nil},
+	{"getppid, which no filter asks about", "getppid", 1, 500, 0, nil},
 }
 
 // BenchmarkLatency measures a call of each scenario in every way, and prints a table
@@ -93,7 +98,7 @@ func BenchmarkMerged(b *testing.B) {
 		s.container("podman's profile", alone),
 		s.container("podman's profile and port-restricter's", agent.Profile(b, "--base", base)),
 	}
-	compare(b, ways, scenario{"getppid in a container", "getppid", 1, 2000, nil})
+	compare(b, ways, scenario{"getppid in a container", "getppid", 1, 2000, 0, nil})
 }
 
 // compare measures a scenario in each way, and prints and returns its table.
@@ -162,7 +167,8 @@ func (w way) measure(b *testing.B, c scenario) (m measurement, ok bool) {
 	if slices.Contains(w.lacks, c.kind) || w.alone && c.processes > 1 {
 		return m, false
 	}
-	command := w.command("caller", c.kind, fmt.Sprint(c.processes), fmt.Sprint(c.count))
+	command := w.command("caller", c.kind, fmt.Sprint(c.processes), fmt.Sprint(c.count),
+		fmt.Sprint(c.pause))
 	command.Stderr = os.Stderr
 	out, ended := command.Output() // the C original's exit status is 1 in any case
 	_, err := fmt.Sscan(string(out), &m.mean, &m.p50, &m.p99)

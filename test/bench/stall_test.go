@@ -50,7 +50,7 @@ func BenchmarkStall(b *testing.B) {
 			for range other.containers {
 				stops = append(stops, s.attack(agent, other.filtered, other.args))
 			}
-			m, _ := w.measure(b, scenario{other.name, "allowed", 1, 5000, nil})
+			m, _ := w.measure(b, scenario{other.name, "allowed", 1, 5000, 0, nil})
 			table.add(other.name, m)
 			for _, stop := range stops {
 				stop()

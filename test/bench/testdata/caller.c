@@ -1,10 +1,9 @@
 /*
- * caller KIND PROCESSES COUNT: makes COUNT calls of a KIND in each of PROCESSES
- * processes at the same time. It prints the mean, the median and the 99th percentile
- * of the time that one call takes, in ns. The kinds are:
+ * caller KIND PROCESSES COUNT PAUSE: makes COUNT calls of a KIND in each of PROCESSES
+ * processes at the same time, each after a PAUSE in ms. It prints the mean, the median and
+ * the 99th percentile of the time that one call takes, in ns. The kinds are:
  *
  *   allowed  bind(2) to port 5000, at an address that no other process uses
- *   seldom   allowed after 40 ms of silence, like a program's first and only bind
  *   denied   bind(2) to port 5001
  *   unix     bind(2) to a path, by a process with one thread
  *   shm      the same in /dev/shm, which in a container is a file system of its own
@@ -46,10 +45,14 @@ static void *sleep_on(void *unused)
 	return unused;
 }
 
+static int pause_ms;
+
 /* Makes one call and returns how long it took, in ns. */
 static uint64_t one(const char *kind, int process)
 {
 	uint64_t start;
+	if (pause_ms)
+		usleep(1000 * pause_ms);
 	if (!strcmp(kind, "getppid")) {
 		/* A single call is too short for the clock. */
 		start = now();
@@ -58,8 +61,6 @@ static uint64_t one(const char *kind, int process)
 		return (now() - start) / 1000;
 	}
 	int denied = !strcmp(kind, "denied"), result, error;
-	if (!strcmp(kind, "seldom"))
-		usleep(40000);
 	int shm = !strcmp(kind, "shm");
 	if (shm || !strcmp(kind, "unix") || !strcmp(kind, "threaded")) {
 		struct sockaddr_un path = {.sun_family = AF_UNIX};
@@ -106,8 +107,9 @@ static int compare(const void *a, const void *b)
 
 int main(int argc, char **argv)
 {
-	if (argc != 4)
+	if (argc != 5)
 		return 2;
+	pause_ms = atoi(argv[4]);
 	int processes = atoi(argv[2]), count = atoi(argv[3]), warm = count / 10;
 	size_t all = (size_t)processes * count;
 	uint64_t *took = mmap(NULL, all * sizeof *took, PROT_READ | PROT_WRITE,
