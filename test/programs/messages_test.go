@@ -2,8 +2,11 @@ package programs
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 var messengers = []program{
@@ -56,6 +59,7 @@ func mosquitto(p *place, port int) []string {
 }
 
 func sshd(p *place, port int) []string {
+	require.NoError(p, os.MkdirAll("/run/sshd", 0o755)) // as the service does at its start
 	key := p.path("key")
 	_, _ = p.try("ssh-keygen", "-q", "-N", "", "-t", "ed25519", "-f", key)
 	return []string{
