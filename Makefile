@@ -13,12 +13,12 @@ PROGRAMS := nginx-light haproxy php-cli default-jdk-headless nodejs redis-server
 	postgresql mariadb-server-core mariadb-client-core mosquitto mosquitto-clients openssh-server \
 	openssh-client dbus rabbitmq-server unbound dnsmasq-base bind9-dnsutils vsftpd tmux chromium \
 	bubblewrap strace gdb valgrind curl musl-tools iproute2
+PACKAGE_NEEDS := jq
+PACKAGE_TEST_NEEDS := debootstrap lintian rpm rpmlint zstd man-db zsh fish
 TEST_NEEDS := systemd podman catatonit containerd conmon skopeo containernetworking-plugins crun \
 	uidmap libcap2-bin gcc-multilib perl python3 qemu-system-x86 kmod prometheus $(PROGRAMS) \
 	$(PACKAGE_NEEDS) $(PACKAGE_TEST_NEEDS)
 KERNEL_NEEDS := qemu-system-arm
-PACKAGE_NEEDS := jq
-PACKAGE_TEST_NEEDS := debootstrap lintian rpm rpmlint zstd man-db zsh fish
 
 .PHONY: help build packages image chart reproducible demo picture unit test test-kernels tools lint race fuzz bench bench-scale bench-restart clean
 .DEFAULT_GOAL := build
