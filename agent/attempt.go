@@ -217,6 +217,7 @@ func (a *attempt) actInTargetContext() error {
 
 // makeCall makes a helper do the call with argument in the target's place.
 func (a *attempt) makeCall(argument []byte) error {
+	a.keepPace()
 	call := a.callOnBehalf(argument)
 	if a.sharesUMEM() {
 		return a.bindWithUMEM(call)

@@ -25,7 +25,7 @@ func TestASupervisorWithoutFDsKeepsItsErrnoForItself(t *testing.T) {
 		target, fd := startTarget(t)
 		s, err := openSession(fd, handover.Record{Container: "test"}, onlyPort5000(t), quietLog())
 		require.NoError(t, err)
-		s.container = new(container)
+		s.container = newContainerAlone()
 		var n notification
 		require.NoError(t, s.notifier.receive(&n))
 		release := takeFDs(t, free)

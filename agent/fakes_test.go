@@ -84,7 +84,7 @@ func newFakeSession(t *testing.T, ports string, fake *fakeTarget) (*session, *fa
 	require.NoError(t, err)
 	kernel := &fakeNotifier{withdrawn: map[uint64]bool{}}
 	s := &session{
-		notifier: kernel, container: new(container),
+		notifier: kernel, container: newContainerAlone(),
 		audit: newAudit(quietLog(), "c1", config.Identity{}),
 		open:  func(*target.Cache, uint32) (targetThread, error) { return fake, nil },
 	}
@@ -140,4 +140,8 @@ func openSession(
 		return nil, err
 	}
 	return newSession(notifier, record, policy, log), nil
+}
+
+func newContainerAlone() *container {
+	return &container{hasNeighbours: func() bool { return false }}
 }

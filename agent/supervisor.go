@@ -300,8 +300,15 @@ func (s *Supervisor) newContainer(first *session) *container {
 		c.number = s.lastNumber
 	}
 	c.bound.kept = s.memory.NewSockets(c.number)
-	c.succeeded = s.succeeded
+	c.succeeded, c.hasNeighbours = s.succeeded, s.hasNeighbours
 	return c
+}
+
+// hasNeighbours reports whether there are several containers.
+func (s *Supervisor) hasNeighbours() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.containers) > 1
 }
 
 // passCounts adds the counts of a session that has ended to another one of its container. s.mu
