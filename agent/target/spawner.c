@@ -31,7 +31,7 @@
 
 enum { REQUESTS, TAKEN, TAKE, CHILDREN };
 
-enum { PAUSE_MS = 20 };
+enum { PAUSE_MS = 20, MOMENT_MS = 3 };
 
 static struct sock_filter filter[FILTER_LIMIT];
 
@@ -140,24 +140,50 @@ static void forget_taken(pid_t ready[READY])
 		forget(ready, pid);
 }
 
-/* Keeps helpers ready until the supervisor has ended. */
+/* Fills the empty places. Returns 1 if that failed. */
+static int fill(pid_t ready[READY], pid_t self)
+{
+	for (int i = 0; i < READY; i++)
+		if (!ready[i] && (ready[i] = start_helper(self)) < 0) {
+			ready[i] = 0;
+			return 1;
+		}
+	return 0;
+}
+
+static int count(const pid_t ready[READY])
+{
+	int n = 0;
+	for (int i = 0; i < READY; i++)
+		n += ready[i] != 0;
+	return n;
+}
+
+/*
+ * Keeps helpers ready until the supervisor has ended. To fork takes longer than a call, and would
+ * take a CPU from the helper that has just taken a request. So as long as another one is ready,
+ * the next one is started a moment later.
+ */
 static void keep_ready(void)
 {
 	pid_t ready[READY] = {0}, pid, self = syscall(SYS_getpid);
 	struct timespec pause = {.tv_nsec = PAUSE_MS * 1000 * 1000};
+	struct timespec moment = {.tv_nsec = MOMENT_MS * 1000 * 1000};
 	char signals[4 * 128]; /* of signalfd_siginfo */
 
-	for (int failed = 0;; ) {
-		for (int i = 0; i < READY && !failed; i++)
-			if (!ready[i] && (ready[i] = start_helper(self)) < 0) {
-				ready[i] = 0;
-				failed = 1;
-			}
+	for (int failed = 0, quiet = 1;; ) {
+		if (!failed && (quiet || !count(ready)))
+			failed = fill(ready, self);
 		struct pollfd fds[] = {{.fd = REQUESTS}, {TAKEN, POLLIN, 0}, {CHILDREN, POLLIN, 0}};
-		struct timespec timeout = pause, none = {0}; /* which the kernel changes */
-		if (failed) /* a pause that no event prolongs or ends */
-			syscall(SYS_ppoll, NULL, 0, &timeout, NULL, 0);
-		syscall(SYS_ppoll, fds, 3, failed ? &none : NULL, NULL, 0);
+		/* The kernel changes them. */
+		struct timespec wait = pause, later = moment, none = {0}, *limit = &later;
+		if (failed) { /* a pause that no event prolongs or ends */
+			syscall(SYS_ppoll, NULL, 0, &wait, NULL, 0);
+			limit = &none;
+		} else if (count(ready) == READY) {
+			limit = NULL;
+		}
+		quiet = syscall(SYS_ppoll, fds, 3, limit, NULL, 0) == 0;
 		failed = 0;
 		if (fds[0].revents)
 			return; /* the supervisor has ended */
