@@ -39,7 +39,7 @@ mkdir -p "$man/man1" "$man/man5" "$man/man7"
 for page in "$pages"/man/*; do
 	gzip -9nc "$page" >"$man/man${page##*.}/$(basename "$page").gz"
 done
-echo .so man1/port-restricter.1 | gzip -9nc >"$man/man1/port-restricter-admin.1.gz"
+cp "$man/man1/port-restricter.1.gz" "$man/man1/port-restricter-admin.1.gz" # RPM takes no link here
 completions=$pages/completions
 install -D -m 644 "$completions/bash" "$all/usr/share/bash-completion/completions/port-restricter"
 install -D -m 644 "$completions/fish" \
