@@ -11,7 +11,7 @@
 // prctl(2)), so this package gives the monitor a large slack. A new thread inherits
 // the slack that its creator has at that moment, and the monitor is the first thread
 // that Go creates, by pthread_create(3). The package wraps that function. The same
-// wrapper waits where no thread can be created (WaitForThreads).
+// wrapper waits where no thread can be created (WaitForThreads). All threads have one malloc arena.
 package sysmon
 
 // #cgo LDFLAGS: -lpthread -Wl,--wrap=pthread_create

@@ -97,8 +97,7 @@ func (t *Thread) makeCall(c Call, valid func() bool) error {
 	began := time.Now()
 	// The spawner may have ended, or each of the helpers that are ready.
 	for tries := 0; tries < C.READY+2 && time.Since(began) < takeLimit; tries++ {
-		err = t.tryCall(c, valid)
-		if !errors.Is(err, errNotTaken) && !errors.Is(err, errNotBegun) {
+		if err = t.tryCall(c, valid); !errors.Is(err, errNotBegun) {
 			return err
 		}
 	}

@@ -22,12 +22,9 @@ const takeLimit = 5 * time.Second
 var patience = CallLimit + time.Second
 
 var (
-	// errNotTaken means that a request ended with its spawner, or with a helper that was ready,
-	// before a helper took it.
-	errNotTaken = errors.New("the process that starts helpers has ended")
-
-	// errNotBegun means that a helper took the request and ended before it made the call.
-	errNotBegun = errors.New("the helper process was killed before the call")
+	// errNotBegun means that a request ended with its spawner or its helper, before a helper made
+	// the call.
+	errNotBegun = errors.New("the process that starts helpers has ended")
 
 	// errKilled means that a helper ended in the call. Whether the call is made is not known.
 	errKilled = errors.New("the helper process was killed")
@@ -39,7 +36,7 @@ func (s *spawner) send(h *C.struct_helper, fds []int) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.requests < 0 {
-		return errNotTaken
+		return errNotBegun
 	}
 	for {
 		err := unix.Sendmsg(s.requests, request, unix.UnixRights(fds...), nil, unix.MSG_NOSIGNAL)
@@ -47,7 +44,7 @@ func (s *spawner) send(h *C.struct_helper, fds []int) error {
 		case unix.EINTR:
 			continue
 		case unix.EPIPE, unix.ECONNRESET:
-			return errNotTaken
+			return errNotBegun
 		case unix.EAGAIN:
 			return fmt.Errorf("%w: no helper was free within %s", ErrNotMade, takeLimit)
 		case nil:
@@ -79,10 +76,8 @@ func (s *spawner) ask(
 		result := unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r))
 		err = await(pipe[0], ticket, result, abandoned)
 	}
-	for _, lost := range []error{errNotTaken, errNotBegun, errKilled} {
-		if errors.Is(err, lost) {
-			return r, s.lost(err)
-		}
+	if errors.Is(err, errNotBegun) || errors.Is(err, errKilled) {
+		err = s.lost(err)
 	}
 	return r, err
 }
@@ -127,12 +122,11 @@ func await(pipe, ticket int, result []byte, abandoned func() bool) error {
 	for errors.Is(err, unix.EINTR) {
 		n, err = unix.Read(pipe, result)
 	}
-	switch {
-	case err == nil && n == len(result):
+	if err == nil && n == len(result) {
 		return nil
-	case withdraw():
-		return errNotTaken
-	case time.Since(began) >= CallLimit:
+	}
+	switch taken := !withdraw(); {
+	case taken && time.Since(began) >= CallLimit:
 		return fmt.Errorf("%w: it took more than %s", ErrNotMade, CallLimit)
 	case !begun:
 		return errNotBegun

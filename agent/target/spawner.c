@@ -167,8 +167,6 @@ static int count(const pid_t ready[READY])
 static void keep_ready(void)
 {
 	pid_t ready[READY] = {0}, pid, self = syscall(SYS_getpid);
-	struct timespec pause = {.tv_nsec = PAUSE_MS * 1000 * 1000};
-	struct timespec moment = {.tv_nsec = MOMENT_MS * 1000 * 1000};
 	char signals[4 * 128]; /* of signalfd_siginfo */
 
 	for (int failed = 0, quiet = 1;; ) {
@@ -176,14 +174,14 @@ static void keep_ready(void)
 			failed = fill(ready, self);
 		struct pollfd fds[] = {{.fd = REQUESTS}, {TAKEN, POLLIN, 0}, {CHILDREN, POLLIN, 0}};
 		/* The kernel changes them. */
-		struct timespec wait = pause, later = moment, none = {0}, *limit = &later;
+		struct timespec pause = {.tv_nsec = PAUSE_MS * 1000 * 1000};
+		struct timespec moment = {.tv_nsec = MOMENT_MS * 1000 * 1000};
 		if (failed) { /* a pause that no event prolongs or ends */
-			syscall(SYS_ppoll, NULL, 0, &wait, NULL, 0);
-			limit = &none;
-		} else if (count(ready) == READY) {
-			limit = NULL;
+			syscall(SYS_ppoll, NULL, 0, &pause, NULL, 0);
+			moment.tv_nsec = 0;
 		}
-		quiet = syscall(SYS_ppoll, fds, 3, limit, NULL, 0) == 0;
+		int full = !failed && count(ready) == READY;
+		quiet = syscall(SYS_ppoll, fds, 3, full ? NULL : &moment, NULL, 0) == 0;
 		failed = 0;
 		if (fds[0].revents)
 			return; /* the supervisor has ended */

@@ -149,6 +149,7 @@ func TestWithoutASpawnerCallsAreRefused(t *testing.T) {
 	for range 3 {
 		require.ErrorIs(t, err, ErrNotMade)
 		require.ErrorIs(t, err, ErrNoHelpers)
+		require.ErrorContains(t, err, "restart the agent")
 		err = bindAt(t, target, abstract(t))
 	}
 }

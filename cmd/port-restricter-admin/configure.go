@@ -12,6 +12,7 @@ import (
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 	"github.com/port-restricter/port-restricter/config/settings"
 	"github.com/port-restricter/port-restricter/hook/engines"
+	"github.com/port-restricter/port-restricter/internal/programs"
 )
 
 // kubeletRoot is the kubelet's root directory, if its administrator has chosen no other.
@@ -165,7 +166,7 @@ func complete(o *engines.Options, engine string) error {
 		}
 	}
 	if o.Binary == "" {
-		o.Binary, err = cli.Beside(cli.Restricter)
+		o.Binary, err = programs.Beside(programs.Restricter)
 	}
 	return err
 }

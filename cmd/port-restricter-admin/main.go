@@ -6,9 +6,6 @@
 package main
 
 import (
-	"fmt"
-	"os"
-
 	"github.com/spf13/cobra"
 
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
@@ -19,11 +16,7 @@ import (
 var version = "development"
 
 func main() {
-	status, err := cli.ExitStatus(newRoot().Execute())
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "port-restricter:", err)
-	}
-	os.Exit(status)
+	cli.Exit(cli.ExitStatus(newRoot().Execute()))
 }
 
 func newRoot() *cobra.Command {

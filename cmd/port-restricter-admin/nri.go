@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/port-restricter/port-restricter/cmd/internal/cli"
+	"github.com/port-restricter/port-restricter/internal/programs"
 )
 
 // newNRI returns a command that becomes another program.
@@ -14,7 +14,7 @@ func newNRI() *cobra.Command {
 			" (containerd 2.2 and newer)",
 		DisableFlagParsing: true,
 		RunE: func(_ *cobra.Command, args []string) error {
-			return cli.Become(cli.NRI, append([]string{"port-restricter nri"}, args...))
+			return programs.Become(programs.NRI, append([]string{"port-restricter nri"}, args...))
 		},
 	}
 }

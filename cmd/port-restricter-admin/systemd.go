@@ -10,11 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 	"github.com/port-restricter/port-restricter/cmd/internal/start"
 	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/hook/engines"
 	"github.com/port-restricter/port-restricter/internal/lazyregexp"
+	"github.com/port-restricter/port-restricter/internal/programs"
 )
 
 func newSystemd() *cobra.Command {
@@ -45,7 +45,7 @@ func newSystemd() *cobra.Command {
 				return fmt.Errorf("find the directory of this user's units: %w", err)
 			}
 			if o.Binary == "" {
-				if o.Binary, err = cli.Beside(cli.Restricter); err != nil {
+				if o.Binary, err = programs.Beside(programs.Restricter); err != nil {
 					return err
 				}
 			}

@@ -17,6 +17,7 @@ import (
 	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/config/settings"
 	"github.com/port-restricter/port-restricter/hook/nri"
+	"github.com/port-restricter/port-restricter/internal/programs"
 )
 
 func main() {
@@ -42,7 +43,7 @@ func newNRI() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			beside, err := cli.Beside(cli.Restricter)
+			beside, err := programs.Beside(programs.Restricter)
 			if err != nil {
 				return err
 			}

@@ -6,7 +6,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"runtime"
 	"slices"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 	"github.com/port-restricter/port-restricter/cmd/internal/start"
+	"github.com/port-restricter/port-restricter/internal/programs"
 )
 
 // version is set by the build.
@@ -44,7 +44,7 @@ func main() {
 	if args, ok := start.RuntimeArguments(os.Args); ok {
 		os.Exit(start.ExecRuntime(args))
 	}
-	exit(cli.ExitStatus(newRoot().Execute()))
+	cli.Exit(cli.ExitStatus(newRoot().Execute()))
 }
 
 // newRoot returns the commands. Those that are not here become port-restricter-admin, also behind
@@ -60,12 +60,5 @@ func newRoot() *cobra.Command {
 
 // becomeAdmin runs the same command line by port-restricter-admin.
 func becomeAdmin(*cobra.Command, []string) {
-	exit(cli.StatusFailure, cli.Become(cli.Admin, os.Args))
-}
-
-func exit(status int, err error) {
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "port-restricter:", err)
-	}
-	os.Exit(status)
+	cli.Exit(cli.StatusFailure, programs.Become(programs.Admin, os.Args))
 }

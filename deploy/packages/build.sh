@@ -32,7 +32,8 @@ for ARCH; do
 			$environment
 		END
 		if [ "$ARCH" = "$(dpkg --print-architecture)" ]; then
-			install -D -t "$BUILT" bin/port-restricter bin/port-restricter-admin bin/port-restricter-nri
+			install -D -t "$BUILT" \
+				bin/port-restricter bin/port-restricter-admin bin/port-restricter-nri
 		else
 			make -s build BIN="$BUILT" VERSION="$version"
 		fi

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/port-restricter/port-restricter/config/settings"
+	"github.com/port-restricter/port-restricter/internal/programs"
 )
 
 // usualRuntimes are tried in this order if the settings name no runtime.
@@ -25,11 +26,11 @@ const usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 // of the one that engines run, beside it.
 func itself() []string {
 	const self = "/proc/self/exe"
-	executable, err := os.Executable()
+	restricter, err := programs.Beside(programs.Restricter)
 	if err != nil {
 		return []string{self}
 	}
-	return []string{self, filepath.Join(filepath.Dir(executable), "port-restricter")}
+	return []string{self, restricter}
 }
 
 // FindRuntime returns the path of the OCI runtime to become. named is the runtime of

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
 )
 
 // StatusFailure is the exit status if port-restricter itself fails, as for env(1) and
@@ -30,4 +31,12 @@ func ExitStatus(err error) (int, error) {
 		return 0, nil
 	}
 	return StatusFailure, err
+}
+
+// Exit ends the program, after it has printed the error if there is one.
+func Exit(status int, err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "port-restricter:", err)
+	}
+	os.Exit(status)
 }

@@ -1,4 +1,6 @@
-package cli
+// Package programs has the names of the programs, and finds them: they are installed beside each
+// other.
+package programs
 
 import (
 	"errors"
@@ -9,7 +11,7 @@ import (
 	"syscall"
 )
 
-// The programs, which are installed beside each other.
+// The names of the programs.
 const (
 	// Restricter is what users and engines call. It has what a process or a container waits for
 	// while it starts, and becomes another program for everything else.
