@@ -207,8 +207,9 @@ func (a *attempt) actInTargetContext() error {
 	if a.claimOrphan() {
 		return nil
 	}
+	container := a.session.container
 	if !a.call.argsInMemory &&
-		a.target.KeepsSocket(a.call.fd, a.socket, a.session.record.Home) {
+		a.target.KeepsSocket(a.call.fd, a.socket, a.session.record.Home, container.atPace) {
 		return errNative
 	}
 	a.writeDown()
@@ -217,7 +218,8 @@ func (a *attempt) actInTargetContext() error {
 
 // makeCall makes a helper do the call with argument in the target's place.
 func (a *attempt) makeCall(argument []byte) error {
-	a.keepPace()
+	a.session.container.keepPace()
+	a.session.container.charge(helperPrice)
 	call := a.callOnBehalf(argument)
 	if a.sharesUMEM() {
 		return a.bindWithUMEM(call)

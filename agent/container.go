@@ -17,6 +17,7 @@ type container struct {
 
 	calls    inFlight
 	helpers  helperPlaces
+	pace     pace
 	bound    boundSockets
 	refusals *refusalLog
 }

@@ -3,6 +3,7 @@ package agent
 import (
 	"encoding/binary"
 	"testing"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"github.com/stretchr/testify/require"
@@ -48,10 +49,11 @@ type fakeTarget struct {
 	program     target.Program
 	onSocket    func() (int, error)
 	onRead      func()
-	ownsTable   bool   // no other task shares its file table
-	otherUserNS bool   // it is in another user namespace than the supervisor
-	helperGot   []byte // the argument of MakeCall
-	helperErr   error  // what MakeCall returns
+	ownsTable   bool          // no other task shares its file table
+	scanTakes   time.Duration // of a scan of all tasks
+	otherUserNS bool          // it is in another user namespace than the supervisor
+	helperGot   []byte        // the argument of MakeCall
+	helperErr   error         // what MakeCall returns
 }
 
 func (t *fakeTarget) Read(addr uint64, p []byte) error {
@@ -63,11 +65,14 @@ func (t *fakeTarget) Read(addr uint64, p []byte) error {
 	}
 	return nil
 }
-func (t *fakeTarget) Socket(int) (int, error)        { return t.onSocket() }
-func (t *fakeTarget) KeepsSocket(int, int, int) bool { return t.ownsTable }
-func (t *fakeTarget) IsOfAgentsUser() bool           { return !t.otherUserNS }
-func (t *fakeTarget) Close()                         {}
-func (t *fakeTarget) Program() target.Program        { return t.program }
+func (t *fakeTarget) KeepsSocket(_, _, _ int, pace func(scan func())) bool {
+	pace(func() { time.Sleep(t.scanTakes) })
+	return t.ownsTable
+}
+func (t *fakeTarget) Socket(int) (int, error) { return t.onSocket() }
+func (t *fakeTarget) IsOfAgentsUser() bool    { return !t.otherUserNS }
+func (t *fakeTarget) Close()                  {}
+func (t *fakeTarget) Program() target.Program { return t.program }
 func (t *fakeTarget) MakeCall(c target.Call, valid func() bool) error {
 	if !valid() {
 		return target.ErrWithdrawn

@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/port-restricter/port-restricter/agent/target"
 )
 
@@ -16,10 +14,8 @@ const (
 	// have their helpers from one process, and the next one must not wait behind many requests.
 	helperLimit = 2
 
-	// helperRate is how many calls a second a container may have made for it beside others, after
-	// the first helperBurst. A call takes the agent about a millisecond of a CPU, which the others
-	// miss.
-	helperRate, helperBurst = 100, 20
+	// helperPrice is about what a call by a helper takes of a CPU.
+	helperPrice = time.Millisecond
 
 	// placeLimit is how long a call waits for its turn. A helper ends itself before, unless the
 	// kernel does not let it.
@@ -30,18 +26,11 @@ const (
 type helperPlaces struct {
 	once  sync.Once
 	taken chan struct{}
-	pace  *rate.Limiter
-}
-
-func (p *helperPlaces) prepare() {
-	p.once.Do(func() {
-		p.taken, p.pace = make(chan struct{}, helperLimit), rate.NewLimiter(helperRate, helperBurst)
-	})
 }
 
 // take reports whether it took a place within the limit. The place is to be left by leave.
 func (p *helperPlaces) take(limit time.Duration) bool {
-	p.prepare()
+	p.once.Do(func() { p.taken = make(chan struct{}, helperLimit) })
 	select {
 	case p.taken <- struct{}{}:
 		return true
@@ -56,14 +45,6 @@ func (p *helperPlaces) take(limit time.Duration) bool {
 }
 
 func (p *helperPlaces) leave() { <-p.taken }
-
-// keepPace waits until the container may have another call made for it beside others.
-func (a *attempt) keepPace() {
-	if c := a.session.container; c.hasNeighbours() {
-		c.helpers.prepare()
-		time.Sleep(c.helpers.pace.Reserve().Delay())
-	}
-}
 
 // letHelper lets a helper make the call, once the container has a place for it.
 func (a *attempt) letHelper(call target.Call) error {

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -93,28 +92,4 @@ func TestACallIsAbandonedOnceItsSessionHasEnded(t *testing.T) {
 	require.True(t, abandoned())
 	kernel.withdrawn[1] = false
 	require.False(t, abandoned(), "the supervisor ends, and its successor answers the caller")
-}
-
-// Beside others, a container that asks for helpers without end gets some of them later.
-func TestAContainerLeavesItsNeighboursTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // time passes only while something waits for it
-		unixSocket := socketOf(t, unix.AF_UNIX, unix.SOCK_STREAM)
-		sockaddr := make([]byte, 110)
-		sockaddr[0], sockaddr[2] = unix.AF_UNIX, '/'
-		s, kernel := newFakeSession(t, "5000", &fakeTarget{memory: sockaddr, onSocket: unixSocket})
-		ask := func(times int) (took time.Duration) {
-			began := time.Now()
-			for id := range uint64(times) {
-				s.handle(bindNotification(id+1, len(sockaddr)), new(workspace))
-			}
-			return time.Since(began)
-		}
-		require.Zero(t, ask(2*helperBurst))
-		s.container.hasNeighbours = func() bool { return true }
-		require.Zero(t, ask(helperBurst))
-		require.InEpsilon(t, time.Second, ask(helperRate), 0.01)
-		for _, answer := range kernel.answers {
-			require.Zero(t, answer.Error)
-		}
-	})
 }

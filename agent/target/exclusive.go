@@ -21,12 +21,13 @@ const (
 )
 
 // KeepsSocket reports whether it is proved that fd of the thread is and stays socket, an fd of this
-// process. home is Home of a process of the thread's container.
+// process. home is Home of a process of the thread's container. pace calls what it is given, which
+// scans all tasks of the machine, once there is time for it.
 //
 // The proof that nobody shares the file table comes first: a task that shared it until then, and
 // has ended, may have put another socket in place of the one that was inspected.
-func (t *Thread) KeepsSocket(fd, socket, home int) bool {
-	if !t.OwnsFileTable(home) {
+func (t *Thread) KeepsSocket(fd, socket, home int, pace func(scan func())) bool {
+	if !t.OwnsFileTable(home, pace) {
 		return false
 	}
 	same, err := kcmp(os.Getpid(), t.tid, kcmpFile, socket, fd)
@@ -40,7 +41,7 @@ func (t *Thread) KeepsSocket(fd, socket, home int) bool {
 // thread's own context. Whatever happens to the memory of the thread, a socket of
 // another family never becomes an internet port.
 //
-// home is Home of a process of the thread's container.
+// home and pace are those of KeepsSocket.
 //
 // A task begins to share a table by being created, and in no other way, except before Linux 5.12,
 // where nothing is proved (onlyCreationShares). So a proof holds for some time (proofs).
@@ -57,14 +58,15 @@ func (t *Thread) KeepsSocket(fd, socket, home int) bool {
 // That the scan hangs at a task says nothing about the task. A task in execve(2) has
 // a file table of its own, but the lock has other holders (Landlock's TSYNC), and the
 // scanner may wait for a CPU.
-func (t *Thread) OwnsFileTable(home int) bool {
+func (t *Thread) OwnsFileTable(home int, pace func(scan func())) bool {
 	if proved.hold(t.tid) {
 		return true
 	}
 	if !onlyCreationShares() || t.hasThreads() {
 		return false
 	}
-	created := t.proveAlone(home)
+	created := 0
+	pace(func() { created = t.proveAlone(home) })
 	if created == 0 {
 		return false
 	}

@@ -18,8 +18,9 @@ func TestAProofHoldsUntilATaskIsCreated(t *testing.T) {
 	thread, err := open(uint32(alone.Process.Pid))
 	require.NoError(t, err)
 	defer thread.Close()
-	require.Eventually(t, func() bool { return thread.OwnsFileTable(0) && proved.hold(thread.tid) },
-		time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool {
+		return thread.OwnsFileTable(0, atOnce) && proved.hold(thread.tid)
+	}, time.Minute, time.Millisecond)
 	require.False(t, proved.hold(os.Getpid()))
 
 	// This process has threads, which share its file table.
@@ -30,7 +31,7 @@ func TestAProofHoldsUntilATaskIsCreated(t *testing.T) {
 	require.NoError(t, err)
 	defer shares.Close()
 	require.NoError(t, exec.Command("true").Run())
-	require.False(t, shares.OwnsFileTable(0), "a proof from before a task was created")
+	require.False(t, shares.OwnsFileTable(0, atOnce), "a proof from before a task was created")
 	require.False(t, proved.hold(thread.tid), "a proof from before a task was created")
 }
 
@@ -50,9 +51,11 @@ func TestASocketThatWasReplacedBeforeTheProofIsNotKept(t *testing.T) {
 	thread, err := open(uint32(alone.Process.Pid))
 	require.NoError(t, err)
 	defer thread.Close()
-	require.Eventually(t, func() bool { return thread.KeepsSocket(0, inspected, 0) },
+	require.Eventually(t, func() bool { return thread.KeepsSocket(0, inspected, 0, atOnce) },
 		time.Minute, time.Millisecond)
-	require.Never(t, func() bool { return thread.KeepsSocket(0, other, 0) },
+	require.Never(t, func() bool { return thread.KeepsSocket(0, other, 0, atOnce) },
 		100*time.Millisecond, time.Millisecond)
-	require.False(t, thread.KeepsSocket(0, -1, 0))
+	require.False(t, thread.KeepsSocket(0, -1, 0, atOnce))
 }
+
+func atOnce(scan func()) { scan() }

@@ -5,6 +5,7 @@
  *   attacker slow N     N threads bind without end from pages that come after 3 ms each time
  *   attacker hammer N   N processes bind and close without end
  *   attacker names N    N threads bind to AF_UNIX names without end
+ *   attacker scans N    N processes bind to AF_UNIX names without end, and one forks without end
  *
  * It prints a line once all threads or processes have begun, and runs until it is killed.
  * The modes stuck and slow need userfaultfd(2).
@@ -25,6 +26,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void fail(const char *what)
@@ -38,6 +40,17 @@ static void start(void *(*run)(void *), void *argument)
 	pthread_t thread;
 	if (pthread_create(&thread, NULL, run, argument))
 		fail("create a thread");
+}
+
+/* Starts a process. Returns 1 in it. */
+static int split(void)
+{
+	pid_t pid = fork();
+	if (pid < 0)
+		fail("fork");
+	if (pid == 0)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid == 0;
 }
 
 /* A page that is not there. The kernel reports each access to it through uffd. */
@@ -102,12 +115,8 @@ static void delay(int n)
 static void hammer(int n)
 {
 	for (int i = 0; i < n; i++) {
-		pid_t pid = fork();
-		if (pid < 0)
-			fail("fork");
-		if (pid > 0)
+		if (!split())
 			continue;
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		struct sockaddr_in at = {
 			.sin_family = AF_INET,
 			.sin_port = htons(5000),
@@ -140,6 +149,20 @@ static void names(int n)
 		start(bind_name, (void *)i);
 }
 
+/* Each bind makes the agent scan all tasks, since a task was created after the last scan. */
+static void scans(int n)
+{
+	for (intptr_t i = 0; i < n; i++)
+		if (split())
+			bind_name((void *)i);
+	if (split())
+		for (;;) {
+			if (split())
+				_exit(0);
+			wait(NULL);
+		}
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 3)
@@ -147,7 +170,9 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*begin)(int);
-	} modes[] = {{"stuck", stick}, {"slow", delay}, {"hammer", hammer}, {"names", names}};
+	} modes[] = {
+		{"stuck", stick}, {"slow", delay}, {"hammer", hammer}, {"names", names}, {"scans", scans},
+	};
 	size_t i = 0;
 	while (i < sizeof modes / sizeof *modes && strcmp(argv[1], modes[i].name))
 		i++;
