@@ -102,6 +102,9 @@ func checked() []rule {
 		{"prctl", []condition{is(0, unix.PR_SET_VMA)}}, // Go names its memory
 		{"prctl", []condition{is(0, unix.PR_GET_TIMERSLACK)}},
 		{"prctl", []condition{is(0, unix.PR_SET_TIMERSLACK)}}, // package sysmon
+		{"sched_setscheduler", []condition{
+			is(1, unix.SCHED_NORMAL|unix.SCHED_RESET_ON_FORK)}}, // the same
+		{"sched_setscheduler", []condition{is(1, unix.SCHED_BATCH|unix.SCHED_RESET_ON_FORK)}},
 	}
 	for _, request := range []uint64{
 		unix.SECCOMP_IOCTL_NOTIF_RECV, unix.SECCOMP_IOCTL_NOTIF_SEND,

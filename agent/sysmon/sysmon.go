@@ -1,4 +1,4 @@
-// Package sysmon makes the monitor thread of Go's runtime wake rarely.
+// Package sysmon makes the monitor thread of Go's runtime wake rarely, and give way to others.
 //
 // The monitor looks for threads whose system calls keep other goroutines from
 // running. It looks every 20 µs for as long as it finds a thread, and a supervisor
@@ -8,10 +8,10 @@
 // one of the two threads over.
 //
 // The kernel may end a sleep late by the thread's timer slack (PR_SET_TIMERSLACK,
-// prctl(2)), so this package gives the monitor a large slack. A new thread inherits
-// the slack that its creator has at that moment, and the monitor is the first thread
-// that Go creates, by pthread_create(3). The package wraps that function. The same
-// wrapper waits where no thread can be created (WaitForThreads). All threads have one malloc arena.
+// prctl(2)), so this package gives the monitor a large slack, and the policy SCHED_BATCH. The
+// monitor is the first thread that Go creates, by pthread_create(3). The package wraps that
+// function. The same wrapper waits where no thread can be created (WaitForThreads). All threads
+// have one malloc arena.
 package sysmon
 
 // #cgo LDFLAGS: -lpthread -Wl,--wrap=pthread_create

@@ -6,6 +6,9 @@
 /* The timer slack of Go's monitor thread, in nanoseconds. */
 enum { SYSMON_SLACK = 4000000 };
 
+/* The slice of time that the monitor asks the kernel for, in nanoseconds: the longest there is. */
+enum { SYSMON_SLICE = 100000000 };
+
 /* Makes create_thread wait, from now on, until a thread can be created. */
 void wait_for_threads(void);
 

@@ -21,8 +21,8 @@ import (
 // themselves again.
 const startedWith = 77777
 
-// Exactly one thread, Go's monitor, has the large timer slack. A large slack on
-// another thread would delay binds.
+// Exactly one thread, Go's monitor, has the large timer slack and gives way to all others. Another
+// thread that did would delay binds.
 func TestTheMonitorAloneSleepsLate(t *testing.T) {
 	if again(t) {
 		requireOneLate(t)
@@ -30,7 +30,7 @@ func TestTheMonitorAloneSleepsLate(t *testing.T) {
 }
 
 // The agent creates threads after it has loaded its own seccomp filter, which must
-// not refuse to change the slack.
+// not refuse to change the slack and the policy.
 func TestTheMonitorAloneSleepsLateBehindTheAgentsFilter(t *testing.T) {
 	if again(t) {
 		require.NoError(t, confine.LoadFilter(-1))
@@ -56,8 +56,8 @@ func again(t *testing.T) bool {
 	return false
 }
 
-// requireOneLate requires that one thread has the slack Slack and all others have
-// startedWith.
+// requireOneLate requires that one thread has the slack Slack and the policy SCHED_BATCH, and that
+// all others have startedWith and SCHED_NORMAL.
 func requireOneLate(t *testing.T) {
 	t.Helper()
 	// Threads that block in system calls make the monitor create others.
@@ -75,22 +75,26 @@ func requireOneLate(t *testing.T) {
 		}()
 	}
 	started.Wait()
-	// Several tries: while the monitor creates a thread, it has the slack of the
-	// others.
+	type kind struct{ slack, policy string }
+	// Several tries: while the monitor creates a thread, it is like the others.
 	require.EventuallyWithT(t, func(t *assert.CollectT) {
-		slacks := map[string]int{}
+		kinds := map[kind]int{}
 		threads, err := os.ReadDir("/proc/self/task")
 		require.NoError(t, err)
 		require.Greater(t, len(threads), many)
 		for _, thread := range threads {
 			slack, err := os.ReadFile("/proc/" + thread.Name() + "/timerslack_ns")
 			require.NoError(t, err)
-			slacks[strings.TrimSpace(string(slack))]++
+			stat, err := os.ReadFile("/proc/self/task/" + thread.Name() + "/stat")
+			require.NoError(t, err)
+			_, fields, _ := strings.Cut(string(stat), ") ")
+			policy := strings.Fields(fields)[41-3] // proc_pid_stat(5), from the state on
+			kinds[kind{strings.TrimSpace(string(slack)), policy}]++
 		}
-		require.Equal(t, map[string]int{
-			strconv.Itoa(startedWith): len(threads) - 1,
-			strconv.Itoa(int(Slack)):  1,
-		}, slacks)
+		require.Equal(t, map[kind]int{
+			{strconv.Itoa(startedWith), strconv.Itoa(unix.SCHED_NORMAL)}: len(threads) - 1,
+			{strconv.Itoa(int(Slack)), strconv.Itoa(unix.SCHED_BATCH)}:   1,
+		}, kinds)
 	}, time.Minute, time.Millisecond)
 	require.NoError(t, unix.Close(pipe[1]))
 	ended.Wait()

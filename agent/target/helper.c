@@ -55,16 +55,25 @@ static uint64_t permitted_caps(void)
 	return get_caps(&permitted, &effective) < 0 ? 0 : permitted;
 }
 
-/* Makes no call if there is nothing to change: a sandbox may refuse capset(2). */
-static int have_caps(uint64_t wanted)
+/*
+ * Keeps and raises those capabilities that are wanted, and drops all others. Makes no call if there
+ * is nothing to change: a sandbox may refuse capset(2).
+ */
+static int keep_caps(uint64_t wanted)
 {
 	uint64_t permitted, effective;
-	if (get_caps(&permitted, &effective) == 0 && permitted == wanted && effective == wanted)
-		return 0;
-	return set_caps(wanted, wanted);
+	if (get_caps(&permitted, &effective) < 0)
+		return -1;
+	wanted &= permitted;
+	return permitted == wanted && effective == wanted ? 0 : set_caps(wanted, wanted);
 }
 
-static void raise_permitted(void) { have_caps(permitted_caps()); }
+static void raise_permitted(void) { keep_caps(~0ULL); }
+
+static void end_with_reader(const struct helper *t)
+{
+	syscall(SYS_fcntl, t->reply, F_SETOWN, syscall(SYS_getpid));
+}
 
 /*
  * With the target's user the helper could be traced by the target. And it must not outlive the
@@ -76,7 +85,7 @@ static void guard(const struct helper *t)
 {
 	syscall(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 	syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	syscall(SYS_fcntl, t->reply, F_SETOWN, syscall(SYS_getpid));
+	end_with_reader(t);
 }
 
 /* Reports whether the supervisor is still there, by whom the result is read. */
@@ -107,6 +116,7 @@ static int take_ids(const struct helper *t, const struct ids *ids)
 	syscall(SYS_setfsgid, ids->fsgid);
 	syscall(SYS_setfsuid, ids->fsuid);
 	raise_permitted();
+	guard(t);
 	return 0;
 }
 
@@ -175,7 +185,6 @@ static int become_inside(const struct helper *t, struct helper_result *r)
 	r->step = STEP_OUTER_IDS;
 	if (take_ids(t, &t->outer_ids) < 0)
 		return -1;
-	guard(t);
 	r->step = STEP_USERNS;
 	return t->userns == t->outer ? 0 : syscall(SYS_setns, t->userns, CLONE_NEWUSER);
 }
@@ -191,24 +200,30 @@ static int take_root(const struct helper *t)
 
 /*
  * Without CAP_KILL nobody in the agent can kill a helper that has the target's ids, so the helper
- * limits its own time. The default action of SIGALRM, and of SIGIO, ends a call that waits in a
- * killable way; a file system, or a socket's lock, may not allow even that. A helper that is stopped
- * ends when it is continued.
+ * limits its own time (limit_life). The default action of SIGALRM, and of SIGIO, ends a call that
+ * waits in a killable way; a file system, or a socket's lock, may not allow even that. A helper that
+ * is stopped ends when it is continued.
  */
-static void limit_life(const struct helper *t)
+static void let_signals_end(void)
 {
 	char by_default[64] = {0}; /* a struct kernel_sigaction with SIG_DFL, which is 0 */
-	struct itimerval limit = {.it_value.tv_sec = HELPER_SECONDS};
 	sigset_t ends;
 
 	syscall(SYS_rt_sigaction, SIGALRM, by_default, NULL, _NSIG / 8);
 	syscall(SYS_rt_sigaction, SIGIO, by_default, NULL, _NSIG / 8);
-	syscall(SYS_setitimer, ITIMER_REAL, &limit, NULL);
-	syscall(SYS_fcntl, t->reply, F_SETFL, O_WRONLY | O_ASYNC);
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGALRM);
 	sigaddset(&ends, SIGIO);
 	syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &ends, NULL, _NSIG / 8);
+}
+
+static void limit_life(const struct helper *t)
+{
+	struct itimerval limit = {.it_value.tv_sec = HELPER_SECONDS};
+
+	syscall(SYS_setitimer, ITIMER_REAL, &limit, NULL);
+	syscall(SYS_fcntl, t->reply, F_SETFL, O_WRONLY | O_ASYNC);
+	end_with_reader(t);
 }
 
 static int take_identity(const struct helper *t, struct helper_result *r)
@@ -217,7 +232,6 @@ static int take_identity(const struct helper *t, struct helper_result *r)
 	int outside = take_groups(t, &t->ids) == 0 && take_ids(t, &t->ids) == 0;
 	if (!outside && !t->knows_outer_ids)
 		return -1;
-	guard(t);
 
 	/*
 	 * chroot(2) needs CAP_SYS_CHROOT. A privileged agent has it here, an
@@ -238,7 +252,7 @@ static int take_identity(const struct helper *t, struct helper_result *r)
 	syscall(SYS_umask, t->umask);
 
 	r->step = STEP_CAPS;
-	return have_caps(t->caps & permitted_caps());
+	return keep_caps(t->caps);
 }
 
 /*
@@ -253,7 +267,7 @@ static int drop_privileges(struct helper_result *r)
 	if ((!changes || syscall(SYS_setresuid, NEUTRAL_UID, NEUTRAL_UID, NEUTRAL_UID) < 0) &&
 	    syscall(SYS_unshare, CLONE_NEWUSER) < 0)
 		return -1;
-	return have_caps(0);
+	return keep_caps(0);
 }
 
 static void make_call(const struct helper *t, struct helper_result *r)
@@ -339,21 +353,22 @@ void helper_run(int requests, int taken)
 	uint64_t once;
 	char root[] = "/";
 
+	/* What can be done before a request is there, nobody waits for. */
+	let_signals_end();
+	raise_permitted();
 	int n = receive(requests, &t, &control, &fds);
 	if (n < OTHER_FDS)
 		return;
 	pid_t pid = syscall(SYS_getpid);
 	syscall(SYS_write, taken, &pid, sizeof pid);
 	/* With the target's user, it has no way to the supervisor and to other helpers. */
-	for (int fd = 0; fd < fds[0]; fd++)
-		syscall(SYS_close, fd);
+	syscall(SYS_close, requests);
+	syscall(SYS_close, taken);
 	if (syscall(SYS_read, fds[TICKET], &once, sizeof once) != sizeof once)
 		return;
 	t.reply = fds[REPLY];
 	t.ticket = fds[TICKET];
 	limit_life(&t);
-	guard(&t);
-	raise_permitted();
 	if (read_groups(&t) < 0)
 		return;
 	/* The kernel looks the number up in the helper's own file table. */

@@ -114,6 +114,8 @@ static pid_t start_helper(pid_t self)
 #endif
 	if (pid == 0) {
 		syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		syscall(SYS_close, TAKEN);
+		syscall(SYS_close, CHILDREN);
 		if (syscall(SYS_getppid) == self)
 			helper_run(REQUESTS, TAKE);
 		syscall(SYS_exit_group, 0);
