@@ -26,7 +26,9 @@ func BenchmarkStall(b *testing.B) {
 			"from pages that come after 3 ms"
 		hammering = "1,000 processes that bind without end"
 		unixNames = "8 threads that bind to AF_UNIX names without end"
-		scans     = "8 processes that bind to AF_UNIX names without end, and one that forks"
+		forks     = "1 process that forks without end"
+		scans     = forks + ", and 8 that bind to AF_UNIX names without end"
+		inEach    = ", in each of 4 containers"
 		noFilter  = ", without a filter"
 	)
 	for range rounds {
@@ -45,11 +47,11 @@ func BenchmarkStall(b *testing.B) {
 			{hammering, 1, true, []string{"hammer", "1000"}},
 			{unixNames + noFilter, 1, false, []string{"names", "8"}},
 			{unixNames, 1, true, []string{"names", "8"}},
-			{unixNames + ", in each of 4 containers", 4, true, []string{"names", "8"}},
-			{scans + noFilter, 1, false, []string{"scans", "8"}},
+			{unixNames + inEach, 4, true, []string{"names", "8"}},
+			{forks + noFilter, 1, false, []string{"scans", "0"}},
 			{scans, 1, true, []string{"scans", "8"}},
-			{scans + ", in each of 4 containers" + noFilter, 4, false, []string{"scans", "8"}},
-			{scans + ", in each of 4 containers", 4, true, []string{"scans", "8"}},
+			{forks + inEach + noFilter, 4, false, []string{"scans", "0"}},
+			{scans + inEach, 4, true, []string{"scans", "8"}},
 		} {
 			var stops []func()
 			for range other.containers {
