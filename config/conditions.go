@@ -38,6 +38,9 @@ func parseConditions(text RuleText) (conditions, error) {
 		case err != nil:
 			mend = `is no glob: * is any text, ? a character, [a-c] one of some, \ comes before` +
 				` a character that is meant as it is`
+		case strings.ContainsAny(*c.value, "{}!,/ "):
+			mend = `matches no name, since none has {, }, !, a comma, / or a space: * is any` +
+				` text, ? a character, [a-c] one of some; for two names write two rules`
 		default:
 			continue
 		}

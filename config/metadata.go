@@ -31,6 +31,33 @@ func metadataLines(metadata string) (map[string]string, error) {
 	return lines, nil
 }
 
+// CheckMetadata fails for metadata of the administrator's own settings with which every container
+// would be refused, or that has a line which limits nothing and is no comment (#).
+func CheckMetadata(metadata string) error {
+	for line := range strings.Lines(metadata) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		key, _, _ := strings.Cut(line, "=")
+		if key == AnnotationName || key == AnnotationPodmanName {
+			return fmt.Errorf("%s is only for port-restricter itself: leave it out", key)
+		}
+		if _, err := parsePorts(line); err == nil {
+			return fmt.Errorf("%q is no limit: write %s=%s", line, AnnotationPort, line)
+		}
+		if !strings.HasPrefix(line, KeyPrefix) && checkSpelling(map[string]string{key: ""}) == nil {
+			return fmt.Errorf("%q is no limit: write a line as %s=5000, or # before a comment",
+				line, AnnotationPort)
+		}
+	}
+	lines, err := metadataLines(metadata)
+	if err == nil {
+		_, _, err = parseMetadata(lines, "")
+	}
+	return err
+}
+
 // keyMeant returns what a line may have as its key, or "" for a comment and for prose,
 // which may begin with the name of port-restricter.
 func keyMeant(line string) string {

@@ -94,7 +94,7 @@ func parseRule(text RuleText, number int) (*rule, error) {
 		return nil, err
 	}
 	r.standard.source = r.source("default", *text.Default)
-	if r.allow != nil {
+	if r.allow != nil && r.holds { // unrestricted says what a rule without a default means, too
 		if err := r.standard.ports.within(r.allow); err != nil {
 			return nil, fmt.Errorf("%s: default = %q: %w: what annotations may not ask for is no"+
 				" default either", text.At["default"], *text.Default, err)

@@ -48,7 +48,8 @@ func reload(
 		shown.HaveRules(path, node.Rules)
 		log.WithFields(logrus.Fields{
 			"rules": len(node.Rules.Texts()), "changed": changed,
-		}).Info("the rules were read again; listener and metadata take a restart")
+		}).Info("the rules were read again; a new listener takes a restart, " +
+			"new metadata counts for new containers")
 	} else {
 		shown.KeepRules(err)
 		log.WithError(err).Error("the settings are wrong: the rules stay as they were")

@@ -150,6 +150,10 @@ func (s shownConfig) write(w io.Writer) {
 		if rule.Audit != nil {
 			writeKey(w, "audit", *rule.Audit, rule.At["audit"])
 		}
+		if rule.Allow != nil && rule.Default == nil {
+			fmt.Fprintln(w,
+				"# It has no default: without annotations, its containers are unrestricted.")
+		}
 	}
 }
 

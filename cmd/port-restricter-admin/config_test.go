@@ -24,7 +24,7 @@ func settingsIn(t *testing.T, text string) string {
 
 // What is printed is what is in force, and can be read as settings.
 func TestConfigPrintsWhatIsInForce(t *testing.T) {
-	path := settingsIn(t, `metadata = "a note\nport-restricter.audit=allow"
+	path := settingsIn(t, `metadata = "# a note\nport-restricter.audit=allow"
 
 [[rule]]
 namespace = "team-a"
@@ -40,11 +40,12 @@ default = "unrestricted"
 	for _, line := range []string{
 		"# " + path,
 		"listener = '/run/port-restricter/agent.sock'  # default",
-		`metadata = "a note\nport-restricter.audit=allow"  # ` + path + ":1",
+		`metadata = "# a note\nport-restricter.audit=allow"  # ` + path + ":1",
 		"runtime = 'crun' +# PORT_RESTRICTER_RUNTIME",
 		"[[rule]]  # rule 1, " + path + ":3",
 		"namespace = 'team-a' +# " + path + ":4",
 		"audit = false +# " + path + ":6",
+		"# It has no default: without annotations, its containers are unrestricted.",
 		"default = 'unrestricted' +# " + path + ":9",
 	} {
 		pattern := "(?m)^" + strings.ReplaceAll(regexp.QuoteMeta(line), ` \+#`, " +#") + "$"
@@ -72,8 +73,9 @@ default = "unrestricted"
 func TestConfigFailsForAWrongFile(t *testing.T) {
 	for text, says := range map[string]string{
 		"[[rule]]\nallow = 'x'":                  `:2: allow = "x": `,
-		"metadata = 'port-restricter.port=x'":    "(it comes from --metadata,",
-		"listener = 'agent.sock'":                "the OCI runtime needs an absolute path",
+		"metadata = 'port-restricter.port=x'":    `:1: metadata: port-restricter.port: "x" is`,
+		"metadata = '8000-8999'":                 `"8000-8999" is no limit: write port`,
+		"listener = 'agent.sock'":                `:1: listener: "agent.sock": the OCI`,
 		"[[rule]]\naudit = true\n[[rule]]\n#":    ":3: rule 2 says nothing",
 		"metadata = 'port-restricter.name=x\\n'": "is only for port-restricter itself",
 	} {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
+	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/config/settings"
 	"github.com/port-restricter/port-restricter/hook/engines"
 	"github.com/port-restricter/port-restricter/internal/programs"
@@ -154,8 +155,8 @@ func complete(o *engines.Options, engine string) error {
 	}
 	o.Listener = cmp.Or(o.Listener, node.Listener, settings.DefaultListener)
 	o.Metadata = cmp.Or(o.Metadata, node.Metadata)
-	if err := cli.CheckMetadata(o.Metadata); err != nil && !o.Remove {
-		return err
+	if err := config.CheckMetadata(o.Metadata); err != nil && !o.Remove {
+		return fmt.Errorf("metadata: %w", err)
 	}
 	if o.Root != "" {
 		if o.Root, err = filepath.Abs(o.Root); err != nil {

@@ -21,9 +21,10 @@ type assumption struct {
 func (a *assumption) add(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&a.annotations, "annotation", nil,
 		"`KEY=VALUE` that a container would have; may be repeated")
-	flags.StringVar(&a.metadata, "metadata", "", "`TEXT` that the administrator would set")
-	flags.StringVar(&a.rules, "rules", "", "`FILE` with the administrator's rules, as "+
-		settings.DefaultPath)
+	flags.StringVar(&a.metadata, "metadata", "",
+		"`TEXT` that the administrator would set, in place of metadata in the FILE of --rules")
+	flags.StringVar(&a.rules, "rules", "",
+		"`FILE` with the administrator's rules and metadata, as "+settings.DefaultPath)
 	flags.StringVar(&a.identity, "identity", "",
 		"`NAMESPACE/POD/NAME` of the container, or the NAME that podman gave it, for the rules")
 }
@@ -53,12 +54,16 @@ func (a *assumption) explain(
 			return e, err
 		}
 	}
+	node.Set("metadata", a.metadata, "--metadata")
+	if err := node.Check(); err != nil {
+		return e, err
+	}
 	request, err := config.ParseRequest(operation, text)
 	if err != nil {
 		return e, err
 	}
-	policy, err := config.FromState(container, a.metadata, node.Rules)
-	if errors.Is(err, config.ErrNoPolicy) && !config.Held(container, a.metadata, node.Rules) {
+	policy, err := config.FromState(container, node.Metadata, node.Rules)
+	if errors.Is(err, config.ErrNoPolicy) && !config.Held(container, node.Metadata, node.Rules) {
 		return e, fmt.Errorf("nothing restricts this container, so it can bind every port: %w", err)
 	}
 	if err != nil {

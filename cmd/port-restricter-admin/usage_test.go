@@ -61,7 +61,12 @@ func TestAWrongCommandLineSaysWhatToWrite(t *testing.T) {
 		"help hook poststat": `not a command of port-restricter hook: did you mean poststart?`,
 		"learn":              "nothing to learn from: write port-restricter learn -- CMD",
 		"inject":             "; name the directory of config.json: --bundle DIR",
-		"profile --metadata port-restricter.port=x": "(it comes from --metadata,",
+
+		"profile --metadata port-restricter.port=x": `--metadata: port-restricter.port: "x" is`,
+		"profile --metadata port=80":                `"port=80" is no limit: write a line as`,
+		"configure crio --metadata 80":              `"80" is no limit: write port-restricter`,
+		"profile --listener x":                      `--listener: "x": the OCI runtime needs`,
+
 		"configure foo":       "name one of podman, containerd, crio, docker, kubelet",
 		"configure podman x":  `port-restricter configure podman takes no argument`,
 		"--mode x -p 1 -- sh": `"x" is not a mode: write enforce or audit`,

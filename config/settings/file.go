@@ -25,7 +25,8 @@ const keysText = "the keys are listener, metadata, runtime, and in each [[rule]]
 	" container, allow, default, audit"
 
 // Read reads a file of settings, without the environment. Its errors name the file, and the line
-// where there is one.
+// where there is one. If the file is TOML and only a value makes no sense, the settings come with
+// the error, without rules.
 func Read(path string) (Settings, error) {
 	text, err := readFile(path)
 	if err != nil {
@@ -52,9 +53,14 @@ func Read(path string) (Settings, error) {
 	for i := range file.Rules {
 		file.Rules[i].At = placesOfRule(places, i)
 	}
-	if s.Rules, err = config.ParseRules(file.Rules); err != nil {
-		return Settings{}, fmt.Errorf("read settings: %w", err)
+	if err = s.Check(); err != nil {
+		return s, fmt.Errorf("read settings: %w", err)
 	}
+	rules, err := config.ParseRules(file.Rules)
+	if err != nil {
+		return s, fmt.Errorf("read settings: %w", err)
+	}
+	s.Rules = rules
 	return s, nil
 }
 

@@ -80,8 +80,16 @@ func TestAWrongFileIsNamedWithTheLine(t *testing.T) {
 			"never used: rule 1 (",
 		"[[rule]]\nallow = '80'\ndefault = '80-81'": `:3: default = "80-81": 80-81 is more than ` +
 			`allow = "80" of rule 1`,
-		"[[rule]]\nallow = '80'\ndefault = 'unrestricted'": `:3: default = "unrestricted": `,
-		"[[rule]]\nallow = '80'\nallow = '81'":             ":3: ",
+
+		"[[rule]]\nallow = '80'\nnamespace = '{a,b}'": `:3: namespace = "{a,b}" matches no name`,
+		"[[rule]]\naudit = true\npod = '!web'":        `:3: pod = "!web" matches no name`,
+		"\nlistener = 'agent.sock'":                   `:2: listener: "agent.sock": the OCI`,
+		"metadata = 'port-restricter.port=80a'":       `:1: metadata: port-restricter.port: "80a"`,
+
+		"metadata = '8000-8999'":               `:1: metadata: "8000-8999" is no limit: write port`,
+		"metadata = 'port=80'":                 `:1: metadata: "port=80" is no limit: write a line`,
+		"metadata = 'port-restricter.name=x'":  ":1: metadata: port-restricter.name is only for",
+		"[[rule]]\nallow = '80'\nallow = '81'": ":3: ",
 	} {
 		path := written(t, text)
 		_, err := Read(path)

@@ -4,9 +4,12 @@ package settings
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/port-restricter/port-restricter/config"
 )
@@ -39,6 +42,43 @@ type Settings struct {
 	Origins map[string]string `toml:"-"`
 }
 
+// Set gives a setting a value that comes from elsewhere, unless the value is empty.
+func (s *Settings) Set(key, value, origin string) {
+	if value == "" {
+		return
+	}
+	field := map[string]*string{
+		"listener": &s.Listener, "metadata": &s.Metadata, "runtime": &s.Runtime,
+	}[key]
+	*field = value
+	s.Origins = maps.Clone(s.Origins)
+	if s.Origins == nil {
+		s.Origins = map[string]string{}
+	}
+	s.Origins[key] = origin
+}
+
+// Check fails for a value that makes no sense, and names where it comes from.
+func (s *Settings) Check() error {
+	if s.Listener != "" && !filepath.IsAbs(s.Listener) {
+		return fmt.Errorf("%s: %q: the OCI runtime needs an absolute path",
+			s.place("listener"), s.Listener)
+	}
+	if err := config.CheckMetadata(s.Metadata); err != nil {
+		return fmt.Errorf("%s: %w", s.place("metadata"), err)
+	}
+	return nil
+}
+
+// place returns where errors say that a setting is: FILE:LINE and the key, or what is set.
+func (s *Settings) place(key string) string {
+	origin := s.Origins[key]
+	if strings.Contains(origin, ":") {
+		return origin + ": " + key
+	}
+	return origin
+}
+
 // variables are the environment variables that take precedence over the file, by the key there.
 var variables = map[string]string{
 	"listener": "PORT_RESTRICTER_LISTENER",
@@ -61,22 +101,18 @@ func Path() (path string, named bool) {
 // Load reads the file that PORT_RESTRICTER_CONFIG names or else DefaultPath,
 // which may be missing. PORT_RESTRICTER_LISTENER, PORT_RESTRICTER_METADATA and
 // PORT_RESTRICTER_RUNTIME take precedence over the file: the environment is all
-// that an engine passes on to a runtime.
+// that an engine passes on to a runtime. What comes with an error is as in Read.
 func Load() (Settings, error) {
 	path, named := Path()
 	s, err := Read(path)
 	if err != nil && (named || !errors.Is(err, fs.ErrNotExist)) {
-		return Settings{}, err
+		return s, err
 	}
-	if s.Origins == nil {
-		s.Origins = map[string]string{}
+	for key, variable := range variables {
+		s.Set(key, os.Getenv(variable), variable)
 	}
-	for key, field := range map[string]*string{
-		"listener": &s.Listener, "metadata": &s.Metadata, "runtime": &s.Runtime,
-	} {
-		if value := os.Getenv(variables[key]); value != "" {
-			*field, s.Origins[key] = value, variables[key]
-		}
+	if err := s.Check(); err != nil {
+		return s, fmt.Errorf("read settings: %w", err)
 	}
 	return s, nil
 }

@@ -22,7 +22,8 @@ func (i Invocation) Exec(
 	node := settings.Settings{Runtime: os.Getenv("PORT_RESTRICTER_RUNTIME")}
 	if len(i.Configs) > 0 || node.Runtime == "" {
 		var err error
-		if node, err = settings.Load(); err != nil {
+		node, err = settings.Load()
+		if decoded := node.Origins != nil; err != nil && (len(i.Configs) > 0 || !decoded) {
 			return err
 		}
 	}

@@ -232,6 +232,15 @@ func TestShimReadsTheSettings(t *testing.T) {
 	require.NoError(t, os.WriteFile(settings, []byte(`runtime = "crun"`), 0o600))
 	require.Contains(t, viaShim(t, env, "--version").Stdout, "crun version")
 
+	for _, wrong := range []string{
+		`metadata = "8000"`, `listener = "a"`, "[[rule]]\nallow = \"x\"",
+	} {
+		text := "runtime = \"crun\"\n" + wrong
+		require.NoError(t, os.WriteFile(settings, []byte(text), 0o600))
+		require.Contains(t, viaShim(t, env, "--version").Stdout, "crun version", wrong)
+		require.Contains(t, viaShim(t, env, "create", "id").Stderr, settings+":", wrong)
+	}
+
 	require.NoError(t, os.WriteFile(settings, []byte(`runtim = "crun"`), 0o600))
 	broken := viaShim(t, env, "--version")
 	require.Equal(t, 125, broken.Code)

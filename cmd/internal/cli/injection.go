@@ -2,14 +2,9 @@ package cli
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/config/settings"
 	"github.com/port-restricter/port-restricter/hook"
 	"github.com/port-restricter/port-restricter/hook/filter"
@@ -51,8 +46,8 @@ func (f *InjectionFlags) Options() (hook.Options, error) {
 	if err != nil {
 		return hook.Options{}, err
 	}
-	node.Listener = cmp.Or(f.listener, node.Listener)
-	node.Metadata = cmp.Or(f.metadata, node.Metadata)
+	node.Set("listener", f.listener, "--listener")
+	node.Set("metadata", f.metadata, "--metadata")
 	o, err := HookOptions(node)
 	if err == nil && f.runtime != "" {
 		o.Flags, err = hook.RuntimeFlags(f.runtime)
@@ -64,29 +59,11 @@ func (f *InjectionFlags) Options() (hook.Options, error) {
 // defaults for those that are not set.
 func HookOptions(s settings.Settings) (hook.Options, error) {
 	listener := cmp.Or(s.Listener, settings.DefaultListener)
-	if !filepath.IsAbs(listener) {
-		return hook.Options{}, fmt.Errorf(
-			"listener %q: the OCI runtime needs an absolute path", listener)
-	}
-	if err := CheckMetadata(s.Metadata); err != nil {
-		return hook.Options{}, fmt.Errorf("%w (it comes from --metadata,"+
-			" PORT_RESTRICTER_METADATA or metadata in %s)", err, settings.DefaultPath)
+	if err := s.Check(); err != nil {
+		return hook.Options{}, err
 	}
 	return hook.Options{
 		Options: filter.Options{ListenerPath: listener, ListenerMetadata: s.Metadata},
 		Rules:   s.Rules,
 	}, nil
-}
-
-// CheckMetadata fails for metadata with which every container would be refused.
-func CheckMetadata(metadata string) error {
-	if strings.Contains(metadata, config.AnnotationName) {
-		return fmt.Errorf("%s is only for port-restricter itself: leave it out of the metadata",
-			config.AnnotationName)
-	}
-	_, err := config.FromState(config.Container{}, metadata, config.Rules{})
-	if errors.Is(err, config.ErrNoPolicy) {
-		return nil
-	}
-	return err
 }
