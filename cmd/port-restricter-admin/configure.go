@@ -13,6 +13,7 @@ import (
 	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/config/settings"
 	"github.com/port-restricter/port-restricter/hook/engines"
+	"github.com/port-restricter/port-restricter/hook/filter/base"
 	"github.com/port-restricter/port-restricter/internal/programs"
 )
 
@@ -40,15 +41,16 @@ func newConfigure() *cobra.Command {
 			"the user runs.",
 		engines.Podman)
 	kubelet := newConfigureEngine("kubelet", "A Localhost seccomp profile for pods",
-		"Without --base the profile allows every other system call: give the default profile\n"+
-			"of the engine as the base.\n"+
-			"The annotation must reach the OCI runtime. CRI-O passes it on, containerd only to\n"+
-			"a runtime handler with pod_annotations.",
+		"Without --base the profile allows every other system call, and a pod that gets it\n"+
+			"loses the engine's default profile: --base "+base.DefaultName+" keeps that one.\n"+
+			"The annotation must reach the OCI runtime. CRI-O passes it on, containerd only\n"+
+			"through a runtime handler with pod_annotations, as port-restricter configure\n"+
+			"containerd writes one. A pod whose annotation does not reach the runtime can bind\n"+
+			"nothing.",
 		engines.Kubelet)
 	kubelet.Flags().StringVar(&kubelet.options.KubeletRoot, "kubelet-root", kubeletRoot,
 		"the kubelet's root `DIR`")
-	kubelet.Flags().StringVar(&kubelet.options.BaseProfile, "base", "",
-		"`FILE` with the profile to merge the filter into")
+	kubelet.Flags().StringVar(&kubelet.options.BaseProfile, "base", "", base.Usage)
 	for _, engine := range []engineCommand{podman, kubelet,
 		newConfigureEngine("containerd", "A runtime handler for pods", "", engines.Containerd),
 		newConfigureEngine("crio", "A runtime handler for pods, and a guard hook", "",
@@ -112,6 +114,9 @@ func newConfigureEngine(
 // carryOut prints the plan if dryRun is set, and applies it otherwise.
 func carryOut(command *cobra.Command, plan *engines.Plan, dryRun bool) error {
 	out := command.OutOrStdout()
+	if plan.Warning != "" {
+		fmt.Fprintln(command.ErrOrStderr(), "port-restricter: "+plan.Warning)
+	}
 	if len(plan.Changes) == 0 {
 		fmt.Fprintln(out, "nothing to change")
 		return nil

@@ -1,30 +1,37 @@
 package main
 
 import (
-	"github.com/opencontainers/runtime-spec/specs-go"
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 	"github.com/port-restricter/port-restricter/hook/filter"
+	"github.com/port-restricter/port-restricter/hook/filter/base"
 )
 
 func newProfile() *cobra.Command {
 	var flags cli.InjectionFlags
-	var base string
+	var baseName string
 	command := &cobra.Command{
 		Use:   "profile",
 		Short: "Print a seccomp profile with the filter, for an OCI runtime or the kubelet",
-		Args:  cli.NoArguments,
+		Long: "Print a seccomp profile with the filter, for an OCI runtime or the kubelet.\n" +
+			"The annotations must reach the OCI runtime. Otherwise they count for nothing:\n" +
+			"without metadata or rules that give it ports, the container can bind nothing.",
+		Example: "  port-restricter profile --base default > port-restricter.json",
+		Args:    cli.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			o, err := flags.Options()
 			if err != nil {
 				return err
 			}
-			var under *specs.LinuxSeccomp
-			if base != "" {
-				if under, err = filter.ReadProfile(base); err != nil {
-					return err
-				}
+			under, err := base.Read(baseName)
+			if err != nil {
+				return err
+			}
+			if under == nil {
+				fmt.Fprintln(command.ErrOrStderr(), "port-restricter: "+base.Missing)
 			}
 			profile, err := filter.Merge(under, o.Options)
 			if err != nil {
@@ -34,7 +41,6 @@ func newProfile() *cobra.Command {
 		},
 	}
 	flags.Add(command)
-	command.Flags().StringVar(&base, "base", "",
-		"`FILE` with the profile to merge the filter into")
+	command.Flags().StringVar(&baseName, "base", "", base.Usage)
 	return command
 }

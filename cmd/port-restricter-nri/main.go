@@ -32,9 +32,8 @@ func newNRI() *cobra.Command {
 	var socket, index, guard string
 	var verbose bool
 	command := &cobra.Command{
-		Use: "port-restricter nri",
-		Short: "Put the filter into annotated containers as an NRI plugin" +
-			" (containerd 2.2 and newer)",
+		Use:           "port-restricter nri",
+		Short:         cli.NRIUsage,
 		Args:          cli.NoArguments,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -65,6 +64,8 @@ func newNRI() *cobra.Command {
 	}
 	command.SetContext(context.Background())
 	flags.Add(command)
+	// In the text of cobra the command has the first word of Use as its name.
+	command.Flags().BoolP("help", "h", false, "help for port-restricter nri")
 	command.Flags().StringVar(&socket, "socket", nri.DefaultSocket,
 		"`PATH` of the engine's NRI socket")
 	command.Flags().StringVar(&index, "index", "90",

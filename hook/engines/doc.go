@@ -9,7 +9,7 @@
 // function of this kind, a line in cmd/port-restricter-admin/configure.go, and cases in
 // testdata.
 //
-// The package depends on package filter for the kubelet's profile, on package
+// The package depends on packages filter and base for the kubelet's profile, on package
 // atomicfile to replace files, and on how each engine reads and merges its
 // configuration files. The comments record those rules, with the versions in
 // which they were measured.

@@ -9,6 +9,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/port-restricter/port-restricter/hook/filter"
+	"github.com/port-restricter/port-restricter/hook/filter/base"
 )
 
 const kubeletUsage = `metadata:
@@ -19,6 +20,10 @@ spec:
     seccompProfile:
       type: Localhost
       localhostProfile: port-restricter.json
+  # CRI-O passes the annotation on to the OCI runtime. containerd does so only through a runtime
+  # handler: run port-restricter configure containerd, too, and add its RuntimeClass. Through
+  # another handler the container can bind nothing.
+  # runtimeClassName: port-restricter
 `
 
 // Kubelet returns the plan that gives the kubelet a Localhost profile, which needs
@@ -40,6 +45,9 @@ func Kubelet(o Options) (*Plan, error) {
 			"containers of pods that still name the profile will not start"
 	} else {
 		plan.Usage = kubeletUsage
+		if o.BaseProfile == "" {
+			plan.Warning = base.Missing
+		}
 		text, err := kubeletProfile(o)
 		if err != nil {
 			return nil, err
@@ -50,14 +58,11 @@ func Kubelet(o Options) (*Plan, error) {
 }
 
 func kubeletProfile(o Options) ([]byte, error) {
-	var base *specs.LinuxSeccomp
-	if o.BaseProfile != "" {
-		var err error
-		if base, err = filter.ReadProfile(o.BaseProfile); err != nil {
-			return nil, err
-		}
+	under, err := base.Read(o.BaseProfile)
+	if err != nil {
+		return nil, err
 	}
-	profile, err := filter.Merge(base, filter.Options{
+	profile, err := filter.Merge(under, filter.Options{
 		ListenerPath: o.Listener, ListenerMetadata: o.Metadata,
 	})
 	if err != nil {

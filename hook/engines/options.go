@@ -30,8 +30,8 @@ type Options struct {
 	// ConfigHome is the ~/.config of an ordinary user, "" to configure the system.
 	// Only Podman and Service use it.
 	ConfigHome string
-	// KubeletRoot is the --root-dir of the kubelet. BaseProfile is a file with the
-	// seccomp profile to merge the filter into, or "". Only Kubelet uses them.
+	// KubeletRoot is the --root-dir of the kubelet. BaseProfile names the seccomp
+	// profile to merge the filter into, as base.Read takes it. Only Kubelet uses them.
 	KubeletRoot, BaseProfile string
 	// Containerd are the places of containerd's configuration, where they are not the usual ones.
 	// Only function Containerd uses it.

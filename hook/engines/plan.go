@@ -42,6 +42,8 @@ type Plan struct {
 	Usage string
 	// Next says, in one line, what the administrator has to do after Apply.
 	Next string
+	// Warning says, in one line, what is weaker than it could be and how to mend it, or is "".
+	Warning string
 	// OCIRuntime is the path or name of the OCI runtime that the engine has used so far, or ""
 	// where its configuration does not say.
 	OCIRuntime string

@@ -7,6 +7,8 @@ import (
 
 	"github.com/containerd/nri/pkg/api"
 	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/port-restricter/port-restricter/hook/filter/base"
 )
 
 // eperm is the errno that an OCI runtime takes for a profile without a
@@ -32,7 +34,7 @@ func (p *Plugin) base(c *api.Container) (*specs.LinuxSeccomp, error) {
 	// RuntimeDefault, which the engine does not show and which the filter replaces. A
 	// privileged container can't be told from others here. The default profile is too
 	// strict for it.
-	return defaultProfile()
+	return base.Default()
 }
 
 // showsPolicies reports whether an engine shows plugins a container's own seccomp

@@ -15,6 +15,6 @@
 //     Other engines hide the profile. Then the plugin takes the default profile in the
 //     place of RuntimeDefault, and refuses a container with a Localhost profile, which
 //     can contain anything.
-//   - A plugin that fails must not let an annotated container start without the
-//     filter. Each error refuses the container.
+//   - A plugin that fails must not let a container that must be restricted start
+//     without the filter. Each error refuses the container.
 package nri

@@ -16,6 +16,7 @@ import (
 
 	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/hook/filter"
+	"github.com/port-restricter/port-restricter/hook/filter/base"
 )
 
 // registered returns a plugin that an engine has configured, with an agent that accepts
@@ -195,7 +196,7 @@ func TestEnginesThatShowPolicies(t *testing.T) {
 // TestToOCIKeepsTheWholePolicy shows that toOCI loses no field: each could be one that
 // refuses a call.
 func TestToOCIKeepsTheWholePolicy(t *testing.T) {
-	p, err := defaultProfile()
+	p, err := base.Default()
 	require.NoError(t, err)
 	want, err := json.Marshal(p)
 	require.NoError(t, err)

@@ -40,7 +40,7 @@ func (p *Plugin) Serve(ctx context.Context, socket, index string) error {
 		if text := fmt.Sprint(err); text != before {
 			before = text
 			p.Log.WithError(err).WithField("socket", socket).
-				Warn("no engine answers: annotated containers are not restricted until one does;" +
+				Warn("no engine answers: no container is restricted by NRI until one does;" +
 					" check that the engine runs and has NRI enabled")
 		}
 		select {

@@ -11,13 +11,15 @@ import (
 )
 
 // ListenerDefault and MetadataUsage are parts of the help for flags that several
-// commands have.
+// commands have. NRIUsage is what the command nri does, which two programs say.
 const (
 	ListenerDefault = " (default: listener in " + settings.DefaultPath +
 		", or " + settings.DefaultListener + ")"
 	MetadataUsage = "`TEXT` sent to the agent with each container; a line" +
 		" port-restricter.port=PORTS in it limits every container, also one without annotations;" +
 		" port-restricter.audit=allow lets annotations choose mode=audit"
+	NRIUsage = "Put the filter into containers that must be restricted, as an NRI plugin" +
+		" (containerd 2.2 and newer, CRI-O newer than 1.34)"
 )
 
 // InjectionFlags are the flags of each command that injects the filter. The settings

@@ -22,8 +22,9 @@ var Dialects = []Dialect{
 	{"flags", "a command", flags},
 	{"systemd", "a service of systemd: writes its drop-in", systemd},
 	{"annotation", "annotations of a container, whatever its engine", annotation},
-	{"podman", "podman run", podman},
-	{"quadlet", "quadlet: the .container file of podman and systemd", quadlet},
+	{"podman", "podman run, after port-restricter configure podman", podman},
+	{"quadlet", "quadlet, the .container file of podman and systemd, after" +
+		" port-restricter configure podman", quadlet},
 	{"compose", "a service of compose", compose},
 	{"pod", "Kubernetes: a pod, or in a Deployment what is under spec.template", pod},
 	{"socketbind", "a service of systemd, without port-restricter", socketBind},
@@ -123,7 +124,11 @@ func withCommas(t config.Texts, lines []string, before5 ...string) []string {
 var plainName = lazyregexp.New(`^[A-Za-z]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`)
 
 func pod(g *Group, t config.Texts) []string {
-	lines := []string{"metadata:", "  annotations:"}
+	lines := []string{
+		"# It counts on nodes with port-restricter's NRI plugin, or with runtimeClassName:" +
+			" port-restricter in the spec.",
+		"metadata:", "  annotations:",
+	}
 	suffix := ""
 	if plainName().MatchString(g.Name) {
 		suffix = "/" + g.Name
@@ -139,7 +144,14 @@ func compose(g *Group, t config.Texts) []string {
 	if plainName().MatchString(g.Name) {
 		service = g.Name
 	}
-	lines := []string{"services:", fmt.Sprintf("  %q:", service), "    annotations:"}
+	lines := []string{
+		"services:", fmt.Sprintf("  %q:", service),
+		"    # For Docker, after port-restricter configure docker: without this runtime the" +
+			" annotations count",
+		"    # for nothing. With podman leave it out.",
+		"    runtime: port-restricter",
+		"    annotations:",
+	}
 	return append(lines, yamlMap("      ", annotations(t, ""))...)
 }
 

@@ -93,14 +93,35 @@ func TestKubernetesAndComposeReadTheAnnotations(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"port-restricter.port/web": severalPorts, "port-restricter.map/web": severalMaps,
 	}, pod.Metadata.Annotations)
-	var project struct{ Services map[string]metadata }
+	type service struct {
+		metadata `yaml:",inline"`
+		Runtime  string
+	}
+	var project struct{ Services map[string]service }
 	require.NoError(t, yaml.Unmarshal([]byte(written(t, several(t), "compose")), &project))
+	require.Equal(t, "port-restricter", project.Services["web"].Runtime) // for Docker
 	require.Equal(t, map[string]string{
 		"port-restricter.port": severalPorts, "port-restricter.map": severalMaps,
 	}, project.Services["web"].Annotations)
 	container := config.Container{Annotations: project.Services["web"].Annotations}
 	_, err := config.FromState(container, "", config.Rules{})
 	require.NoError(t, err)
+}
+
+// An annotation that nobody looks at restricts nothing, without an error. So a text for
+// containers names what looks at it.
+func TestWhatEachEngineNeedsIsSaid(t *testing.T) {
+	for dialect, says := range map[string][]string{
+		"podman":  {"port-restricter configure podman"},
+		"quadlet": {"port-restricter configure podman"},
+		"compose": {"port-restricter configure docker", "With podman leave it out"},
+		"pod":     {"NRI plugin", "runtimeClassName: port-restricter"},
+	} {
+		text := written(t, several(t), dialect)
+		for _, what := range says {
+			require.Contains(t, text, what, dialect)
+		}
+	}
 }
 
 func TestSystemdReadsTheSettings(t *testing.T) {
