@@ -207,19 +207,20 @@ func (a *attempt) actInTargetContext() error {
 	if a.claimOrphan() {
 		return nil
 	}
-	container := a.session.container
 	if !a.call.argsInMemory &&
-		a.target.KeepsSocket(a.call.fd, a.socket, a.session.record.Home, container.atPace) {
+		a.target.KeepsSocket(a.call.fd, a.socket, a.session.record.Home, a.scanAtPace) {
 		return errNative
 	}
-	a.writeDown()
+	if err := a.mayHaveHelper(); err != nil {
+		return err
+	}
+	a.writeDown() // after the wait: a successor takes the call for one that a helper may have made
 	return a.settle(a.makeCall(a.asked))
 }
 
-// makeCall makes a helper do the call with argument in the target's place.
+// makeCall makes a helper do the call with argument in the target's place. mayHaveHelper comes
+// before it.
 func (a *attempt) makeCall(argument []byte) error {
-	a.session.container.keepPace()
-	a.session.container.charge(helperPrice)
 	call := a.callOnBehalf(argument)
 	if a.sharesUMEM() {
 		return a.bindWithUMEM(call)

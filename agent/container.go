@@ -12,7 +12,7 @@ type container struct {
 	// succeeded reports whether the agent ends since it has no helpers any more, and a successor
 	// makes the calls that need one.
 	succeeded func() bool
-	// hasNeighbours reports whether the agent has another container.
+	// hasNeighbours reports whether the agent serves another container.
 	hasNeighbours func() bool
 
 	calls    inFlight

@@ -65,8 +65,11 @@ func (t *fakeTarget) Read(addr uint64, p []byte) error {
 	}
 	return nil
 }
-func (t *fakeTarget) KeepsSocket(_, _, _ int, pace func(scan func())) bool {
-	pace(func() { time.Sleep(t.scanTakes) })
+func (t *fakeTarget) KeepsSocket(_, _, _ int, pace func(scan func() time.Duration)) bool {
+	pace(func() time.Duration {
+		time.Sleep(t.scanTakes)
+		return t.scanTakes
+	})
 	return t.ownsTable
 }
 func (t *fakeTarget) Socket(int) (int, error) { return t.onSocket() }

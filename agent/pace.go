@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/port-restricter/port-restricter/agent/target"
 )
 
 const (
@@ -14,6 +16,10 @@ const (
 
 	// paceBurst is what it may take at once, before it has to wait.
 	paceBurst = 100 * time.Millisecond
+
+	// paceLook is how long a call that was withdrawn may go on waiting. A signal makes its thread
+	// ask again, and each call that waits has one of its container's places.
+	paceLook = 20 * time.Millisecond
 )
 
 // A pace knows how much of the agent's time one container has had. The zero value is none.
@@ -22,33 +28,50 @@ type pace struct {
 	left *rate.Limiter // in microseconds
 }
 
-// keepPace waits until the container may have more of the agent's time. It does not wait for one
-// that is alone.
-func (c *container) keepPace() {
-	if c.hasNeighbours() {
-		time.Sleep(c.pace.spend(1).Delay())
-	}
-}
-
-// charge records that the container had so much of the agent's time.
-func (c *container) charge(took time.Duration) {
-	if c.hasNeighbours() {
-		c.pace.spend(int(min(took, paceBurst).Microseconds()))
-	}
-}
-
-func (p *pace) spend(microseconds int) *rate.Reservation {
+func (p *pace) spend(took time.Duration) *rate.Reservation {
 	p.once.Do(func() {
 		limit, burst := paceLimit.Microseconds(), paceBurst.Microseconds()
 		p.left = rate.NewLimiter(rate.Limit(limit), int(burst))
 	})
-	return p.left.ReserveN(time.Now(), microseconds)
+	return p.left.ReserveN(time.Now(), int(min(took, paceBurst).Microseconds()))
 }
 
-// atPace does something that takes long, once the container may have more of the agent's time.
-func (c *container) atPace(do func()) {
-	c.keepPace()
-	began := time.Now()
-	do()
-	c.charge(time.Since(began))
+// keepPace waits until the container may have more of the agent's time. It does not wait for one
+// that is alone. It reports false if the call was withdrawn meanwhile.
+func (a *attempt) keepPace() bool {
+	c := a.session.container
+	if !c.hasNeighbours() {
+		return true
+	}
+	until := time.Now().Add(c.pace.spend(time.Microsecond).Delay())
+	for left := time.Until(until); left > 0 && c.hasNeighbours(); left = time.Until(until) {
+		if !a.valid() {
+			return false
+		}
+		time.Sleep(min(left, paceLook))
+	}
+	return true
+}
+
+// charge records that the container had so much of the agent's time.
+func (a *attempt) charge(took time.Duration) {
+	if c := a.session.container; c.hasNeighbours() {
+		c.pace.spend(took)
+	}
+}
+
+// scanAtPace does a scan, once the container may have more of the agent's time.
+func (a *attempt) scanAtPace(scan func() (took time.Duration)) {
+	if a.keepPace() {
+		a.charge(scan())
+	}
+}
+
+// mayHaveHelper returns nil once the container may have a helper.
+func (a *attempt) mayHaveHelper() error {
+	if !a.keepPace() {
+		return target.ErrWithdrawn
+	}
+	a.charge(helperPrice)
+	return nil
 }

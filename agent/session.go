@@ -45,7 +45,7 @@ type session struct {
 type targetThread interface {
 	Read(addr uint64, p []byte) error
 	Socket(fd int) (int, error)
-	KeepsSocket(fd, socket, home int, pace func(scan func())) bool
+	KeepsSocket(fd, socket, home int, pace func(scan func() time.Duration)) bool
 	IsOfAgentsUser() bool
 	MakeCall(c target.Call, valid func() bool) error
 	Program() target.Program

@@ -304,8 +304,12 @@ func (s *Supervisor) newContainer(first *session) *container {
 	return c
 }
 
-// hasNeighbours reports whether there are several containers.
+// hasNeighbours reports whether the supervisor serves several containers. One that closes waits for
+// the calls that it has in hand, and so does not delay them.
 func (s *Supervisor) hasNeighbours() bool {
+	if s.closed.Load() {
+		return false
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.containers) > 1

@@ -101,10 +101,8 @@ func checked() []rule {
 		{"prctl", []condition{is(0, unix.PR_SET_DUMPABLE), is(1, 0)}},
 		{"prctl", []condition{is(0, unix.PR_SET_VMA)}}, // Go names its memory
 		{"prctl", []condition{is(0, unix.PR_GET_TIMERSLACK)}},
-		{"prctl", []condition{is(0, unix.PR_SET_TIMERSLACK)}}, // package sysmon
-		{"sched_setscheduler", []condition{
-			is(1, unix.SCHED_NORMAL|unix.SCHED_RESET_ON_FORK)}}, // the same
-		{"sched_setscheduler", []condition{is(1, unix.SCHED_BATCH|unix.SCHED_RESET_ON_FORK)}},
+		{"prctl", []condition{is(0, unix.PR_SET_TIMERSLACK)}},                   // package sysmon
+		{"sched_setscheduler", []condition{is(0, 0), is(1, unix.SCHED_NORMAL)}}, // the same
 	}
 	for _, request := range []uint64{
 		unix.SECCOMP_IOCTL_NOTIF_RECV, unix.SECCOMP_IOCTL_NOTIF_SEND,

@@ -1,17 +1,26 @@
 #define _GNU_SOURCE
 #include "sysmon.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static __thread int is_monitor, is_batch;
+static __thread int is_monitor;
+static pid_t monitors_tid;
+static volatile int monitor_is_batch;
 static int slack_of_others; /* negative if it is not known: a sandbox refused to say, for example */
 
-static void *(*start_monitor)(void *);
-static void *monitors_argument;
+/* What a thread runs. */
+struct routine {
+	void *(*start)(void *);
+	void *argument;
+};
+
+static struct routine of_monitor;
 
 /* struct sched_attr of sched_setattr(2), which glibc has since 2.41. */
 struct scheduling {
@@ -22,60 +31,76 @@ struct scheduling {
 	uint64_t runtime, deadline, period;
 };
 
+static int be_ordinary(void)
+{
+	static const struct sched_param none;
+	return sched_setscheduler(0, SCHED_OTHER, &none);
+}
+
 /*
  * After a silence, a worker that returns from the kernel wakes the monitor. A batch thread does not
  * take the CPU from the worker then, and with a long slice of time (Linux 6.12) it does not run
  * before the target that the worker answers. Threads that the monitor creates have the usual slice,
- * and a niceness of 0 at least: so a monitor with less is left as it is.
+ * and a niceness of 0 at least: so a monitor with less is left as it is. So is one in a sandbox that
+ * would not let those threads be ordinary again.
  */
-static void let_others_go_first(void)
+void let_others_go_first(void)
 {
 	struct scheduling s = {0};
-	if (syscall(SYS_sched_getattr, 0, &s, sizeof s, 0) < 0 || s.policy != SCHED_OTHER || s.nice < 0)
+	if (syscall(SYS_sched_getattr, monitors_tid, &s, sizeof s, 0) < 0 || s.policy != SCHED_OTHER ||
+	    s.nice < 0 || be_ordinary() < 0)
 		return;
 	s.policy = SCHED_BATCH;
 	s.flags = 1; /* SCHED_FLAG_RESET_ON_FORK */
 	s.runtime = SYSMON_SLICE;
-	is_batch = syscall(SYS_sched_setattr, 0, &s, 0) == 0;
-}
-
-/* Makes the monitor like other threads, or late and batch again. */
-static void differ(int from_others)
-{
-	static const struct sched_param none;
-	if (slack_of_others >= 0)
-		prctl(PR_SET_TIMERSLACK, from_others ? SYSMON_SLACK : slack_of_others, 0, 0, 0);
-	if (is_batch)
-		sched_setscheduler(0, (from_others ? SCHED_BATCH : SCHED_OTHER) | SCHED_RESET_ON_FORK, &none);
+	monitor_is_batch = 1;
+	syscall(SYS_sched_setattr, monitors_tid, &s, 0);
 }
 
 static void *monitor(void *unused)
 {
 	is_monitor = 1;
+	monitors_tid = syscall(SYS_gettid);
 	slack_of_others = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
 	if (slack_of_others >= 0)
 		prctl(PR_SET_TIMERSLACK, SYSMON_SLACK, 0, 0, 0);
-	let_others_go_first();
-	return start_monitor(monitors_argument);
+	/* A filter may end the process for it: SystemCallFilter=~@resources of systemd. */
+	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 0)
+		let_others_go_first();
+	return of_monitor.start(of_monitor.argument);
+}
+
+/* Runs in each thread that the monitor creates, which begins like the monitor. */
+static void *ordinary(void *allocated)
+{
+	struct routine r = *(struct routine *)allocated;
+	free(allocated);
+	if (slack_of_others >= 0)
+		prctl(PR_SET_TIMERSLACK, slack_of_others, 0, 0, 0);
+	if (monitor_is_batch)
+		be_ordinary();
+	return r.start(r.argument);
 }
 
 /*
  * The linker makes every call of pthread_create(3) in the program call this function (--wrap). The
- * first thread that it creates is Go's monitor. The monitor creates threads too, which are like all
- * others.
+ * first thread that it creates is Go's monitor. The monitor creates threads too.
  */
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 	void *(*start)(void *), void *argument)
 {
-	if (!start_monitor) {
-		start_monitor = start;
-		monitors_argument = argument;
-		start = monitor;
+	struct routine r = {start, argument}, *copy = NULL;
+	if (!of_monitor.start) {
+		of_monitor = r;
+		return create_thread(thread, attributes, monitor, NULL);
 	}
-	if (is_monitor)
-		differ(0);
-	int error = create_thread(thread, attributes, start, argument);
-	if (is_monitor)
-		differ(1);
+	if (!is_monitor)
+		return create_thread(thread, attributes, start, argument);
+	if (!(copy = malloc(sizeof *copy)))
+		return EAGAIN;
+	*copy = r;
+	int error = create_thread(thread, attributes, ordinary, copy);
+	if (error)
+		free(copy);
 	return error;
 }

@@ -8,7 +8,7 @@
 // one of the two threads over.
 //
 // The kernel may end a sleep late by the thread's timer slack (PR_SET_TIMERSLACK,
-// prctl(2)), so this package gives the monitor a large slack, and the policy SCHED_BATCH. The
+// prctl(2)), so this package gives the monitor a large slack, and the policy SCHED_BATCH (GiveWay). The
 // monitor is the first thread that Go creates, by pthread_create(3). The package wraps that
 // function. The same wrapper waits where no thread can be created (WaitForThreads). All threads
 // have one malloc arena.
@@ -19,6 +19,10 @@ package sysmon
 import "C"
 
 import "time"
+
+// GiveWay makes the monitor give way to other threads. In a process that began without a seccomp
+// filter, it does so already; the filter of a sandbox may end the process for it.
+func GiveWay() { C.let_others_go_first() }
 
 // Slack bounds how late the monitor wakes. If every thread that may run Go code
 // (GOMAXPROCS) is in a system call, a ready goroutine waits for two looks of the

@@ -9,6 +9,12 @@ enum { SYSMON_SLACK = 4000000 };
 /* The slice of time that the monitor asks the kernel for, in nanoseconds: the longest there is. */
 enum { SYSMON_SLICE = 100000000 };
 
+/*
+ * Makes the monitor give way to other threads, as it does from the beginning in a process without a
+ * seccomp filter.
+ */
+void let_others_go_first(void);
+
 /* Makes create_thread wait, from now on, until a thread can be created. */
 void wait_for_threads(void);
 

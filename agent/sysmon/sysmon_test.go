@@ -7,9 +7,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
+	seccomp "github.com/seccomp/libseccomp-golang"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -24,7 +26,16 @@ const startedWith = 77777
 // Exactly one thread, Go's monitor, has the large timer slack and gives way to all others. Another
 // thread that did would delay binds.
 func TestTheMonitorAloneSleepsLate(t *testing.T) {
-	if again(t) {
+	if again(t, nil) {
+		requireOneLate(t)
+	}
+}
+
+// RestrictRealtime= of systemd refuses policies that it does not know, SCHED_RESET_ON_FORK among
+// them, and a process that begins under a filter gives way only when it says so.
+func TestTheMonitorAloneSleepsLateInASandbox(t *testing.T) {
+	if again(t, restrictRealtime) {
+		GiveWay()
 		requireOneLate(t)
 	}
 }
@@ -32,19 +43,40 @@ func TestTheMonitorAloneSleepsLate(t *testing.T) {
 // The agent creates threads after it has loaded its own seccomp filter, which must
 // not refuse to change the slack and the policy.
 func TestTheMonitorAloneSleepsLateBehindTheAgentsFilter(t *testing.T) {
-	if again(t) {
+	if again(t, nil) {
 		require.NoError(t, confine.LoadFilter(-1))
 		requireOneLate(t)
 	}
 }
 
+// restrictRealtime does to the calling thread what RestrictRealtime= does to a unit.
+func restrictRealtime(t *testing.T) {
+	filter, err := seccomp.NewFilter(seccomp.ActAllow)
+	require.NoError(t, err)
+	defer filter.Release()
+	call, err := seccomp.GetSyscallFromName("sched_setscheduler")
+	require.NoError(t, err)
+	unknown, err := seccomp.MakeCondition(1, seccomp.CompareGreater, unix.SCHED_IDLE)
+	require.NoError(t, err)
+	refuse := seccomp.ActErrno.SetReturnCode(int16(unix.EPERM))
+	require.NoError(t, filter.AddRuleConditional(call, refuse,
+		[]seccomp.ScmpCondition{unknown}))
+	require.NoError(t, filter.Load())
+}
+
 // again runs the calling test again in a process of its own, with the slack
-// startedWith. It reports whether this process is that one.
-func again(t *testing.T) bool {
+// startedWith, and in the sandbox if it is not nil. It reports whether this process is that one.
+func again(t *testing.T, sandbox func(*testing.T)) bool {
 	t.Helper()
 	const name = "PORT_RESTRICTER_TEST_AGAIN"
-	if os.Getenv(name) != "" {
+	switch step := os.Getenv(name); {
+	case step == "sandboxed", step != "" && sandbox == nil:
 		return true
+	case step != "":
+		runtime.LockOSThread() // the filter is this thread's
+		sandbox(t)
+		t.Setenv(name, "sandboxed")
+		require.NoError(t, syscall.Exec("/proc/self/exe", os.Args, os.Environ()))
 	}
 	runtime.LockOSThread() // the child inherits the slack of this thread
 	defer runtime.UnlockOSThread()

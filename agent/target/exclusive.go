@@ -22,11 +22,11 @@ const (
 
 // KeepsSocket reports whether it is proved that fd of the thread is and stays socket, an fd of this
 // process. home is Home of a process of the thread's container. pace calls what it is given, which
-// scans all tasks of the machine, once there is time for it.
+// scans all tasks of the machine, once there is time for it. The scan returns what it took of a CPU.
 //
 // The proof that nobody shares the file table comes first: a task that shared it until then, and
 // has ended, may have put another socket in place of the one that was inspected.
-func (t *Thread) KeepsSocket(fd, socket, home int, pace func(scan func())) bool {
+func (t *Thread) KeepsSocket(fd, socket, home int, pace func(scan func() time.Duration)) bool {
 	if !t.OwnsFileTable(home, pace) {
 		return false
 	}
@@ -58,7 +58,7 @@ func (t *Thread) KeepsSocket(fd, socket, home int, pace func(scan func())) bool 
 // That the scan hangs at a task says nothing about the task. A task in execve(2) has
 // a file table of its own, but the lock has other holders (Landlock's TSYNC), and the
 // scanner may wait for a CPU.
-func (t *Thread) OwnsFileTable(home int, pace func(scan func())) bool {
+func (t *Thread) OwnsFileTable(home int, pace func(scan func() time.Duration)) bool {
 	if proved.hold(t.tid) {
 		return true
 	}
@@ -66,7 +66,10 @@ func (t *Thread) OwnsFileTable(home int, pace func(scan func())) bool {
 		return false
 	}
 	created := 0
-	pace(func() { created = t.proveAlone(home) })
+	pace(func() (took time.Duration) {
+		created, took = t.proveAlone(home)
+		return took
+	})
 	if created == 0 {
 		return false
 	}
@@ -82,21 +85,25 @@ func (t *Thread) hasThreads() bool {
 	return err == nil && stat.Nlink > 3 // as in sharers.listThreads
 }
 
-// proveAlone returns the answer of sharers.none, which is 0 if it is not proved in time.
-func (t *Thread) proveAlone(home int) int {
+// proveAlone returns the answer of sharers.none, which is 0 if it is not proved in time, and how
+// much of a CPU that took.
+func (t *Thread) proveAlone(home int) (alone int, took time.Duration) {
 	for end := time.Now().Add(scanLimit); time.Now().Before(end); {
 		s := &scan{tid: t.tid, home: home, alone: make(chan int, 1)}
-		if alone, again := s.run(end); !again {
-			return alone
+		alone, again := s.run(end)
+		took += time.Duration(s.took.Load())
+		if !again {
+			return alone, took
 		}
 	}
-	return 0
+	return 0, took
 }
 
 // A scan is a request to a scanner, which answers in the channel.
 type scan struct {
 	tid, home int
 	at        atomic.Int64 // the task that the scanner inspects
+	took      atomic.Int64 // of a CPU, in nanoseconds, once it is answered
 	abandoned atomic.Bool  // nobody waits for the answer any more
 	alone     chan int     // what sharers.none answers
 }
@@ -172,7 +179,9 @@ func scanner(s *scan) {
 	for {
 		alone := 0
 		if err == nil {
+			began := threadTime()
 			alone = all.none(s)
+			s.took.Store(int64(threadTime() - began))
 		}
 		s.alone <- alone
 		select {
@@ -181,4 +190,11 @@ func scanner(s *scan) {
 			return
 		}
 	}
+}
+
+// threadTime returns how much of a CPU the calling thread has had.
+func threadTime() time.Duration {
+	var used unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &used)
+	return time.Duration(used.Nano())
 }

@@ -58,4 +58,4 @@ func TestASocketThatWasReplacedBeforeTheProofIsNotKept(t *testing.T) {
 	require.False(t, thread.KeepsSocket(0, -1, 0, atOnce))
 }
 
-func atOnce(scan func()) { scan() }
+func atOnce(scan func() time.Duration) { scan() }

@@ -19,6 +19,7 @@ import (
 	"github.com/port-restricter/port-restricter/agent"
 	"github.com/port-restricter/port-restricter/agent/confine"
 	"github.com/port-restricter/port-restricter/agent/control"
+	"github.com/port-restricter/port-restricter/agent/sysmon"
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
 	"github.com/port-restricter/port-restricter/config"
 	"github.com/port-restricter/port-restricter/config/settings"
@@ -47,6 +48,7 @@ func newAgent() *cobra.Command {
 			if !filepath.IsAbs(path) {
 				return fmt.Errorf("socket %q: OCI runtimes need an absolute path", path)
 			}
+			sysmon.GiveWay()
 			return serve(ctx, cli.NewLogger(verbose), path, node.Rules, hangups)
 		},
 	}
