@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"io"
+
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/spf13/cobra"
 
@@ -20,11 +23,9 @@ func newProfile() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var under *specs.LinuxSeccomp
-			if base != "" {
-				if under, err = filter.ReadProfile(base); err != nil {
-					return err
-				}
+			under, err := baseProfile(base, command.InOrStdin())
+			if err != nil {
+				return err
 			}
 			profile, err := filter.Merge(under, o.Options)
 			if err != nil {
@@ -35,6 +36,21 @@ func newProfile() *cobra.Command {
 	}
 	flags.Add(command)
 	command.Flags().StringVar(&base, "base", "",
-		"`FILE` with the profile to merge the filter into")
+		"`FILE` with the profile to merge the filter into, or - for standard input")
 	return command
+}
+
+// baseProfile returns the profile that --base names, or nil.
+func baseProfile(base string, stdin io.Reader) (*specs.LinuxSeccomp, error) {
+	switch base {
+	case "":
+		return nil, nil
+	case "-":
+		text, err := io.ReadAll(stdin)
+		if err != nil {
+			return nil, fmt.Errorf("read the profile from standard input: %w", err)
+		}
+		return filter.ParseProfile("on standard input", text)
+	}
+	return filter.ReadProfile(base)
 }
