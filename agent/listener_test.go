@@ -72,6 +72,19 @@ func TestListenSaysWhichPathToChoose(t *testing.T) {
 	require.ErrorContains(t, err, "choose another path with --socket (in $XDG_RUNTIME_DIR")
 }
 
+// A path with a typing error makes no directories.
+func TestListenMakesOneDirectoryOnly(t *testing.T) {
+	dir := t.TempDir()
+	l, err := Listen(filepath.Join(dir, "made", "agent.sock"), quietLog())
+	require.NoError(t, err)
+	l.Close()
+	missing := filepath.Join(dir, "mistyped")
+	_, err = Listen(filepath.Join(missing, "made", "agent.sock"), quietLog())
+	require.ErrorContains(t, err, "there is no directory "+missing+": make it (mkdir -p "+missing+
+		"), or choose another path with --socket")
+	require.NoDirExists(t, missing)
+}
+
 func TestListenKeepsAFileThatIsNotASocket(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "agent.sock")

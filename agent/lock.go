@@ -3,7 +3,9 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -54,8 +56,7 @@ func tryLock(path string) (file *os.File, holder int, err error) {
 	file, err = os.OpenFile(path,
 		os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600) // sets O_CLOEXEC
 	if err != nil {
-		return nil, -1, fmt.Errorf("%w: if a file is there that does not belong to the agent, "+
-			"remove it, or choose another path with --socket", err)
+		return nil, -1, explainOpen(path, err)
 	}
 	made := file // which a return with an error sets to nil
 	defer func() {
@@ -84,6 +85,17 @@ func tryLock(path string) (file *os.File, holder int, err error) {
 		return nil, -1, errLockHeld
 	}
 	return file, -1, nil
+}
+
+// explainOpen returns an error that says what to do where the lock file can't be opened.
+func explainOpen(path string, err error) error {
+	if _, statErr := os.Lstat(path); statErr != nil && errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: user %d may not make files in %s: choose another path with "+
+			"--socket (in $XDG_RUNTIME_DIR for an ordinary user), or run the agent as root",
+			err, os.Geteuid(), filepath.Dir(path))
+	}
+	return fmt.Errorf("%w: if a file is there that does not belong to the agent, "+
+		"remove it, or choose another path with --socket", err)
 }
 
 // checkLockFile fails for a file that another user can open, or made.

@@ -103,6 +103,16 @@ func TestALockFileOfOthersIsRefused(t *testing.T) {
 	}
 }
 
+// Where the agent may not make a file, there is none to remove.
+func TestADirectoryWithoutPermissionIsNamed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "agent.sock.lock")
+	err := explainOpen(path, os.ErrPermission)
+	require.ErrorContains(t, err, "may not make files in "+filepath.Dir(path)+": choose another")
+	require.NotContains(t, err.Error(), "remove it")
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	require.ErrorContains(t, explainOpen(path, os.ErrPermission), "remove it, or choose")
+}
+
 // Of agents that start at the same time, one gets the socket, and keeps it.
 func TestOneOfManyAgentsGetsTheSocket(t *testing.T) {
 	for range 20 {

@@ -15,18 +15,16 @@ import (
 // kernel ends with a NUL.
 const pathLimit = 107
 
-// ListenUnix creates a socket that only its owner can connect to, and makes its directory. It
-// replaces a socket on which nobody listens. It fails if a process listens, or if path is not a
-// socket. what is the socket in errors.
+// ListenUnix creates a socket that only its owner can connect to, and makes its directory, but none
+// above that. It replaces a socket on which nobody listens. It fails if a process listens, or if
+// path is not a socket. what is the socket in errors.
 func ListenUnix(what, path string) (*net.UnixListener, error) {
 	if len(path) > pathLimit {
 		return nil, fmt.Errorf("%s %s: the path has %d bytes, and the kernel takes %d: "+
 			"choose a shorter one with --socket", what, path, len(path), pathLimit)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("make the directory of the %s: %w: "+
-			"choose another path with --socket (in $XDG_RUNTIME_DIR for an ordinary user),"+
-			" or run the agent as root", what, err)
+	if err := makeDir(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("make the directory of the %s: %w", what, err)
 	}
 	// Two agents that start at the same time must not both find nobody listening and
 	// remove each other's socket.
@@ -47,6 +45,25 @@ func ListenUnix(what, path string) (*net.UnixListener, error) {
 		return nil, fmt.Errorf("listen on the %s: %w", what, err)
 	}
 	return socket, nil
+}
+
+// makeDir makes a directory, if it is not there. It makes none above, where a path that is mistyped
+// would leave some.
+func makeDir(dir string) error {
+	err := os.Mkdir(dir, 0o755)
+	if err == nil {
+		return nil
+	}
+	if info, statErr := os.Stat(dir); statErr == nil && info.IsDir() {
+		return nil
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		above := filepath.Dir(dir)
+		return fmt.Errorf("there is no directory %s: make it (mkdir -p %s), "+
+			"or choose another path with --socket", above, above)
+	}
+	return fmt.Errorf("%w: choose another path with --socket (in $XDG_RUNTIME_DIR for an"+
+		" ordinary user), or run the agent as root", err)
 }
 
 // removeStale removes a socket on which nobody listens.

@@ -24,6 +24,13 @@ func TestParseRequest(t *testing.T) {
 		"": "not a port", "http": "not a port", "65536": "not a port", "-1": "not a port",
 		"80/": "not a protocol", "80/icmp": "not a protocol", "80/TCP": "not a protocol",
 		"host:80": "write 80/tcp", "::80": "write 80/tcp", "[fe80::1%eth0]:80": "zone",
+		"*:80":         "a request is for one address: write 0.0.0.0:80 or [::]:80",
+		"::1:80":       "write [::1]:80",
+		"localhost:80": `"localhost" is not an IP address: write 80/tcp`,
+		"127.0.0.1:x":  `"x" is not a port`, "127.0.0.1:": `"" is not a port`,
+		"[::1]": `"[::1]" names no port: write [::1]:80`, "tcp/80": "comes last: write 80/tcp",
+		"127.0.0.1": "names no port: write 127.0.0.1:80", "*": "names no port: write 80/tcp",
+		"80/none": `write tcp, udp or sctp, or leave "/none" out, for tcp`,
 	} {
 		_, err := ParseRequest(Bind, text)
 		require.ErrorContains(t, err, problem, text)

@@ -57,7 +57,13 @@ func TestBadMapsAndModesAreNamed(t *testing.T) {
 		{"80:5000/tcp,80:5000", "", "both rewrite port 80"},
 		{"0:5000", "", "port 0 can't be rewritten"},
 		{"80:5000/icmp", "", "is not a protocol"},
-		{"80:66000", "", "is not a port"},
+		{"80:66000", "", `"66000" is not a port to map: write a number from 1 to 65535`},
+		{"a:b", "", `"a:b": "a" is not a port to map`},
+		{"80:none", "", `"none" is not a port to map`},
+		{"80-90:5000", "", `"80-90" is not a port to map: write a number from 1 to 65535;` +
+			" neither ranges nor addresses can be mapped"},
+		{"127.0.0.1:80:5000", "", "neither ranges nor addresses can be mapped"},
+		{"80/tcp:5000", "", "the protocol comes last: write 80:5000/tcp"},
 		{"", "loud", `--mode: "loud" is not a mode: write enforce or audit`},
 	} {
 		_, err := ParsePolicy(Texts{Ports: "5000", Map: c.maps, Mode: c.mode})

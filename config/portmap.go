@@ -37,7 +37,7 @@ func parseMap(text string) (portMap, error) {
 func parseMapping(text string) (m mapping, err error) {
 	ports, protocol, hasProtocol := strings.Cut(text, "/")
 	if hasProtocol {
-		if m.protocol, err = parseProtocol(text, protocol); err != nil {
+		if m.protocol, err = parseProtocol(text, ports, protocol); err != nil {
 			return m, err
 		}
 	}
@@ -46,10 +46,10 @@ func parseMapping(text string) (m mapping, err error) {
 		return m, fmt.Errorf("%q rewrites nothing: "+
 			"write the port asked for and the port to bind, as in 80:5000", text)
 	}
-	if m.asked, err = parsePort(text, asked); err != nil {
+	if m.asked, err = parseMappedPort(text, asked); err != nil {
 		return m, err
 	}
-	if m.bound, err = parsePort(text, bound); err != nil {
+	if m.bound, err = parseMappedPort(text, bound); err != nil {
 		return m, err
 	}
 	if m.asked == 0 || m.bound == 0 {
@@ -57,6 +57,16 @@ func parseMapping(text string) (m mapping, err error) {
 			"use ports from 1 to 65535", text)
 	}
 	return m, nil
+}
+
+// parseMappedPort parses one of the two ports of a mapping.
+func parseMappedPort(text, number string) (uint16, error) {
+	port, ok := parseNumber(number)
+	if !ok {
+		return 0, fmt.Errorf("%q: %q is not a port to map: write a number from 1 to 65535; "+
+			"neither ranges nor addresses can be mapped", text, number)
+	}
+	return port, nil
 }
 
 // rewrite returns the port to bind for a request of port, and whether it is

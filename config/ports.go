@@ -58,9 +58,12 @@ func parseElement(text string) (e element, err error) {
 	}
 	rest, protocol, hasProtocol := strings.Cut(text, "/")
 	if hasProtocol {
-		if e.protocol, err = parseProtocol(text, protocol); err != nil {
+		if e.protocol, err = parseProtocol(text, rest, protocol); err != nil {
 			return e, err
 		}
+	}
+	if err := checkHasPort(text, rest, "5000"); err != nil {
+		return e, err
 	}
 	if colon := strings.LastIndexByte(rest, ':'); colon >= 0 {
 		if e.addr, err = parseAddr(text, rest[:colon]); err != nil {
@@ -89,18 +92,21 @@ func parseElement(text string) (e element, err error) {
 	return e, nil
 }
 
-func parseProtocol(text, name string) (Protocol, error) {
-	switch p := Protocol(name); p {
-	case TCP, UDP, SCTP:
-		return p, nil
+// parseProtocol parses what is behind the slash in text. before is what is before it.
+func parseProtocol(text, before, name string) (Protocol, error) {
+	if isProtocol(name) {
+		return Protocol(name), nil
 	}
-	return "", fmt.Errorf("%q: %q is not a protocol: "+
-		"write tcp, udp or sctp, or none for all of them", text, name)
+	return "", notProtocol(text, before, name, "all of them")
 }
 
 func parseAddr(text, host string) (netip.Addr, error) {
 	if host == "*" {
 		return netip.Addr{}, nil
+	}
+	if isPublished(host) {
+		return netip.Addr{}, fmt.Errorf("%q: %s is not an IP address: to bind one port in place "+
+			"of another, use map (--map, port-restricter.map)", text, host)
 	}
 	inner, bracketed := strings.CutPrefix(host, "[")
 	if bracketed {
@@ -114,9 +120,6 @@ func parseAddr(text, host string) (netip.Addr, error) {
 	case err != nil && strings.Contains(inner, ":") && !bracketed:
 		return netip.Addr{}, fmt.Errorf("%q: an IPv6 address goes in brackets: "+
 			"write [::1]:5000", text)
-	case err != nil && isNumber(inner):
-		return netip.Addr{}, fmt.Errorf("%q: %s is not an IP address: to bind one port in place "+
-			"of another, use map (--map, port-restricter.map)", text, host)
 	case err != nil:
 		return netip.Addr{}, fmt.Errorf("%q: %q is not an IP address: "+
 			"write 127.0.0.1:5000, [::1]:5000 or *:5000", text, host)
@@ -133,25 +136,28 @@ func parseAddr(text, host string) (netip.Addr, error) {
 	return addr.Unmap(), nil
 }
 
-// isNumber reports whether text is a number. Docker's -p 80:8080 maps ports.
-func isNumber(text string) bool {
-	_, err := strconv.Atoi(text)
-	return err == nil
-}
-
 // parsePort parses a decimal port. It refuses every spelling but the canonical
 // one (05000, +5000), which another program could read as another number.
 func parsePort(text, number string) (uint16, error) {
-	port, err := strconv.ParseUint(number, 10, 16)
-	if err != nil || strconv.FormatUint(port, 10) != number {
-		err = fmt.Errorf("%q is not a port: write a number from 1 to 65535, "+
-			"0 for one of the kernel's choice, or none for no port", number)
-		if number != text {
-			err = fmt.Errorf("%q: %w", text, err)
-		}
-		return 0, err
+	port, ok := parseNumber(number)
+	if ok {
+		return port, nil
 	}
-	return uint16(port), nil
+	if number == noPorts {
+		return 0, fmt.Errorf("%q: %s stands alone, without an address, a protocol or a range",
+			text, noPorts)
+	}
+	err := fmt.Errorf("%q is not a port: write a number from 1 to 65535, "+
+		"0 for one of the kernel's choice, or none for no port", number)
+	if number != text {
+		err = fmt.Errorf("%q: %w", text, err)
+	}
+	return 0, err
+}
+
+func parseNumber(text string) (port uint16, ok bool) {
+	number, err := strconv.ParseUint(text, 10, 16)
+	return uint16(number), err == nil && strconv.FormatUint(number, 10) == text
 }
 
 // everyPort is the list of every port there is.

@@ -257,6 +257,7 @@ func TestNoAgentIsExplained(t *testing.T) {
 	dead.Close()
 	require.ErrorContains(t, ask("dead"), "The agent does not run")
 	require.ErrorContains(t, ask("dead"), "restart them")
+	require.NotContains(t, ask("none").Error(), "http://", "an address that nobody has written")
 
 	other, err := net.Listen("unix", filepath.Join(dir, "other"))
 	require.NoError(t, err)

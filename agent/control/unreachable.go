@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/url"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"syscall"
 
@@ -18,15 +20,24 @@ import (
 func (c *Client) explain(err error) error {
 	const lost = "Containers that an agent served when it was stopped can bind no port any more: " +
 		"restart them once it runs"
+	// What was asked for is a URL that nobody has written.
+	if asked := (*url.Error)(nil); errors.As(err, &asked) {
+		err = asked.Err
+	}
+	systemctl := "systemctl"
+	if isOfUser(c.path) {
+		systemctl = "systemctl --user"
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("no agent: there is no control socket at %s. Start the agent "+
-			"(systemctl start port-restricter-control.socket port-restricter, or port-restricter "+
-			"agent), or name the socket of another one with --socket. %s: %w", c.path, lost, err)
+			"(%s start port-restricter-control.socket port-restricter, or port-restricter agent),"+
+			" or name the socket of another one with --socket. %s: %w",
+			c.path, systemctl, lost, err)
 	case errors.Is(err, unix.ECONNREFUSED):
 		return fmt.Errorf("no agent: nobody listens on the control socket %s. The agent does not "+
-			"run: start it (systemctl start port-restricter-control.socket port-restricter, or "+
-			"port-restricter agent). %s: %w", c.path, lost, err)
+			"run: start it (%s start port-restricter-control.socket port-restricter, or "+
+			"port-restricter agent). %s: %w", c.path, systemctl, lost, err)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("the control socket %s is for root and %s only: %w",
 			c.path, members(c.path), err)
@@ -34,12 +45,20 @@ func (c *Client) explain(err error) error {
 		return fmt.Errorf("%s is not the control socket of an agent: %w", c.path, err)
 	case isTimeout(err):
 		return fmt.Errorf("the agent at %s does not answer: is it stopped, or starting? "+
-			"See systemctl status port-restricter: %w", c.path, err)
+			"See %s status port-restricter: %w", c.path, systemctl, err)
 	case isDial(err):
 		return fmt.Errorf("ask the agent at %s: %w", c.path, err)
 	}
 	return fmt.Errorf("%s answered, and not as an agent's control socket does: name that one, "+
 		"which is control.sock beside agent.sock: %w", c.path, err)
+}
+
+// isOfUser reports whether a path is where an ordinary user's own agent has its sockets, which the
+// user's systemd starts.
+func isOfUser(path string) bool {
+	dir := os.Getenv("XDG_RUNTIME_DIR")
+	inside, err := filepath.Rel(dir, path)
+	return os.Geteuid() != 0 && dir != "" && err == nil && filepath.IsLocal(inside)
 }
 
 func isDial(err error) bool {

@@ -7,11 +7,10 @@
 // and wakes the monitor on another CPU. That CPU, when it becomes idle again, pulls
 // one of the two threads over.
 //
-// The kernel may end a sleep late by the thread's timer slack (PR_SET_TIMERSLACK,
-// prctl(2)), so this package gives the monitor a large slack, and the policy SCHED_BATCH (GiveWay). The
-// monitor is the first thread that Go creates, by pthread_create(3). The package wraps that
-// function. The same wrapper waits where no thread can be created (WaitForThreads). All threads
-// have one malloc arena.
+// The kernel may end a sleep late by the timer slack (PR_SET_TIMERSLACK, prctl(2)), so this
+// package gives the monitor a large slack, and the policy SCHED_BATCH (GiveWay). The monitor is the
+// first thread that Go creates, by pthread_create(3). The package wraps that function. The same
+// wrapper waits where no thread can be created (WaitForThreads). All threads have one malloc arena.
 package sysmon
 
 // #cgo LDFLAGS: -lpthread -Wl,--wrap=pthread_create

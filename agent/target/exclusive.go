@@ -22,7 +22,7 @@ const (
 
 // KeepsSocket reports whether it is proved that fd of the thread is and stays socket, an fd of this
 // process. home is Home of a process of the thread's container. pace calls what it is given, which
-// scans all tasks of the machine, once there is time for it. The scan returns what it took of a CPU.
+// scans all tasks of the machine and returns what that took of a CPU, once there is time for it.
 //
 // The proof that nobody shares the file table comes first: a task that shared it until then, and
 // has ended, may have put another socket in place of the one that was inspected.

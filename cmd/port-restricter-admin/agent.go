@@ -44,7 +44,7 @@ func newAgent() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			path := cmp.Or(socket, node.Listener, settings.DefaultListener)
+			path := cmp.Or(socket, node.Listener, defaultSocket())
 			if !filepath.IsAbs(path) {
 				return fmt.Errorf("socket %q: OCI runtimes need an absolute path", path)
 			}
@@ -55,9 +55,18 @@ func newAgent() *cobra.Command {
 	command.SetContext(context.Background())
 	command.Flags().StringVar(&socket, "socket", "",
 		"`PATH` of the agent's socket, which is the listenerPath in the seccomp profiles"+
-			" of containers"+cli.ListenerDefault)
+			" of containers"+cli.OwnListenerDefault)
 	command.Flags().BoolVarP(&verbose, "verbose", "v", false, "log allowed binds, too")
 	return command
+}
+
+// defaultSocket returns where an agent listens for which nothing else was set. The node's agent is
+// no root process, either: a service manager starts it, and its socket unit names the path.
+func defaultSocket() string {
+	if os.Getenv("NOTIFY_SOCKET") != "" || os.Getenv("LISTEN_FDS") != "" {
+		return settings.DefaultListener
+	}
+	return cmp.Or(settings.OwnListener(), settings.DefaultListener)
 }
 
 // waitBeforeNext lets a service manager, which starts the next agent as soon as this one ends,

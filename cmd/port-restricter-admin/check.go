@@ -57,7 +57,7 @@ func newCheck() *cobra.Command {
 		},
 	}
 	command.Flags().StringVar(&listener, "listener", "", "`PATH` of the agent's socket"+
-		cli.ListenerDefault+"; for an ordinary user $XDG_RUNTIME_DIR/port-restricter/agent.sock")
+		cli.OwnListenerDefault)
 	command.Flags().StringVar(&kubeletDir, "kubelet-root", kubeletRoot, "the kubelet's root `DIR`")
 	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON object, for a program")
 	command.AddCommand(newProbe(), newAttached())
@@ -71,10 +71,7 @@ func nodeToCheck(listener, kubeletDir string, asked []string) (check.Node, error
 		return check.Node{}, err
 	}
 	if os.Geteuid() != 0 {
-		node = settings.Settings{Runtime: node.Runtime}
-		if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
-			node.Listener = filepath.Join(dir, "port-restricter", "agent.sock")
-		}
+		node = settings.Settings{Runtime: node.Runtime, Listener: settings.OwnListener()}
 	}
 	socket := cmp.Or(listener, node.Listener, settings.DefaultListener)
 	if !filepath.IsAbs(socket) {

@@ -31,6 +31,8 @@ func newConfig() *cobra.Command {
 		Long: "Print the settings and the administrator's rules, and where each comes from: a\n" +
 			"line of the file, an environment variable, or the default. It fails if the file is\n" +
 			"wrong.\n" +
+			"The file is " + settings.DefaultPath + ", or that which the environment variable\n" +
+			settings.PathVariable + " names: so a file can be tried before it is in force.\n" +
 			"An agent that runs has read the file at its start, and at each reload since:\n" +
 			"--running prints the rules that it has in force.",
 		Args: cli.NoArguments,

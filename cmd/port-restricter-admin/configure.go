@@ -99,7 +99,7 @@ func newConfigureEngine(
 	flags.BoolVar(&o.Remove, "remove", false, "remove what an earlier run wrote")
 	listenerDefault := cli.ListenerDefault
 	if name == "podman" {
-		listenerDefault += "; for an ordinary user $XDG_RUNTIME_DIR/port-restricter/agent.sock"
+		listenerDefault = cli.OwnListenerDefault
 	}
 	flags.StringVar(&o.Listener, "listener", "", "`PATH` of the agent's socket"+listenerDefault)
 	flags.StringVar(&o.Metadata, "metadata", "", cli.MetadataUsage)
@@ -147,14 +147,12 @@ func complete(o *engines.Options, engine string) error {
 	}
 	if engine == "podman" && os.Geteuid() != 0 {
 		// The settings name the agent of the node, which does not serve ordinary users.
-		node = settings.Settings{}
+		node = settings.Settings{Listener: settings.OwnListener()}
 		if o.ConfigHome, err = os.UserConfigDir(); err != nil {
 			return fmt.Errorf("find the directory of podman's configuration for this user: %w", err)
 		}
-		if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
-			node.Listener = filepath.Join(dir, "port-restricter", "agent.sock")
-		} else if o.Listener == "" && !o.Remove {
-			return errors.New("XDG_RUNTIME_DIR is not set:" +
+		if cmp.Or(o.Listener, node.Listener) == "" && !o.Remove {
+			return errors.New("XDG_RUNTIME_DIR is not set to an absolute path:" +
 				" name the socket of this user's agent with --listener PATH")
 		}
 	}

@@ -2,8 +2,9 @@ package main
 
 import (
 	"cmp"
+	"errors"
+	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/pflag"
 
@@ -18,7 +19,8 @@ type controlFlag struct{ path string }
 func (f *controlFlag) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.path, "socket", "", "`PATH` of the agent's control socket (default:"+
 		" control.sock beside the agent's socket, which listener in "+settings.DefaultPath+
-		" names)")
+		" names; for an ordinary user in $XDG_RUNTIME_DIR/port-restricter, if that is there or"+
+		" the node has none)")
 }
 
 // client returns a client of the agent.
@@ -30,12 +32,14 @@ func (f *controlFlag) client() (*control.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if node.Listener == "" && os.Geteuid() != 0 {
-		// Where the units in deploy/systemd/user, and configure podman, have the user's agent.
-		own := filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "port-restricter", "control.sock")
-		if _, err := os.Stat(own); err == nil && filepath.IsAbs(own) {
-			return control.NewClient(own), nil
+	listener := cmp.Or(node.Listener, settings.DefaultListener)
+	if own := settings.OwnListener(); own != "" && node.Listener == "" {
+		// Who may ask the node's agent is told of that one, unless there is an agent of their own.
+		_, ownErr := os.Stat(control.Path(own))
+		_, nodeErr := os.Stat(control.Path(listener))
+		if ownErr == nil || errors.Is(nodeErr, fs.ErrNotExist) {
+			listener = own
 		}
 	}
-	return control.NewClient(control.Path(cmp.Or(node.Listener, settings.DefaultListener))), nil
+	return control.NewClient(control.Path(listener)), nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -21,20 +22,28 @@ func newExplain() *cobra.Command {
 		Short: "Say whether a container may bind a port, and why",
 		Long: "Say whether a container may bind a port, and why: by the policy that the agent has" +
 			" for CONTAINER,\nor without an agent by --annotation, --metadata and --rules.\n" +
-			"The exit status is 0 if it may, and 1 if not.",
+			"The exit status is 0 if it may, also where nothing restricts the container, and 1 if" +
+			" not.",
 		Example: "  port-restricter explain team-a/web 80/tcp\n" +
 			"  port-restricter explain --annotation port-restricter.port=5000 '[::]:53/udp'\n" +
 			"  port-restricter explain --rules config.toml --identity team-a/web-1/app 80/tcp",
-		Args: cobra.RangeArgs(1, 2),
-		RunE: func(_ *cobra.Command, args []string) error {
-			offline := assumed.made()
-			if offline == (len(args) == 2) {
+		Args: func(_ *cobra.Command, args []string) error {
+			const ways = "explain CONTAINER 80/tcp, or explain --annotation KEY=VALUE 80/tcp"
+			switch offline := assumed.made(); {
+			case len(args) == 0:
+				return errors.New("name a request, as in 80/tcp: " + ways)
+			case len(args) > 2:
+				return fmt.Errorf("%q is one argument too many: %s", args[2], ways)
+			case offline == (len(args) == 2):
 				return errors.New("name a container that the agent serves, or what it would" +
-					" have: explain CONTAINER 80/tcp, or explain --annotation KEY=VALUE 80/tcp")
+					" have: " + ways)
 			}
+			return nil
+		},
+		RunE: func(command *cobra.Command, args []string) error {
 			var e control.Explanation
 			var err error
-			if offline {
+			if assumed.made() {
 				e, err = assumed.explain(config.Operation(operation), args[0])
 			} else {
 				var client *control.Client
@@ -43,10 +52,14 @@ func newExplain() *cobra.Command {
 						context.Background(), args[0], config.Operation(operation), args[1])
 				}
 			}
+			if errors.Is(err, errUnrestricted) {
+				_, err = fmt.Fprintf(command.OutOrStdout(), "%s: allowed: %v\n", args[0], err)
+				return err
+			}
 			if err != nil {
 				return err
 			}
-			return printExplanation(e, args[len(args)-1])
+			return printExplanation(command.OutOrStdout(), e, args[len(args)-1])
 		},
 	}
 	socket.add(command.Flags())
@@ -56,7 +69,7 @@ func newExplain() *cobra.Command {
 }
 
 // printExplanation prints an explanation. A request that is refused ends with status 1.
-func printExplanation(e control.Explanation, request string) error {
+func printExplanation(w io.Writer, e control.Explanation, request string) error {
 	answer := "allowed"
 	switch {
 	case !e.Allowed:
@@ -64,9 +77,9 @@ func printExplanation(e control.Explanation, request string) error {
 	case e.Audited:
 		answer = "allowed, in audit mode only: " + e.Reason
 	}
-	fmt.Printf("%s: %s\n", request, answer)
+	fmt.Fprintf(w, "%s: %s\n", request, answer)
 	if e.Map != "" {
-		fmt.Printf("  %s binds port %d\n", e.Map, e.Port)
+		fmt.Fprintf(w, "  %s binds port %d\n", e.Map, e.Port)
 	}
 	for _, o := range e.Limits {
 		said := "does not allow it"
@@ -78,7 +91,7 @@ func printExplanation(e control.Explanation, request string) error {
 		case o.Audit:
 			said += ", and only logs that (audit)"
 		}
-		fmt.Printf("  %s %s\n", o.Source, said)
+		fmt.Fprintf(w, "  %s %s\n", o.Source, said)
 	}
 	if e.Allowed {
 		return nil

@@ -34,6 +34,11 @@ func (a *assumption) made() bool {
 	return len(a.annotations) > 0 || a.metadata != "" || a.rules != "" || a.identity != ""
 }
 
+// errUnrestricted means that the container may bind every port.
+var errUnrestricted = errors.New("nothing restricts this container" +
+	" (no annotation, no metadata, no rule), so it may bind every port")
+
+// explain returns what the container may do, or errUnrestricted.
 func (a *assumption) explain(
 	operation config.Operation, text string,
 ) (e control.Explanation, err error) {
@@ -64,7 +69,7 @@ func (a *assumption) explain(
 	}
 	policy, err := config.FromState(container, node.Metadata, node.Rules)
 	if errors.Is(err, config.ErrNoPolicy) && !config.Held(container, node.Metadata, node.Rules) {
-		return e, fmt.Errorf("nothing restricts this container, so it can bind every port: %w", err)
+		return e, errUnrestricted
 	}
 	if err != nil {
 		return e, err

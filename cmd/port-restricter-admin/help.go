@@ -17,6 +17,9 @@ func newHelp() *cobra.Command {
 		RunE: func(command *cobra.Command, args []string) error {
 			found := command.Root()
 			for i, name := range args {
+				if i > 0 && !found.HasAvailableSubCommands() {
+					return fmt.Errorf("%q is not a command: %s has none", name, found.CommandPath())
+				}
 				next, _, _ := found.Find(args[i : i+1])
 				if next == nil || next == found {
 					return fmt.Errorf("%q is not a command of %s: %s",

@@ -18,8 +18,11 @@ func newInject() *cobra.Command {
 	var bundle string
 	var dryRun bool
 	command := &cobra.Command{
-		Use:     "inject --bundle DIR [flags]",
-		Short:   "Put the filter into the config.json of a bundle that must be restricted",
+		Use:   "inject --bundle DIR [flags]",
+		Short: "Put the filter into the config.json of a bundle that must be restricted",
+		Long: "Put the filter into the config.json of a bundle that must be restricted.\n" +
+			"Standard error says whether the filter was injected, was there already, or whether\n" +
+			"nothing restricts the container, which is no failure.",
 		Example: "  port-restricter inject --bundle DIR --dry-run",
 		Args:    cli.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -34,17 +37,24 @@ func newInject() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			said := ""
 			switch {
 			case !edit.Changes():
-				fmt.Fprintf(command.ErrOrStderr(), "%s: nothing to change: neither annotations nor"+
-					" metadata restrict the container, or it already has the filter\n", edit.Path)
-				return nil
+				if said, err = unchanged(edit, o); err != nil {
+					return err
+				}
 			case dryRun:
 				diff := udiff.Unified(edit.Path, edit.Path, string(edit.Before), string(edit.After))
 				_, err = fmt.Fprint(command.OutOrStdout(), diff)
 				return err
+			default:
+				if err := edit.Write(); err != nil {
+					return err
+				}
+				said = "injected the filter"
 			}
-			return edit.Write()
+			_, err = fmt.Fprintf(command.ErrOrStderr(), "%s: %s\n", edit.Path, said)
+			return err
 		},
 	}
 	flags.Add(command)
@@ -52,4 +62,15 @@ func newInject() *cobra.Command {
 	command.Flags().BoolVar(&dryRun, "dry-run", false,
 		"print the change as a diff, and write nothing")
 	return command
+}
+
+// unchanged says why a config.json stays as it is. A container that is not restricted must not look
+// like one that is.
+func unchanged(edit *hook.Edit, o hook.Options) (string, error) {
+	held, err := hook.Held(edit.Before, o.ListenerMetadata, o.Rules)
+	if held {
+		return "not changed: it has the filter already", err
+	}
+	return "not changed: nothing restricts this container" +
+		" (no annotation, no metadata, no rule)", err
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"io"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/spf13/cobra"
 
 	"github.com/port-restricter/port-restricter/cmd/internal/cli"
@@ -26,7 +28,7 @@ func newProfile() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			under, err := base.Read(baseName)
+			under, err := readBase(baseName, command.InOrStdin())
 			if err != nil {
 				return err
 			}
@@ -41,6 +43,18 @@ func newProfile() *cobra.Command {
 		},
 	}
 	flags.Add(command)
-	command.Flags().StringVar(&baseName, "base", "", base.Usage)
+	command.Flags().StringVar(&baseName, "base", "", base.Usage+"; - is standard input")
 	return command
+}
+
+// readBase returns the profile that --base names, or nil.
+func readBase(name string, stdin io.Reader) (*specs.LinuxSeccomp, error) {
+	if name != "-" {
+		return base.Read(name)
+	}
+	text, err := io.ReadAll(stdin)
+	if err != nil {
+		return nil, fmt.Errorf("read the profile from standard input: %w", err)
+	}
+	return filter.ParseProfile("on standard input", text)
 }

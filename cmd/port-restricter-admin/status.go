@@ -27,7 +27,13 @@ func newStatus() *cobra.Command {
 			"CONTAINER is an id or the beginning of one, a name, or NAMESPACE/POD[/NAME].",
 		Example: "  port-restricter status --watch\n" +
 			"  port-restricter status team-a/web",
-		Args: cobra.MaximumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return fmt.Errorf("status takes one CONTAINER, but %q is another argument:"+
+					" ask for each, or leave all out", args[1])
+			}
+			return nil
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			client, err := socket.client()
 			if err != nil {

@@ -71,6 +71,15 @@ func TestAWrongCommandLineSaysWhatToWrite(t *testing.T) {
 		"configure podman x":  `port-restricter configure podman takes no argument`,
 		"--mode x -p 1 -- sh": `"x" is not a mode: write enforce or audit`,
 
+		"-p 1 --pid-file= -- true": `--pid-file "": name the file with the pid of the daemon`,
+		"help status x":            `"x" is not a command: port-restricter status has none`,
+		"status a b":               `status takes one CONTAINER, but "b" is another argument`,
+		"explain":                  "name a request, as in 80/tcp: explain CONTAINER 80/tcp, or",
+		"explain a 80 81":          `"81" is one argument too many: explain CONTAINER 80/tcp, or`,
+		"explain 80":               "name a container that the agent serves, or what it would have",
+		"explain --annotation port-restricter.port=1 *:80": "write 0.0.0.0:80 or [::]:80",
+		"profile --base -": "read seccomp profile on standard input: EOF",
+
 		"learn --format x -- true": `--format "x" is not known: write all, or one of flags`,
 		"learn --from x -- true":   `either runs "true" or reads --from x`,
 		"learn --container x -- a": `--container is for containers: leave it out to run "a"`,
@@ -90,6 +99,7 @@ func TestHelpIsNoFailure(t *testing.T) {
 		"help":                "Usage:\n  port-restricter -p PORTS",
 		"help run":            "Usage:\n  port-restricter run -p PORTS",
 		"help hook precreate": "Usage:\n  port-restricter hook precreate",
+		"config --help":       "PORT_RESTRICTER_CONFIG names",
 		"--version":           "port-restricter version",
 	} {
 		status, output := call(strings.Fields(line)...)
@@ -117,6 +127,45 @@ func TestInjectSaysWhyItRefuses(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, text, string(left))
 	}
+}
+
+// A container that nothing restricts may bind everything. A script must see that it is no success.
+func TestInjectSaysWhatItFound(t *testing.T) {
+	settingsIn(t, "")
+	bundle := t.TempDir()
+	path := filepath.Join(bundle, "config.json")
+	write := func(text string) { require.NoError(t, os.WriteFile(path, []byte(text), 0o600)) }
+	inject := func(args ...string) string {
+		status, output := call(append([]string{"inject", "--bundle", bundle}, args...)...)
+		require.Zero(t, status, output)
+		return output
+	}
+	write(`{"linux":{}}`)
+	require.Equal(t, path+": not changed: nothing restricts this container"+
+		" (no annotation, no metadata, no rule)\n", inject())
+	write(`{"annotations":{"port-restricter.port":"5000"},"linux":{}}`)
+	require.NotContains(t, inject("--dry-run"), "injected")
+	require.Equal(t, path+": injected the filter\n", inject())
+	require.Equal(t, path+": not changed: it has the filter already\n", inject())
+	require.Equal(t, path+": not changed: it has the filter already\n", inject("--dry-run"))
+
+	settingsIn(t, "[[rule]]\ndefault = \"5000\"\n")
+	write(`{"linux":{}}`)
+	require.Equal(t, path+": injected the filter\n", inject(), "by a rule")
+	require.Equal(t, path+": not changed: it has the filter already\n", inject())
+}
+
+// A container that nothing restricts may bind the port.
+func TestExplainSaysThatNothingRestricts(t *testing.T) {
+	for _, flag := range []string{"--annotation=foo=5000", "--identity=web"} {
+		status, output := call("explain", flag, "80/tcp")
+		require.Zero(t, status, output)
+		require.Equal(t, "80/tcp: allowed: nothing restricts this container (no annotation, no"+
+			" metadata, no rule), so it may bind every port\n", output)
+	}
+	status, output := call("explain", "--annotation=port-restricter.port=81", "80/tcp")
+	require.Equal(t, 1, status)
+	require.Contains(t, output, "80/tcp: refused: ")
 }
 
 func TestAllCommandsAreReachedByPortRestricter(t *testing.T) {

@@ -116,3 +116,18 @@ func Load() (Settings, error) {
 	}
 	return s, nil
 }
+
+// OwnListener returns the path of the socket of this user's own agent, where the units in
+// deploy/systemd/user have it. It is "" for root, whose agent is the node's, and for an ordinary
+// user without $XDG_RUNTIME_DIR. It is not for what injects: who writes a profile or a config.json
+// may be another user than the one whose runtime reads it.
+func OwnListener() string {
+	return ownListener(os.Geteuid(), os.Getenv("XDG_RUNTIME_DIR"))
+}
+
+func ownListener(euid int, dir string) string {
+	if euid == 0 || !filepath.IsAbs(dir) {
+		return ""
+	}
+	return filepath.Join(dir, "port-restricter", "agent.sock")
+}

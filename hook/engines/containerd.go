@@ -122,7 +122,7 @@ func (p *Plan) addContainerdImport(o Options, config *containerdConfig) error {
 			var err error
 			if text, err = addImport(text, dropIn); err != nil {
 				return fmt.Errorf("edit %s: %w; add %q to its imports by hand, "+
-					"then run this command again", file.path, err, dropIn)
+					"then run this command again", file.shown, err, dropIn)
 			}
 		}
 		if err := p.edit(o, file.path, text, 0o644); err != nil {
@@ -151,7 +151,7 @@ func (p *Plan) removeContainerd(
 			return nil, fmt.Errorf("%s imports %q, but not in the form that port-restricter "+
 				"configure writes, and containerd does not start without a file that it imports: "+
 				"remove the entry from imports, then run this command again",
-				file.path, o.Containerd.DropIn)
+				file.shown, o.Containerd.DropIn)
 		}
 		if string(text) == containerdHeader {
 			text = nil

@@ -19,6 +19,7 @@ type containerdConfig struct {
 
 type containerdFile struct {
 	path     string
+	shown    string // path, as errors name it
 	text     []byte // nil if the file does not exist
 	original []byte // text without the block and the import of an earlier run
 	parsed   table  // original
@@ -39,7 +40,7 @@ func readContainerdConfig(o Options) (*containerdConfig, error) {
 		if slices.ContainsFunc(config.files, isRead) {
 			continue
 		}
-		file := containerdFile{path: path}
+		file := containerdFile{path: path, shown: o.shown(path)}
 		if file.text, err = o.read(path); err != nil {
 			return nil, err
 		}
@@ -50,7 +51,7 @@ func readContainerdConfig(o Options) (*containerdConfig, error) {
 		if path == o.Containerd.Main {
 			file.original = cutImport(file.original, o.Containerd.DropIn)
 		}
-		if file.parsed, err = parseTable(path, file.original); err != nil {
+		if file.parsed, err = parseTable(file.shown, file.original); err != nil {
 			return nil, err
 		}
 		config.files = append(config.files, file)
@@ -89,7 +90,7 @@ func (o Options) importedBy(file containerdFile) ([]string, error) {
 		}
 		matches, err := filepath.Glob(filepath.Join(o.Root, path))
 		if err != nil {
-			return nil, fmt.Errorf("%s imports %q: %w", file.path, path, err)
+			return nil, fmt.Errorf("%s imports %q: %w", file.shown, path, err)
 		}
 		for _, match := range matches {
 			inRoot := strings.TrimPrefix(match, filepath.Clean(o.Root))
@@ -137,7 +138,7 @@ func (c *containerdConfig) check() error {
 	if c.version < 2 {
 		return fmt.Errorf("%s has version = 1 or no version: use the full names of plugins, "+
 			"as containerd config dump prints them, and put version = 2 at the top",
-			c.files[0].path)
+			c.files[0].shown)
 	}
 	for _, file := range c.files {
 		for _, plugin := range stringsIn(file.parsed["disabled_plugins"]) {
@@ -145,11 +146,11 @@ func (c *containerdConfig) check() error {
 			if slices.Contains(cri, plugin) {
 				return fmt.Errorf("%s has %q in disabled_plugins, so containerd runs no pods: "+
 					"remove the entry first; for Docker, run port-restricter configure docker",
-					file.path, plugin)
+					file.shown, plugin)
 			}
 		}
 		if subtable(file.parsed, c.runtimeKeys(Handler)...) != nil {
-			return foreignRuntime(file.path, "containerd.runtimes."+Handler)
+			return foreignRuntime(file.shown, "containerd.runtimes."+Handler)
 		}
 	}
 	return nil
@@ -159,7 +160,7 @@ func (c *containerdConfig) check() error {
 // a file and changes nothing else: TOML has forms of a table to which a later
 // header can't add anything.
 func (c *containerdConfig) checkEdit(file containerdFile, text []byte) error {
-	after, err := parseTable(file.path, text)
+	after, err := parseTable(file.shown, text)
 	if err == nil {
 		runtimes := subtable(after, "plugins", c.criPlugin(), "containerd", "runtimes")
 		delete(runtimes, Handler)
@@ -173,7 +174,7 @@ func (c *containerdConfig) checkEdit(file containerdFile, text []byte) error {
 	}
 	if err != nil {
 		return fmt.Errorf("%s: the handler can't be added at the end of the file: %w; "+
-			"write inline tables as [tables], then run this command again", file.path, err)
+			"write inline tables as [tables], then run this command again", file.shown, err)
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func Docker(o Options) (*Plan, error) {
 		text, err = addDockerRuntime(o, text)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("edit %s: %w", dockerConf, err)
+		return nil, fmt.Errorf("edit %s: %w", o.shown(dockerConf), err)
 	}
 	plan.OCIRuntime = ociRuntime
 	if err := plan.writeOwn(o, runtimeScript(o, "docker", ociRuntime)); err != nil {
@@ -57,11 +57,11 @@ func checkDockerConf(o Options, text []byte) (ociRuntime string, err error) {
 		} `json:"runtimes"`
 	}
 	if err := json.Unmarshal(text, &conf); err != nil {
-		return "", fmt.Errorf("read %s: %w; correct the file first", dockerConf, err)
+		return "", fmt.Errorf("read %s: %w; correct the file first", o.shown(dockerConf), err)
 	}
 	handler, ok := conf.Runtimes[Handler]
 	if ok && handler.Path != runtimeScriptPath(o, "docker") && !o.Remove {
-		return "", foreignRuntime(dockerConf, "runtimes."+Handler)
+		return "", foreignRuntime(o.shown(dockerConf), "runtimes."+Handler)
 	}
 	return unlessOwnScript(o, "docker", conf.Runtimes[conf.Default].Path), nil
 }

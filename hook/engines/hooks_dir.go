@@ -38,7 +38,8 @@ func (o Options) hooksDirs(
 			dirs = listed
 		case !appends && !slices.Contains(listed, dir):
 			return nil, fmt.Errorf("%s is read after %s, and its hooks_dir replaces the one "+
-				"there: add %q to it, then run this command again", file, dropIn, dir)
+				"there: add %q to it, then run this command again",
+				o.shown(file), o.shown(dropIn), dir)
 		}
 	}
 	dirs = slices.DeleteFunc(slices.Clone(dirs), func(listed string) bool { return listed == dir })

@@ -3,6 +3,7 @@ package engines
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,11 +36,12 @@ func TestRefusals(t *testing.T) {
 		"hooks_dir of podman in a later file": {
 			"podman", "/etc/containers/containers.conf.d/zz.conf",
 			"[engine]\nhooks_dir = ['/x']\n",
-			[]string{"zz.conf", "hooks_dir", `add "/etc/port-restricter/podman/hooks.d"`},
+			[]string{"ROOT/etc/containers/containers.conf.d/zz.conf", "hooks_dir",
+				`add "/etc/port-restricter/podman/hooks.d"`},
 		},
 		"a broken containers.conf": {
 			"podman", "/etc/containers/containers.conf", "[engine\n",
-			[]string{"/etc/containers/containers.conf", "not valid TOML"},
+			[]string{"ROOT/etc/containers/containers.conf", "not valid TOML"},
 		},
 		"a foreign crio.conf": {
 			"crio", crioDropIn, "[crio]\n",
@@ -52,27 +54,27 @@ func TestRefusals(t *testing.T) {
 		},
 		"hooks_dir of CRI-O in a later file": {
 			"crio", "/etc/crio/crio.conf.d/99-zz.conf", "[crio.runtime]\nhooks_dir = ['/x']\n",
-			[]string{"99-zz.conf", "hooks_dir"},
+			[]string{"ROOT/etc/crio/crio.conf.d/99-zz.conf", "hooks_dir"},
 		},
 		"version 1": {
 			"containerd", containerdMainFile, "root = '/data'\n",
-			[]string{containerdMainFile, "version = 2"},
+			[]string{"ROOT" + containerdMainFile, "version = 2"},
 		},
 		"no CRI": {
 			"containerd", containerdMainFile, v2 + "disabled_plugins = ['cri']\n",
-			[]string{containerdMainFile, "disabled_plugins", "configure docker"},
+			[]string{"ROOT" + containerdMainFile, "disabled_plugins", "configure docker"},
 		},
 		"an inline table": {
 			"containerd", containerdMainFile,
 			v2 + `plugins = {"io.containerd.grpc.v1.cri" = ` +
 				"{containerd = {runtimes = {runc = {}}}}}\n",
-			[]string{containerdMainFile, "[tables]"},
+			[]string{"ROOT" + containerdMainFile, "[tables]"},
 		},
 		"a foreign handler of containerd": {
 			"containerd", containerdMainFile,
 			v3 + "[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.port-restricter]\n" +
 				"runtime_type = 'x'\n",
-			[]string{containerdMainFile, "remove it"},
+			[]string{"ROOT" + containerdMainFile, "remove it"},
 		},
 		"a foreign drop-in": {
 			"containerd", containerdDropIn, v3,
@@ -80,19 +82,19 @@ func TestRefusals(t *testing.T) {
 		},
 		"a foreign runtime of Docker": {
 			"docker", dockerConf, `{"runtimes": {"port-restricter": {"path": "/x"}}}`,
-			[]string{dockerConf, "runtimes.port-restricter", "remove it"},
+			[]string{"ROOT" + dockerConf, "runtimes.port-restricter", "remove it"},
 		},
 		"a broken daemon.json": {
 			"docker", dockerConf, `{"runtimes": {},}`,
-			[]string{dockerConf, "correct the file first"},
+			[]string{"ROOT" + dockerConf, "correct the file first"},
 		},
 		"a daemon.json that is not an object": {
 			"docker", dockerConf, `[]`,
-			[]string{dockerConf},
+			[]string{"ROOT" + dockerConf},
 		},
 		"a key that is there twice": {
 			"docker", dockerConf, `{"runtimes": {}, "runtimes": {}}`,
-			[]string{dockerConf, `"runtimes"`, "twice"},
+			[]string{"ROOT" + dockerConf, `"runtimes"`, "twice"},
 		},
 		"a foreign profile": {
 			"kubelet", profile, `{"defaultAction": "SCMP_ACT_ALLOW"}`,
@@ -113,7 +115,7 @@ func TestRefusals(t *testing.T) {
 			_, err := planners[c.engine](o)
 			require.Error(t, err)
 			for _, says := range c.says {
-				require.ErrorContains(t, err, says)
+				require.ErrorContains(t, err, strings.ReplaceAll(says, "ROOT", o.Root))
 			}
 			require.Equal(t, before, filesIn(t, o.Root))
 		})

@@ -27,6 +27,10 @@ func (o Options) read(path string) ([]byte, error) {
 	return text, err
 }
 
+// shown returns a path as errors name it: with Root, or the reader would correct the file of this
+// machine.
+func (o Options) shown(path string) string { return filepath.Join(o.Root, path) }
+
 // resolve returns the real location of path below Root, with symbolic links
 // followed, so that a file is written where a link points and the link stays. A
 // link out of Root is an error: followed from an image, it would lead to the

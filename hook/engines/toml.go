@@ -23,7 +23,7 @@ func (o Options) readTable(path string) (table, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseTable(path, text)
+	return parseTable(o.shown(path), text)
 }
 
 // parseTable parses TOML. Errors name path.

@@ -55,9 +55,14 @@ func ReadProfile(path string) (*specs.LinuxSeccomp, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read seccomp profile: %w", err)
 	}
+	return ParseProfile(path, raw)
+}
+
+// ParseProfile parses the text of a profile. Errors name it by name.
+func ParseProfile(name string, raw []byte) (*specs.LinuxSeccomp, error) {
 	profile, err := parseProfile(raw)
 	if err != nil {
-		return nil, fmt.Errorf("read seccomp profile %s: %w", path, err)
+		return nil, fmt.Errorf("read seccomp profile %s: %w", name, err)
 	}
 	return profile, nil
 }

@@ -10,11 +10,13 @@ import (
 	"github.com/port-restricter/port-restricter/hook/filter"
 )
 
-// ListenerDefault and MetadataUsage are parts of the help for flags that several
-// commands have. NRIUsage is what the command nri does, which two programs say.
+// ListenerDefault, OwnListenerDefault and MetadataUsage are parts of the help for flags that
+// several commands have. NRIUsage is what the command nri does, which two programs say.
 const (
 	ListenerDefault = " (default: listener in " + settings.DefaultPath +
 		", or " + settings.DefaultListener + ")"
+	OwnListenerDefault = ListenerDefault +
+		"; for an ordinary user $XDG_RUNTIME_DIR/port-restricter/agent.sock"
 	MetadataUsage = "`TEXT` sent to the agent with each container; a line" +
 		" port-restricter.port=PORTS in it limits every container, also one without annotations;" +
 		" port-restricter.audit=allow lets annotations choose mode=audit"

@@ -33,6 +33,10 @@ func newRun(use string) *cobra.Command {
 			if err := checkPorts(command, given.Ports, args); err != nil {
 				return err
 			}
+			if command.Flags().Changed("pid-file") && pidFile == "" {
+				return errors.New(`--pid-file "": name the file with the pid of the daemon,` +
+					" or leave the flag out")
+			}
 			policy, err := config.ParsePolicy(given.Texts())
 			if err != nil && len(given.Ports) > 0 {
 				return err

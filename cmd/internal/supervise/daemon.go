@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 type daemon struct {
 	pidFile string
 	manager *notifications
+	awaited bool         // the first process has ended with success
 	pid     atomic.Int64 // 0 until it is known
 }
 
@@ -24,9 +26,6 @@ func newDaemon(pidFile string, manager *notifications) *daemon {
 // For systemd, a service of Type=forking is ready when its first process has ended and
 // its PID file is there. Without a PID file, no process is the daemon's main one.
 func (d *daemon) appear() {
-	if d == nil {
-		return
-	}
 	for d.pidFile != "" && d.pid.Load() == 0 {
 		// The file can be one of an earlier run, or not be written yet.
 		text, _ := os.ReadFile(d.pidFile)
@@ -37,6 +36,16 @@ func (d *daemon) appear() {
 		}
 	}
 	d.manager.send("READY=1")
+}
+
+// missed returns what to say of a PID file by which no daemon was found, or "". It is to be called
+// when the command and its descendants are gone.
+func (d *daemon) missed() string {
+	if d == nil || d.pidFile == "" || !d.awaited || d.pid.Load() != 0 {
+		return ""
+	}
+	return fmt.Sprintf("--pid-file %s: it named no process that the command left, so the exit "+
+		"status is that of the command: is the path the one that the daemon writes?", d.pidFile)
 }
 
 // is reports whether a process is the main one of the daemon.

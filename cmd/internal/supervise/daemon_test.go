@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -67,4 +68,29 @@ func TestADaemonWhoseStartFailedIsNotAwaited(t *testing.T) {
 	_, status := s.rest()
 	require.Equal(t, 3, status)
 	require.NoError(t, unix.Kill(left, unix.SIGKILL))
+}
+
+// A PID file that never comes, as by a typing error, changes whose status counts, so it is said. It
+// is not said of a command that failed: the error is the command's.
+func TestAPIDFileThatNamesNoDaemonIsSaid(t *testing.T) {
+	dir := t.TempDir()
+	foreign := filepath.Join(dir, "foreign")
+	require.NoError(t, os.WriteFile(foreign, fmt.Appendln(nil, os.Getpid()), 0o644))
+	for _, c := range []struct{ file, script, says string }{
+		{dir + "/none", "exit 0", dir + "/none: it named no process that the command left"},
+		{foreign, "exit 0", "it named no process that the command left"},
+		{dir + "/none", "exit 3", ""},
+		{"", "exit 0", ""},
+	} {
+		cmd := supervised("forks:"+c.file, "sh", "-c", c.script)
+		var said strings.Builder
+		cmd.Stderr = &said
+		_ = cmd.Run()
+		if c.says == "" {
+			require.Empty(t, said.String(), c)
+			continue
+		}
+		require.Zero(t, cmd.ProcessState.ExitCode(), c)
+		require.Equal(t, 1, strings.Count(said.String(), c.says), said.String())
+	}
 }

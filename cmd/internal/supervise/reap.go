@@ -46,7 +46,10 @@ func reap(child *child, daemon *daemon, before []int) (status unix.WaitStatus) {
 			if child.toldToEnd.Load() || daemon != nil && exitStatus(ws) != 0 {
 				return status
 			}
-			go daemon.appear()
+			if daemon != nil {
+				daemon.awaited = true
+				go daemon.appear()
+			}
 		case daemon.is(pid):
 			return ws
 		}

@@ -92,6 +92,9 @@ func (c Command) Run() (status int, err error) {
 		return exitStatus(ws), fmt.Errorf(
 			"the child was killed by signal %d before it could run %q", ws.Signal(), c.Args[0])
 	}
+	if text := daemon.missed(); text != "" {
+		fmt.Fprintln(os.Stderr, "port-restricter:", text)
+	}
 	if c.Ended != nil {
 		c.Ended()
 	}
