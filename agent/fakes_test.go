@@ -17,11 +17,17 @@ import (
 // A fakeNotifier takes the kernel's place in a session.
 type fakeNotifier struct {
 	withdrawn map[uint64]bool // the ids of notifications that are no longer valid
+	onValid   func()
 	answers   []response
 }
 
 func (k *fakeNotifier) receive(*notification) error { return unix.ENOENT }
-func (k *fakeNotifier) valid(id uint64) bool        { return !k.withdrawn[id] }
+func (k *fakeNotifier) valid(id uint64) bool {
+	if k.onValid != nil {
+		k.onValid()
+	}
+	return !k.withdrawn[id]
+}
 func (k *fakeNotifier) respond(r *response) error {
 	k.answers = append(k.answers, *r)
 	if k.withdrawn[r.ID] {

@@ -73,8 +73,8 @@ func TestAWithdrawnCallDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, fake, kernel, ask := inDebt(t)
 		fake.scanTakes = time.Second
-		time.AfterFunc(10*time.Millisecond, func() { kernel.withdrawn[1] = true })
 		began := time.Now()
+		kernel.onValid = func() { kernel.withdrawn[1] = time.Since(began) >= 10*time.Millisecond }
 		s.handle(ask, new(workspace))
 		require.LessOrEqual(t, time.Since(began), 10*time.Millisecond+paceLook)
 		require.Nil(t, fake.helperGot)
@@ -98,12 +98,15 @@ func TestACallDoesNotWaitForNobody(t *testing.T) {
 // A successor takes a call that was written down for one that a helper may have made.
 func TestACallIsWrittenDownOnlyOnceItMayHaveAHelper(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, _, ask := inDebt(t)
+		s, _, kernel, ask := inDebt(t)
 		space := &workspace{slot: new(handover.Slot)}
-		time.AfterFunc(500*time.Millisecond, func() {
+		began, looks := time.Now(), 0
+		kernel.onValid = func() {
+			looks++
 			_, _, _, acted := space.slot.Acted()
-			require.False(t, acted)
-		})
+			require.False(t, acted && time.Since(began) < time.Second)
+		}
 		s.handle(ask, space)
+		require.Greater(t, looks, 10)
 	})
 }
