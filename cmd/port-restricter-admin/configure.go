@@ -34,9 +34,9 @@ func newConfigure() *cobra.Command {
 	}
 	podman := newConfigureEngine("podman",
 		"Hooks that restrict containers, and the runtime "+engines.Handler,
-		"A precreate hook puts the filter into annotated containers, or into all containers if\n"+
-			"the metadata has ports. A guard hook refuses to start such a container without\n"+
-			"the filter.\n"+
+		"A precreate hook puts the filter into annotated containers, into those whose rule\n"+
+			"has a default, and into all if the metadata has ports. A guard hook refuses to\n"+
+			"start such a container without the filter.\n"+
 			"For an ordinary user, only that user's podman is configured, with an agent that\n"+
 			"the user runs.",
 		engines.Podman)
