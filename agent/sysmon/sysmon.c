@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 static __thread int is_monitor;
-static pid_t monitors_tid;
-static volatile int monitor_is_batch;
+static _Atomic pid_t monitors_tid; /* 0 until it runs */
+static _Atomic int gives_way, monitor_is_batch;
 static int slack_of_others; /* negative if it is not known: a sandbox refused to say, for example */
 
 /* What a thread runs. */
@@ -47,6 +47,9 @@ static int be_ordinary(void)
 void let_others_go_first(void)
 {
 	struct scheduling s = {0};
+	gives_way = 1;
+	if (!monitors_tid) /* it will do so itself */
+		return;
 	if (syscall(SYS_sched_getattr, monitors_tid, &s, sizeof s, 0) < 0 || s.policy != SCHED_OTHER ||
 	    s.nice < 0 || be_ordinary() < 0)
 		return;
@@ -65,7 +68,7 @@ static void *monitor(void *unused)
 	if (slack_of_others >= 0)
 		prctl(PR_SET_TIMERSLACK, SYSMON_SLACK, 0, 0, 0);
 	/* A filter may end the process for it: SystemCallFilter=~@resources of systemd. */
-	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 0)
+	if (gives_way || prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 0)
 		let_others_go_first();
 	return of_monitor.start(of_monitor.argument);
 }
