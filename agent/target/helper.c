@@ -353,9 +353,7 @@ void helper_run(int requests, int taken)
 	uint64_t once;
 	char root[] = "/";
 
-	/* What can be done before a request is there, nobody waits for. */
-	let_signals_end();
-	raise_permitted();
+	let_signals_end(); /* before a request is there, when nobody waits */
 	int n = receive(requests, &t, &control, &fds);
 	if (n < OTHER_FDS)
 		return;
@@ -369,6 +367,7 @@ void helper_run(int requests, int taken)
 	t.reply = fds[REPLY];
 	t.ticket = fds[TICKET];
 	limit_life(&t);
+	raise_permitted();
 	if (read_groups(&t) < 0)
 		return;
 	/* The kernel looks the number up in the helper's own file table. */
