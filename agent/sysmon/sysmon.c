@@ -39,10 +39,11 @@ static int be_ordinary(void)
 
 /*
  * After a silence, a worker that returns from the kernel wakes the monitor. A batch thread does not
- * take the CPU from the worker then, and with a long slice of time (Linux 6.12) it does not run
- * before the target that the worker answers. Threads that the monitor creates have the usual slice,
- * and a niceness of 0 at least: so a monitor with less is left as it is. So is one in a sandbox that
- * would not let those threads be ordinary again.
+ * take the CPU from the worker then, and with a long slice of time it does not run before the target
+ * that the worker answers. Before Linux 6.12 a thread can't ask for a slice, and nothing is changed.
+ * Threads that the monitor creates have the usual slice, and a niceness of 0 at least: so a monitor
+ * with less is left as it is. So is one in a sandbox that would not let those threads be ordinary
+ * again.
  */
 void let_others_go_first(void)
 {
@@ -51,7 +52,7 @@ void let_others_go_first(void)
 	if (!monitors_tid) /* it will do so itself */
 		return;
 	if (syscall(SYS_sched_getattr, monitors_tid, &s, sizeof s, 0) < 0 || s.policy != SCHED_OTHER ||
-	    s.nice < 0 || be_ordinary() < 0)
+	    s.nice < 0 || !s.runtime /* the kernel has no slices */ || be_ordinary() < 0)
 		return;
 	s.policy = SCHED_BATCH;
 	s.flags = 1; /* SCHED_FLAG_RESET_ON_FORK */
