@@ -218,6 +218,14 @@ func (a *attempt) actInTargetContext() error {
 	return a.settle(a.makeCall(a.asked))
 }
 
+// makeCallAtPace is makeCall, once the container may have a helper.
+func (a *attempt) makeCallAtPace(argument []byte) error {
+	if err := a.mayHaveHelper(); err != nil {
+		return err
+	}
+	return a.makeCall(argument)
+}
+
 // makeCall makes a helper do the call with argument in the target's place. mayHaveHelper comes
 // before it.
 func (a *attempt) makeCall(argument []byte) error {

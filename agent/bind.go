@@ -60,10 +60,7 @@ func (a *attempt) bindSocket(sockaddr []byte) error {
 		return err
 	}
 	// The answer of the kernel to the target counts.
-	asTarget := a.mayHaveHelper()
-	if asTarget == nil {
-		asTarget = a.makeCall(sockaddr)
-	}
+	asTarget := a.makeCallAtPace(sockaddr)
 	if errors.Is(asTarget, target.ErrNotMade) && !errors.Is(err, target.ErrNotMade) {
 		a.record.reason = config.NewReason(asTarget.Error())
 		return err

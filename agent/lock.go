@@ -90,9 +90,8 @@ func tryLock(path string) (file *os.File, holder int, err error) {
 // explainOpen returns an error that says what to do where the lock file can't be opened.
 func explainOpen(path string, err error) error {
 	if _, statErr := os.Lstat(path); statErr != nil && errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%w: user %d may not make files in %s: choose another path with "+
-			"--socket (in $XDG_RUNTIME_DIR for an ordinary user), or run the agent as root",
-			err, os.Geteuid(), filepath.Dir(path))
+		return fmt.Errorf("%w: user %d may not make files in %s: %s",
+			err, os.Geteuid(), filepath.Dir(path), otherPath)
 	}
 	return fmt.Errorf("%w: if a file is there that does not belong to the agent, "+
 		"remove it, or choose another path with --socket", err)

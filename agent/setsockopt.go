@@ -34,10 +34,7 @@ func (a *attempt) setsockopt() error {
 	if !isUnprivileged(a.call.level, a.call.option, value) {
 		// Set by the target's own credentials. The worker may own the target's
 		// user namespace, and then has every capability over the socket.
-		if err := a.mayHaveHelper(); err != nil {
-			return err
-		}
-		return a.makeCall(value)
+		return a.makeCallAtPace(value)
 	}
 	return unix.SetsockoptString(a.socket, a.call.level, a.call.option, string(value))
 }

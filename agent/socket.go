@@ -15,6 +15,10 @@ import (
 // kernel ends with a NUL.
 const pathLimit = 107
 
+// otherPath is the mend where the agent's user may not make files.
+const otherPath = "choose another path with --socket (in $XDG_RUNTIME_DIR for an ordinary user), " +
+	"or run the agent as root"
+
 // ListenUnix creates a socket that only its owner can connect to, and makes its directory, but none
 // above that. It replaces a socket on which nobody listens. It fails if a process listens, or if
 // path is not a socket. what is the socket in errors.
@@ -62,8 +66,7 @@ func makeDir(dir string) error {
 		return fmt.Errorf("there is no directory %s: make it (mkdir -p %s), "+
 			"or choose another path with --socket", above, above)
 	}
-	return fmt.Errorf("%w: choose another path with --socket (in $XDG_RUNTIME_DIR for an"+
-		" ordinary user), or run the agent as root", err)
+	return fmt.Errorf("%w: %s", err, otherPath)
 }
 
 // removeStale removes a socket on which nobody listens.

@@ -34,9 +34,11 @@ func (a *assumption) made() bool {
 	return len(a.annotations) > 0 || a.metadata != "" || a.rules != "" || a.identity != ""
 }
 
+// nothingRestricts is what commands say of a container that may bind every port.
+const nothingRestricts = "nothing restricts this container (no annotation, no metadata, no rule)"
+
 // errUnrestricted means that the container may bind every port.
-var errUnrestricted = errors.New("nothing restricts this container" +
-	" (no annotation, no metadata, no rule), so it may bind every port")
+var errUnrestricted = errors.New(nothingRestricts + ", so it may bind every port")
 
 // explain returns what the container may do, or errUnrestricted.
 func (a *assumption) explain(

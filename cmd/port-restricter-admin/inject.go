@@ -71,6 +71,5 @@ func unchanged(edit *hook.Edit, o hook.Options) (string, error) {
 	if held {
 		return "not changed: it has the filter already", err
 	}
-	return "not changed: nothing restricts this container" +
-		" (no annotation, no metadata, no rule)", err
+	return "not changed: " + nothingRestricts, err
 }
